@@ -1,0 +1,115 @@
+"""The composition root: the one file that knows everyone; nobody imports it.
+
+`main` is the `countersign` command; `create_app` is the dashboard, for a WSGI server.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
+import click
+
+from core.errors import ConfigurationError, CountersignError, UsageError
+from jobs.commands import COMMANDS
+from jobs.commands.context import INTERNAL, INTERRUPTED, USAGE, config_option
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+VERSION = "0.1.0"
+
+
+class Commands(click.Group):
+    """A group that imports a command only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order of the table."""
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Resolve one command."""
+        if cmd_name in COMMANDS:
+            from jobs import logs
+
+            logs.configure()
+            command: click.Command = resolve_name(COMMANDS[cmd_name])
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Commands)
+@click.version_option(VERSION, prog_name="countersign")
+def countersign() -> None:
+    """Keep watch over what is signed, by whom, and whether it really verifies."""
+
+
+@countersign.command()
+@config_option
+@click.option("--port", type=click.IntRange(0, 65535), help="Default: serve.port in the settings.")
+def serve(config: Path, port: int | None) -> None:
+    """Serve the dashboard and run the scheduler; Ctrl-C stops both."""
+    from core.settings import load
+    from dashboard.server import free_port
+    from dashboard.server import serve as serve_http
+    from jobs.worker import worker_process
+
+    application, settings = create_app(config), load(config).settings.serve
+    chosen = free_port(settings.host, settings.port if port is None else port)
+    with worker_process(config):
+        click.echo("Listening on loopback only: there is no login yet.")
+        click.echo(f"Countersign is at http://{settings.host}:{chosen}/ (Ctrl-C stops it)")
+        serve_http(application, settings.host, chosen, settings.threads)
+
+
+def create_app(config: Path) -> Flask:
+    """Return the dashboard over the database that the settings name."""
+    from core.settings import load
+    from dashboard.application import create_dashboard
+    from jobs.clock import utc_now
+    from storage import migrate
+    from storage.database import Database
+
+    file = load(config)
+    database = Database.open(file.settings.database, base=file.folder)
+    migrate.demand_current(database)
+    return create_dashboard(database, file.settings, utc_now)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code: 2 usage or settings, 70 ours, 130 interrupted."""
+    try:
+        outcome = countersign.main(
+            args=list(arguments) if arguments is not None else None,
+            prog_name="countersign",
+            standalone_mode=False,
+        )
+    except (UsageError, ConfigurationError) as error:
+        return _complain(str(error), USAGE)
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except CountersignError as error:
+        return _complain(str(error), INTERNAL)
+    except Exception as error:  # the last resort: never exit 1, which means "refused"
+        import structlog
+
+        structlog.get_logger(__name__).exception("unexpected error")
+        return _complain(f"unexpected error: {error!r}", INTERNAL)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _complain(sentence: str, code: int) -> int:
+    from core.text import display
+
+    click.echo(f"countersign: {display(sentence, 2000)}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Files as content: read in order, bounded, and never another file than the one first seen."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import CollectionError, DeniedError, TooLargeError, UnreachableError
+from core.model import Digest
+from core.text import display
+
+CHUNK = 1024 * 1024
+_HASHES = {"blake2b512": "blake2b"}  # the names hashlib does not share with us
+_ESCAPE = re.compile(rb"\\(\\|x[0-9a-f]{2})")
+
+
+def shown(path: str | Path) -> str:
+    r"""Return the path as text that can be stored: `\\xff` for a byte that is not UTF-8.
+
+    A backslash is doubled, so that no two paths are shown alike.
+    """
+    return os.fsencode(path).replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
+def raw(text: str) -> str:
+    """Return the path that `shown` made this text of."""
+
+    def byte(match: re.Match[bytes]) -> bytes:
+        return b"\\" if match[1] == b"\\" else bytes.fromhex(match[1][1:].decode())
+
+    return os.fsdecode(_ESCAPE.sub(byte, text.encode("utf-8", "surrogateescape")))
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What the file system says of a file without reading it; times in nanoseconds.
+
+    `changed_ns` (ctime) is what makes it worth something: a program may set the modification
+    time back, but not this one.
+    """
+
+    size: int
+    modified_ns: int
+    changed_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, facts: os.stat_result) -> Stamp:
+        """Take the stamp from a stat."""
+        return cls(facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """The bytes of a regular file as it was when the stamp was taken.
+
+    Every reading ends with an UnreachableError (CONTENT_CHANGED) when the file is not, or is no
+    longer, the one with that stamp: digests taken at different times are of the same bytes.
+    """
+
+    path: Path
+    stamp: Stamp
+    _digests: dict[str, Digest] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return self.stamp.size
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes in order; they count only once the iteration has come to its end."""
+        try:
+            # Without O_NONBLOCK a FIFO put in the file's place would stop us for ever.
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            with open(os.open(self.path, flags), "rb", buffering=0) as file:  # noqa: PTH123 - Path.open cannot refuse symbolic links
+                self._compare(os.fstat(file.fileno()))
+                left = self.size
+                while left and (chunk := file.read(min(CHUNK, left))):
+                    left -= len(chunk)
+                    yield chunk
+                self._compare(os.fstat(file.fileno()))
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
+    def digests(self, algorithms: Iterable[str]) -> tuple[Digest, ...]:
+        """Return the digests, reading the file at most once for all that are not yet known."""
+        wanted = sorted(set(algorithms))
+        hashes = {
+            name: hashlib.new(_HASHES.get(name, name), usedforsecurity=False)
+            for name in wanted
+            if name not in self._digests
+        }
+        for chunk in self.chunks() if hashes else ():
+            for hashed in hashes.values():
+                hashed.update(chunk)
+        self._digests.update((name, Digest(name, hashes[name].hexdigest())) for name in hashes)
+        return tuple(self._digests[name] for name in wanted)
+
+    def digest(self, algorithm: str) -> Digest:
+        """Return the digest of all bytes; the file is read once per algorithm at most."""
+        return self.digests([algorithm])[0]
+
+    def read(self, limit: int, limit_name: str) -> bytes:
+        """Return all bytes; TooLargeError when they are more than `limit`."""
+        self.refuse_over(limit, limit_name)
+        return b"".join(self.chunks())
+
+    def refuse_over(self, limit: int, limit_name: str) -> None:
+        """Raise TooLargeError when the file is longer than `limit` bytes, without reading it."""
+        if self.size > limit:
+            raise TooLargeError(
+                f"{display(str(self.path))}: {self.size} bytes, more than {limit} ({limit_name})"
+            )
+
+    def _compare(self, facts: os.stat_result) -> None:
+        if not stat.S_ISREG(facts.st_mode) or Stamp.of(facts) != self.stamp:
+            raise UnreachableError(
+                f"{display(str(self.path))}: changed while it was being read; scan it again",
+                reason="CONTENT_CHANGED",
+            )
+
+
+def unreadable(path: Path, error: OSError) -> CollectionError:
+    """Return the error for a file or folder that the system does not let us read."""
+    sentence = f"{display(str(path))}: {error.strerror or 'cannot be read'}"
+    if isinstance(error, PermissionError):
+        return DeniedError(f"{sentence}; let the user that Countersign runs as read it")
+    return UnreachableError(sentence)

@@ -1,0 +1,236 @@
+"""Which files of one folder speak for which others: signatures beside a file, checksum lists.
+
+Nothing is judged here, and no name decides what bytes are: a suffix only says where to look. What
+the bytes claim to be, a format recognises from the bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from collectors.file_content import FileContent, shown
+from core.checksums import read_checksums
+from core.errors import CollectionError, MalformedError, TooLargeError
+from core.limits import Limits
+from core.model import Digest, Evidence, EvidenceSet, Subject, Unread
+
+SIGNATURES = (
+    ".asc",
+    ".sig",
+    ".minisig",
+    ".p7s",
+    ".sigstore.json",
+    ".sigstore",
+    ".bundle",
+    ".intoto.jsonl",
+    ".att",
+)
+LIST_SIGNATURES = (
+    *SIGNATURES,
+    ".gpg",
+    ".sign",
+)  # beside other files these are mostly no signatures
+CERTIFICATES = (".pem", ".crt", ".cert")
+CHECKSUM_SUFFIX = re.compile(r"\.sha(256|384|512)(sums?)?\Z", re.IGNORECASE)
+CHECKSUM_LIST = re.compile(
+    r"(sha(256|384|512)sums?(\.txt)?|(.*[._-])?checksums\.txt|.+\.sha(256|384|512)(sums?)?)\Z",
+    re.IGNORECASE,
+)
+SIGNED_OVER = ("sha256", "sha384", "sha512")  # kept, so that another key can be tried later
+CHECKSUMS = "text/x-checksums"
+LISTS_SHOWN = 20
+_MEDIA_TYPES = (  # how the bytes begin → what they claim to be
+    (b"-----BEGIN PGP SIGNATURE-----", "application/pgp-signature"),
+    (b"-----BEGIN SSH SIGNATURE-----", "application/x-ssh-signature"),
+    (b"-----BEGIN PKCS7-----", "application/pkcs7-signature"),
+    (b"-----BEGIN CMS-----", "application/pkcs7-signature"),
+    (b"untrusted comment:", "application/x-minisign"),
+    (b"{", "application/json"),
+)
+
+
+def claimed_media_type(content: bytes) -> str:
+    """Return what the first bytes claim to be; a bare signature claims nothing."""
+    start = content[:256].lstrip()
+    for beginning, media_type in _MEDIA_TYPES:
+        if start.startswith(beginning):
+            return media_type
+    return "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of a signed checksum list."""
+
+    list_name: str
+    digest: Digest
+
+
+class Neighbours:
+    """The files of one folder (name → content) and what each is to the others.
+
+    `artifacts` are in order of name. `unread` becomes true when something beside a file could not
+    be read: what was found is then not the whole story.
+    """
+
+    def __init__(self, unit: str, files: Mapping[str, FileContent], limits: Limits) -> None:
+        self.unit, self.files, self.limits = unit, files, limits
+        self.unread = False
+        self._lines: dict[str, list[Listed]] = {}
+        self._broken: dict[str, Unread] = {}  # signed lists that cannot be read
+        rest = [name for name in files if not self._is_evidence(name)]
+        self.artifacts = [name for name in rest if not CHECKSUM_LIST.match(name)]
+        self._lists = [name for name in rest if CHECKSUM_LIST.match(name)]
+        for name in self._lists:
+            if self._has_any(name, LIST_SIGNATURES):
+                self._read_list(name)
+
+    def algorithms(self, name: str) -> set[str]:
+        """Return what to hash a file by: what lists say of it, what signatures are made over."""
+        signed = SIGNED_OVER if self._has_any(name, LIST_SIGNATURES) else SIGNED_OVER[:1]
+        return {*signed, *(listed.digest.algorithm for listed in self._lines.get(name, ()))}
+
+    def set_key(self, name: str, path: str) -> str:
+        """Return the lasting key: one set for all files that only the same lists vouch for."""
+        agreeing, other = self._compare(name)
+        if agreeing and not (other or self._has_any(name, SIGNATURES) or self._broken_for(name)):
+            # No path holds two slashes in a row, so no two sets share a key.
+            return f"list:{self.unit}/" + "//".join(listed.list_name for listed in agreeing)
+        return f"file:{path}"
+
+    def evidence_set(self, name: str, key: str) -> EvidenceSet:
+        """Read everything that vouches for the file, at most `limits.signatures` pieces."""
+        evidence: list[Evidence] = []
+        unread: list[Unread] = []
+        most = self.limits.signatures
+        for piece in self._vouching(name):
+            if isinstance(piece, Unread):
+                unread.append(piece)
+            elif len(evidence) < most:
+                evidence.append(piece)
+            else:
+                sentence = f"more than {most} pieces of evidence (limits.signatures)"
+                unread.append(Unread("TOO_LARGE", sentence))
+                break
+        self.unread |= bool(unread)
+        looked = () if evidence or unread else self._looked(name)
+        return EvidenceSet(key, tuple(evidence), looked=looked, unread=tuple(unread))
+
+    def _vouching(self, name: str) -> Iterator[Evidence | Unread]:
+        agreeing, contradicting = self._compare(name)
+        # 1. Signatures of the file itself.
+        subject = self._subject(name)
+        yield from self._beside(name, SIGNATURES, subject)
+        # 2. Signatures of lists that name it with the digest we computed. The subject is the list:
+        #    one verification for all it names. No ListLink, for nothing is believed from the list.
+        for listed in agreeing:
+            of_list = self._subject(listed.list_name)
+            yield from self._beside(listed.list_name, LIST_SIGNATURES, of_list)
+        # 3. Signed lists that say something else of it: never evidence for it, only against.
+        for listed in contradicting:
+            yield self._contradiction(listed.list_name, subject)
+        # 4. Signed lists that may name it, for all we know.
+        yield from self._broken_for(name)
+
+    def _beside(
+        self, name: str, suffixes: tuple[str, ...], subject: Subject
+    ) -> Iterator[Evidence | Unread]:
+        for suffix in suffixes:
+            origin = name + suffix
+            if origin not in self.files:
+                continue
+            try:
+                content = self._read(origin)
+                hint = self._certificate(name) if suffix == ".sig" else b""
+            except (CollectionError, MalformedError) as error:
+                yield _unread(error)
+                continue
+            media_type = claimed_media_type(content)
+            for document in self._documents(content, suffix):
+                yield Evidence(document, media_type, self._path(origin), subject, hint=hint)
+
+    def _documents(self, content: bytes, suffix: str) -> list[bytes]:
+        # JSON lines hold an envelope each. One piece more than allowed says that there are more.
+        lines = content.split(b"\n", self.limits.signatures) if suffix.endswith(".jsonl") else []
+        return [line for line in lines if line.strip()] or [content]
+
+    def _certificate(self, name: str) -> bytes:
+        for suffix in CERTIFICATES:
+            if name + suffix in self.files:
+                return self._read(name + suffix)
+        return b""
+
+    def _contradiction(self, list_name: str, subject: Subject) -> Evidence | Unread:
+        try:
+            content = self._read(list_name)
+        except (CollectionError, MalformedError) as error:
+            return _unread(error)
+        return Evidence(content, CHECKSUMS, self._path(list_name), subject)
+
+    def _read(self, name: str) -> bytes:
+        return self.files[name].read(self.limits.evidence_bytes, "limits.evidence_bytes")
+
+    def _read_list(self, list_name: str) -> None:
+        try:
+            lines = read_checksums(self._read(list_name), self.limits)
+        except (CollectionError, MalformedError) as error:
+            self._broken[list_name] = _unread(error)
+            return
+        for name, digest in lines.items():
+            if name in self.files:
+                self._lines.setdefault(name, []).append(Listed(list_name, digest))
+
+    def _compare(self, name: str) -> tuple[list[Listed], list[Listed]]:
+        agreeing: list[Listed] = []
+        contradicting: list[Listed] = []
+        for listed in self._lines.get(name, ()):
+            computed = self.files[name].digest(listed.digest.algorithm)
+            (agreeing if computed == listed.digest else contradicting).append(listed)
+        return agreeing, contradicting
+
+    def _subject(self, name: str) -> Subject:
+        content = self.files[name]
+        return Subject(shown(name), content.digests(self.algorithms(name)), content)
+
+    def _looked(self, name: str) -> tuple[str, ...]:
+        tried = [shown(name + suffix) for suffix in SIGNATURES]
+        for list_name in [other for other in self._lists if self._may_name(other, name)][
+            :LISTS_SHOWN
+        ]:
+            signed = self._has_any(list_name, LIST_SIGNATURES)
+            why = "does not name it" if signed else "is not signed"
+            tried.append(f"{shown(list_name)} ({why})")
+        return tuple(tried)
+
+    def _broken_for(self, name: str) -> list[Unread]:
+        return [why for list_name, why in self._broken.items() if self._may_name(list_name, name)]
+
+    def _may_name(self, list_name: str, name: str) -> bool:
+        # Beside `app`, the list `app.sha256` is about `app` only.
+        of = CHECKSUM_SUFFIX.sub("", list_name)
+        return of in (name, list_name) or of not in self.files
+
+    def _path(self, name: str) -> str:
+        return shown(name) if self.unit == "." else f"{self.unit}/{shown(name)}"
+
+    def _has_any(self, name: str, suffixes: tuple[str, ...]) -> bool:
+        return any(name + suffix in self.files for suffix in suffixes)
+
+    def _is_evidence(self, name: str) -> bool:
+        for suffix in (*LIST_SIGNATURES, *CERTIFICATES):
+            of = name.removesuffix(suffix)
+            if of == name or of not in self.files:
+                continue
+            if suffix in SIGNATURES or (suffix in CERTIFICATES and of + ".sig" in self.files):
+                return True
+            if suffix in LIST_SIGNATURES and CHECKSUM_LIST.match(of):
+                return True
+        return False
+
+
+def _unread(error: CollectionError | MalformedError) -> Unread:
+    if isinstance(error, CollectionError):
+        return Unread(error.reason, str(error))
+    return Unread("TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED", str(error))

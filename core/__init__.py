@@ -1,0 +1,1 @@
+"""Vocabulary, errors, settings and readers of untrusted bytes: pure, imported by everyone."""

@@ -1,0 +1,220 @@
+"""Codes of what we cannot judge for want of something on our side, and of sources out of reach."""
+
+from __future__ import annotations
+
+from core.model import Outcome
+from core.reason import Reason
+
+_UNVERIFIABLE = Outcome.UNVERIFIABLE
+_VERIFY = "countersign verify ARTIFACT --json"
+_SCAN = "countersign scan SOURCE"
+_CHECK = "countersign sources check"
+
+UNVERIFIABLE = (
+    Reason(
+        "FORMAT_UNSUPPORTED",
+        _UNVERIFIABLE,
+        "content",
+        "There is no reader for this format",
+        "There is evidence here, but Countersign has no reader for its format, so it says neither"
+        " yes nor no. A broken or unknown version of a format it does read is MALFORMED.",
+        (
+            "the artifact is signed with a scheme that is not supported yet",
+            "the file attached is no signature at all",
+        ),
+        "The documentation lists the formats that are read. Sign additionally in one of them, or"
+        " ask for this one.",
+        _VERIFY,
+    ),
+    Reason(
+        "LIST_UNSIGNED",
+        _UNVERIFIABLE,
+        "content",
+        "It stands in a list that nobody signed",
+        "A list of checksums names this artifact with the digest we computed, but nothing signs the"
+        " list: whoever can replace the artifact can replace the list as well.",
+        (
+            "the publisher offers checksums against broken downloads only",
+            "the list is signed in a separate file that was not found beside it",
+        ),
+        "Sign the list (SHA256SUMS.gpg, SHA256SUMS.sig) or the artifact, and put the signature"
+        " beside it.",
+        _VERIFY,
+    ),
+    Reason(
+        "TRUST_ROOT_MISSING",
+        _UNVERIFIABLE,
+        "trust",
+        "No trust was given",
+        "Nothing says which keys or authorities are accepted, so no signature can be judged. There"
+        " is no built-in default on purpose.",
+        (
+            "the source has no `trust` in the settings",
+            "`verify` was called without a key, keyring or root",
+            "the trust named holds nothing that fits this kind of evidence",
+        ),
+        "Name at least one entry of `trust` in the source, or give --key, --keyring or --ca.",
+        "countersign sources list",
+    ),
+    Reason(
+        "TRUST_ROOT_STALE",
+        _UNVERIFIABLE,
+        "trust",
+        "The trusted root is too old to know",
+        "The trusted root on this machine is older than the log or authority that the evidence"
+        " names. A newer root may well know it.",
+        (
+            "the root has not been refreshed since the service started a new log or authority",
+            "this machine is kept offline",
+        ),
+        "Refresh the trusted root and judge again; nothing has to be fetched from the source.",
+        "countersign sources check",
+    ),
+    Reason(
+        "CONTENT_NEEDED",
+        _UNVERIFIABLE,
+        "content",
+        "The bytes themselves are needed",
+        "The signature is over the whole content, or over a digest nobody kept, and the content is"
+        " not at hand. A re-read has been queued.",
+        (
+            "a key was added after the last scan, and this format signs whole files",
+            "only a digest of the artifact was given",
+        ),
+        "Wait for the next scan, start one, or give the file itself.",
+        _SCAN,
+    ),
+    Reason(
+        "CONTENT_CHANGED",
+        _UNVERIFIABLE,
+        "content",
+        "The file changed while it was being read",
+        "Between the first look at the file and the last byte it was written to or replaced, so"
+        " nothing that was found belongs to one and the same content. Earlier outcomes stay, with"
+        " their age.",
+        (
+            "a build or an upload was still writing into the folder",
+            "somebody exchanged the file during the scan",
+        ),
+        "Scan again when nothing writes to the folder; publish by renaming finished files.",
+        _SCAN,
+    ),
+    Reason(
+        "EVIDENCE_MISSING",
+        _UNVERIFIABLE,
+        "content",
+        "The stored evidence is gone",
+        "The database remembers this evidence by its digest, but the bytes are no longer there, so"
+        " it cannot be judged again.",
+        (
+            "retention removed them",
+            "the database was restored from an incomplete backup",
+        ),
+        "Scan the source again: what it still offers is stored anew.",
+        _SCAN,
+    ),
+    Reason(
+        "KEYRING_UNUSABLE",
+        _UNVERIFIABLE,
+        "trust",
+        "A trust file cannot be read",
+        "A key, keyring or authority file that this source relies on is missing, unreadable or"
+        " broken. Rather than judging with half of the trust, nothing is judged.",
+        (
+            "the file was moved, or its permissions do not let Countersign read it",
+            "it holds another kind of file: a private key, a web page, a keybox",
+        ),
+        "Repair the file that the detail names; the outcome follows by itself at the next look.",
+        _CHECK,
+    ),
+    Reason(
+        "REFERRERS_NOT_READ",
+        _UNVERIFIABLE,
+        "content",
+        "The registry offers evidence that was not read",
+        "The registry lists further documents that refer to this artifact, and some of them were"
+        " not read, so we cannot say that there is no good signature among them.",
+        (
+            "there are more of them than the limit allows",
+            "one of them could not be fetched",
+            "they are of a type that is not read yet",
+        ),
+        "See the detail for which; raise `limits.signatures` if there really are that many, and"
+        " scan again.",
+        _SCAN,
+    ),
+    Reason(
+        "SCAN_INCOMPLETE",
+        _UNVERIFIABLE,
+        "source",
+        "The scan did not get to the end",
+        "Part of the source was not read in the last scan. What was known stays as it was, nothing"
+        " is taken for gone, and anything new may be missing from the figures.",
+        (
+            "one repository, suite or page failed while the others worked",
+            "a limit was reached, or the scan was stopped",
+        ),
+        "See the scan's errors, mend the first, and scan again; it goes on where it can.",
+        _SCAN,
+    ),
+    Reason(
+        "SOURCE_UNREACHABLE",
+        _UNVERIFIABLE,
+        "source",
+        "The source did not answer",
+        "No usable answer came: no connection, a broken or a late one. Earlier outcomes stay, with"
+        " their age.",
+        (
+            "the service is down, or the address in the settings is wrong",
+            "a firewall, proxy or name server is in the way",
+            "its TLS certificate is not accepted by this machine",
+        ),
+        "Try the address shown in the detail from this machine. The next scheduled scan tries"
+        " again.",
+        _CHECK,
+    ),
+    Reason(
+        "SOURCE_DENIED",
+        _UNVERIFIABLE,
+        "source",
+        "The source does not let us in",
+        "The source asks for credentials, or refuses those it was given.",
+        (
+            "a token has expired or was rotated",
+            "the account may not read this repository",
+            "the repository does not exist, and the registry will not say so",
+        ),
+        "Renew the secret that the source's entry refers to, and give it read access.",
+        _CHECK,
+    ),
+    Reason(
+        "SOURCE_THROTTLED",
+        _UNVERIFIABLE,
+        "source",
+        "The source asks us to slow down",
+        "The source answered that there were too many requests, also after waiting as it asked.",
+        (
+            "its limit for anonymous use is low",
+            "several machines share one address or one account",
+            "scans are scheduled too close together",
+        ),
+        "Use an account with a higher limit, or a longer `every` for this source.",
+        _SCAN,
+    ),
+    Reason(
+        "SOURCE_REDIRECT_REFUSED",
+        _UNVERIFIABLE,
+        "source",
+        "The source sends us where we do not go",
+        "A redirect led to an address we refuse: a private or loopback address, a plain connection"
+        " after a protected one, or too many hops.",
+        (
+            "the source's storage lies in a private network under another name",
+            "the address in the settings is a short form that redirects",
+            "somebody tries to make the scanner reach internal services",
+        ),
+        "Put the final address into the settings if it is right. Only an address you configure"
+        " yourself may be private.",
+        _CHECK,
+    ),
+)

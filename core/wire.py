@@ -1,0 +1,244 @@
+"""Strict, bounded readers of untrusted JSON and base64.
+
+Size, nesting and the number of values are measured over the bytes before anything is parsed, so
+that a hostile document costs no more than one pass. What readers disagree about (duplicate keys,
+NaN, a byte-order mark, lone surrogates, endless digits, bytes after the end) is refused: a
+signature over bytes says nothing when two readers see two documents in them.
+
+Everything here raises MalformedError, or its child TooLargeError, naming the byte or the field.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import math
+import re
+from collections import Counter
+from typing import NoReturn
+
+from core.errors import MalformedError, TooLargeError
+from core.limits import Limits
+
+MAX_DIGITS = 32
+_BOM = b"\xef\xbb\xbf"
+_SHOWN_KEY = 80
+
+# An open string runs to the end: each pattern matches at every quote, so each pass stays linear.
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
+_STRINGS = re.compile(_STRING, re.DOTALL)
+_NEXT_BRACKET = re.compile(
+    rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+([\[\]{}]|\Z)', re.DOTALL
+)
+# As far as this reaches, every surrogate escape is half of a pair.
+_PAIRED = re.compile(
+    rb"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"
+)
+_KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a fraction",
+    type(None): "null",
+}
+
+
+def read_json(content: bytes, *, limits: Limits) -> object:
+    """Return the one JSON value in `content`; raise TooLargeError or MalformedError."""
+    _refuse_size(content, limits)
+    _refuse_values(content, limits.json_items)
+    _refuse_depth(content, limits.json_depth)
+    document = _decode(content)
+    try:
+        value: object = json.loads(
+            document,
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_fraction,
+            parse_constant=_constant,
+        )
+    except json.JSONDecodeError as error:
+        offset = len(document[: error.pos].encode())
+        raise MalformedError(f"not JSON at byte {offset}: {error.msg}") from None
+    _refuse_lone_surrogates(content)
+    return value
+
+
+def _refuse_size(content: bytes, limits: Limits) -> None:
+    most = max(limits.document_bytes, limits.evidence_bytes)
+    if len(content) > most:
+        raise TooLargeError(f"{len(content)} bytes of JSON, more than {most} (evidence_bytes)")
+
+
+def _refuse_values(content: bytes, most: int) -> None:
+    if len(content) <= most:
+        return  # each value takes a byte at least
+    if 1 + content.count(b",") + content.count(b"[") + content.count(b"{") <= most:
+        return  # even if none of them stood inside a string
+    # Each value has one string at most and one key: more quotes are refused before they cost time.
+    if content.count(b'"') - content.count(b'\\"') > 4 * most:
+        raise TooLargeError(f"more strings in a JSON document than {most} values have (json_items)")
+    # Strings become x and blanks go; what is left tells full from empty brackets.
+    bare = _STRINGS.sub(b"x", content).translate(None, b" \t\r\n")
+    opened = bare.count(b"[") + bare.count(b"{") - bare.count(b"[]") - bare.count(b"{}")
+    values = 1 + bare.count(b",") + opened
+    if values > most:
+        raise TooLargeError(f"{values} values in a JSON document, more than {most} (json_items)")
+
+
+def _refuse_depth(content: bytes, most: int) -> None:
+    if content.count(b"[") + content.count(b"{") <= most:
+        return
+    depth = 0
+    for found in _NEXT_BRACKET.finditer(content):
+        if found[1] in (b"[", b"{"):
+            depth += 1
+        elif found[1]:
+            depth -= 1
+        if depth > most:
+            where = found.start(1)
+            raise TooLargeError(f"nested deeper than {most} at byte {where} (json_depth)")
+        if depth < 0:
+            raise MalformedError(f"not JSON at byte {found.start(1)}: a bracket closes nothing")
+
+
+def _decode(content: bytes) -> str:
+    if content.startswith(_BOM):
+        raise MalformedError("not JSON at byte 0: a byte-order mark is not allowed")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedError(f"not UTF-8 at byte {error.start}: {error.reason}") from None
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        key = next(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        raise MalformedError(f"the key {key[:_SHOWN_KEY]!r} appears twice in one object")
+    return read
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        raise MalformedError(f"a number has more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+def _fraction(digits: str) -> float:
+    if sum(map(str.isdigit, digits)) > MAX_DIGITS:
+        raise MalformedError(f"a number has more than {MAX_DIGITS} digits")
+    read = float(digits)
+    if not math.isfinite(read):
+        raise MalformedError(f"the number {digits} is too large for any reader")
+    return read
+
+
+def _constant(word: str) -> NoReturn:
+    raise MalformedError(f"{word} is not JSON")
+
+
+def _refuse_lone_surrogates(content: bytes) -> None:
+    if b"\\u" not in content:
+        return
+    paired = _PAIRED.match(content)
+    end = paired.end() if paired is not None else 0
+    if end != len(content):
+        raise MalformedError(f"half of a surrogate pair at byte {end}")
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), type(value).__name__)
+
+
+def _field(document: dict[str, object], key: str) -> object:
+    if key not in document:
+        raise MalformedError(f"the field {key!r} is missing")
+    return document[key]
+
+
+def as_mapping(value: object, what: str) -> dict[str, object]:
+    """Return `value` if it is an object; `what` names it in the MalformedError."""
+    if not isinstance(value, dict):
+        raise MalformedError(f"{what} must be an object, found {_kind(value)}")
+    return value
+
+
+def as_items(value: object, what: str) -> list[object]:
+    """Return `value` if it is a list; `what` names it in the MalformedError."""
+    if not isinstance(value, list):
+        raise MalformedError(f"{what} must be a list, found {_kind(value)}")
+    return value
+
+
+def as_text(value: object, what: str) -> str:
+    """Return `value` if it is text; `what` names it in the MalformedError."""
+    if not isinstance(value, str):
+        raise MalformedError(f"{what} must be text, found {_kind(value)}")
+    return value
+
+
+def as_integer(value: object, what: str) -> int:
+    """Return `value` if it is a whole number; true, false and 1.0 are none."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise MalformedError(f"{what} must be a whole number, found {_kind(value)}")
+    return value
+
+
+def text(document: dict[str, object], key: str) -> str:
+    """Return the text under `key`; raise MalformedError if missing or anything else."""
+    return as_text(_field(document, key), f"the field {key!r}")
+
+
+def optional_text(document: dict[str, object], key: str, default: str = "") -> str:
+    """Return the text under `key`, or `default` where it is missing or null."""
+    value = document.get(key)
+    return default if value is None else as_text(value, f"the field {key!r}")
+
+
+def integer(document: dict[str, object], key: str) -> int:
+    """Return the whole number under `key`; raise MalformedError if missing or anything else."""
+    return as_integer(_field(document, key), f"the field {key!r}")
+
+
+def mapping(document: dict[str, object], key: str) -> dict[str, object]:
+    """Return the object under `key`; raise MalformedError if missing or anything else."""
+    return as_mapping(_field(document, key), f"the field {key!r}")
+
+
+def items(document: dict[str, object], key: str) -> list[object]:
+    """Return the list under `key`; raise MalformedError if missing or anything else."""
+    return as_items(_field(document, key), f"the field {key!r}")
+
+
+def decode_base64(encoded: str | bytes, *, what: str) -> bytes:
+    """Decode standard base64 that has exactly one spelling; `what` names it in the error.
+
+    Foreign characters, line breaks, wrong padding and bits set past the end raise MalformedError.
+    """
+    try:
+        given = encoded.encode("ascii") if isinstance(encoded, str) else bytes(encoded)
+        decoded = binascii.a2b_base64(given)
+    except ValueError:
+        raise MalformedError(f"{what} is not base64") from None
+    if binascii.b2a_base64(decoded, newline=False) != given:
+        raise MalformedError(f"{what} is not canonical base64")
+    return decoded
+
+
+def decode_base64_either(encoded: str | bytes, *, what: str) -> bytes:
+    """Decode base64 in the standard or the URL-safe alphabet, padded or not, never mixed."""
+    try:
+        given = encoded.encode("ascii") if isinstance(encoded, str) else bytes(encoded)
+    except ValueError:
+        raise MalformedError(f"{what} is not base64") from None
+    if b"-" in given or b"_" in given:
+        if b"+" in given or b"/" in given:
+            raise MalformedError(f"{what} mixes two base64 alphabets")
+        given = given.translate(bytes.maketrans(b"-_", b"+/"))
+    if not given.endswith(b"="):
+        given += b"=" * (-len(given) % 4)
+    return decode_base64(given, what=what)

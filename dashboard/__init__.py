@@ -1,0 +1,1 @@
+"""Pages and downloads; the only package that knows Flask."""

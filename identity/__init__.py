@@ -1,0 +1,1 @@
+"""People and devices behind signatures; built with the devices issue."""

@@ -1,0 +1,1 @@
+"""Drivers without a page: pipeline, scheduler, commands."""

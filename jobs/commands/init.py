@@ -1,0 +1,70 @@
+"""`countersign init`: a first settings file, starter policies, an empty database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from core.errors import UsageError
+from core.settings import load
+from jobs.discovery import Found, discover
+from jobs.estate import build_estate, settings_yaml
+from storage import migrate
+from storage.database import Database
+
+LIBRARY = Path(__file__).parent.parent.parent / "policy" / "library"
+HEAD = """\
+# Countersign settings. docs/settings.md lists every option; a mistake here is reported with
+# its line and column. Secrets stand only as {env: NAME} or {file: PATH}.
+
+database: sqlite:///countersign.db   # or postgresql+psycopg://user@host/name
+policies: policies/                  # every *.yaml in it; docs/policies.md
+
+"""
+NOTHING_FOUND = """\
+# Name the places to scan, for example:
+# sources:
+#   - {id: prod, kind: oci, url: "https://registry.acme.example", repositories: ["acme/**"],
+#      trust: [release], every: 15m, owner: platform}
+sources: []
+"""
+
+
+@click.command()
+@click.option("--discover", "discovering", is_flag=True, help="Find sources on this machine.")
+@click.option("--example", is_flag=True, help="Build a small signed example estate to scan.")
+@click.argument(
+    "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="[DIR]"
+)
+def init(folder: Path, *, discovering: bool, example: bool) -> None:
+    """Write countersign.yaml and starter policies into DIR and create the database."""
+    target = folder / "countersign.yaml"
+    if target.exists():
+        raise UsageError(f"{target} exists; remove it, or name another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    estate = build_estate(folder / "example") if example else None
+    found = discover() if discovering else []
+    sections = [settings_yaml(estate, folder)] if estate is not None else []
+    target.write_text(HEAD + _sources(sections, found), encoding="utf-8")
+    _write_policies(folder / "policies")
+    file = load(target)
+    migrate.upgrade(Database.open(file.settings.database, base=file.folder))
+    click.echo(f"wrote {target}")
+    for one in found:
+        click.echo(f"found {one.summary}")
+
+
+def _sources(sections: list[str], found: list[Found]) -> str:
+    listed = "".join(one.entry for one in found)
+    if not sections:
+        return f"sources:\n{listed}" if listed else NOTHING_FOUND
+    return "\n".join(sections) + listed
+
+
+def _write_policies(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for source in sorted(LIBRARY.glob("*.yaml")):
+        target = folder / source.name
+        if not target.exists():
+            target.write_bytes(source.read_bytes())

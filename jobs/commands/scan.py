@@ -1,0 +1,131 @@
+"""`countersign scan`: one pass now, with progress bars and a closing table."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from core.model import ScanState
+from jobs.clock import utc_now
+from jobs.commands.context import DONE, UNDECIDED, config_option
+from jobs.executors import open_executor
+from jobs.pipeline import Stop
+from jobs.scanning import SourceReport, scan_source
+from jobs.workspace import Workspace
+from storage.scans import ScanCounts
+
+READ = (ScanState.COMPLETE,)
+
+
+@click.command()
+@config_option
+@click.argument("names", nargs=-1, metavar="[SOURCE...]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, no bars.")
+def scan(config: Path, names: tuple[str, ...], *, as_json: bool) -> None:
+    """Scan sources now, all of them when none is named.
+
+    Exits 0 when everything was read, 3 when some source could not be read whole.
+    """
+    workspace = Workspace.open(config, utc_now)
+    stop = Stop()
+    signal.signal(signal.SIGTERM, lambda *_: stop.event.set())
+    began = workspace.clock()
+    wanted = names or tuple(source.id for source in workspace.file.settings.sources)
+    with open_executor(workspace.file.settings.executor) as executor:
+        reports = []
+        with nullcontext(None) if as_json else _bars() as bars:
+            for name in wanted:
+                follow = _follow(bars, name)
+                try:
+                    reports.append(scan_source(workspace, name, executor, stop, progress=follow))
+                except KeyboardInterrupt:
+                    stop.event.set()
+                    raise
+    seconds = (workspace.clock() - began).total_seconds()
+    if as_json:
+        click.echo(json.dumps(_document(reports, seconds)))
+    else:
+        _table(reports, seconds)
+    sys.exit(DONE if all(one.scan.state in READ for one in reports) else UNDECIDED)
+
+
+def _bars() -> Any:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+        TextColumn("{task.fields[seen]:>9,} artifacts"), TimeElapsedColumn(),
+    )  # fmt: skip
+
+
+def _follow(bars: Any, name: str) -> Any:
+    if bars is None:
+        return lambda _counts: None
+    task = bars.add_task(name, total=None, seen=0)
+
+    def follow(counts: ScanCounts) -> None:
+        bars.update(
+            task,
+            total=counts.units_total or None,
+            completed=counts.units_done + len(counts.errors),
+            seen=counts.sightings,
+        )
+
+    return follow
+
+
+def _document(reports: list[SourceReport], seconds: float) -> dict[str, Any]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "sources": [_source(one) for one in reports],
+        "seconds": round(seconds, 3),
+        "peak_rss_mib": round(peak, 1),
+    }
+
+
+def _source(one: SourceReport) -> dict[str, Any]:
+    counts, numbers = one.scan.counts, one.numbers
+    return {
+        "id": one.name, "kind": one.kind, "state": one.scan.state,
+        "artifacts": numbers.artifacts, "verified": numbers.verified, "failed": numbers.failed,
+        "unsigned": numbers.unsigned, "unknown": numbers.unknown, "requests": counts.requests,
+        "bytes": counts.bytes, "rows_written": counts.rows_written,
+        "seconds": round(one.scan.seconds, 3),
+        "errors": [
+            {"unit": e.unit, "reason": e.reason, "detail": e.detail} for e in counts.errors
+        ],
+    }  # fmt: skip
+
+
+def _table(reports: list[SourceReport], seconds: float) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from core.text import display
+
+    table = Table(title=None, pad_edge=False)
+    for heading in ("source", "state"):
+        table.add_column(heading)
+    for heading in ("artifacts", "verified", "failed", "unsigned", "unknown", "requests", "s"):
+        table.add_column(heading, justify="right")
+    for one in reports:
+        n = one.numbers
+        cells = (n.artifacts, n.verified, n.failed, n.unsigned, n.unknown, one.scan.counts.requests)
+        table.add_row(
+            one.name, one.scan.state, *(f"{cell:,}" for cell in cells), f"{one.scan.seconds:.1f}"
+        )
+    console = Console()
+    console.print(table)
+    for one in reports:
+        for error in one.scan.counts.errors:
+            words = f"{one.name}: {display(error.unit)}: {error.reason}: {display(error.detail)}"
+            console.print(escape(words), style="yellow")
+    console.print(f"{len(reports)} sources in {seconds:.1f} s")

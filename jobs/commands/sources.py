@@ -1,0 +1,62 @@
+"""`countersign sources`: what is configured, and whether it can be read."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from core.errors import CollectionError, MalformedError
+from core.text import display
+from jobs.clock import utc_now
+from jobs.commands.context import DONE, UNDECIDED, config_option
+from jobs.pipeline import Stop
+from jobs.workspace import Workspace
+
+SHOWN = 3
+
+
+@click.group()
+def sources() -> None:
+    """Show the configured sources."""
+
+
+@sources.command("list")
+@config_option
+def list_sources(config: Path) -> None:
+    """Print each source: id, kind, owner, interval and what it trusts."""
+    workspace = Workspace.open(config, utc_now)
+    for source in workspace.file.settings.sources:
+        trust = ", ".join(source.trust) or "its own"
+        words = f"{source.id}\t{source.kind}\t{source.owner}\tevery {source.every}\ttrust: {trust}"
+        click.echo(display(words, 1000).replace("\\u{9}", "\t"))
+
+
+@sources.command("check")
+@config_option
+@click.argument("names", nargs=-1, metavar="[SOURCE...]")
+def check_sources(config: Path, names: tuple[str, ...]) -> None:
+    """List the units of each source without reading them; exits 3 when one is out of reach."""
+    workspace = Workspace.open(config, utc_now)
+    wanted = names or tuple(source.id for source in workspace.file.settings.sources)
+    reached = [_check(workspace, name) for name in wanted]
+    sys.exit(DONE if all(reached) else UNDECIDED)
+
+
+def _check(workspace: Workspace, name: str) -> bool:
+    with tempfile.TemporaryDirectory(prefix="countersign-") as spool:
+        prepared = workspace.prepare(name, Stop(), Path(spool))
+        try:
+            units = list(islice(prepared.plan.reading.collector.units(), SHOWN + 1))
+        except (CollectionError, MalformedError) as error:
+            click.echo(f"{name}: {display(str(error), 1000)}")
+            return False
+        finally:
+            prepared.close()
+    named = ", ".join(display(unit) for unit in units[:SHOWN])
+    more = ", ..." if len(units) > SHOWN else ""
+    click.echo(f"{name}: {named or 'no units'}{more}")
+    return True

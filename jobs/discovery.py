@@ -1,0 +1,35 @@
+"""Find what this machine already trusts, for `init --discover`.
+
+Only kinds that have a collector are written: a source nobody can read would be a promise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A source found on this machine: its entry for the settings, and a line for people."""
+
+    entry: str
+    summary: str
+
+
+def discover(root: Path = Path("/")) -> list[Found]:
+    """Return the sources found under `root`."""
+    return _apt(root)
+
+
+def _apt(root: Path) -> list[Found]:
+    folder = root / "etc" / "apt"
+    files = [folder / "sources.list", *folder.glob("sources.list.d/*.list")]
+    files += folder.glob("sources.list.d/*.sources")
+    if not any(file.is_file() for file in files):
+        return []
+    entry = (
+        "  # the apt sources this machine already uses, each with its own Signed-By keyring\n"
+        "  - {id: machine-apt, kind: apt, from: machine, every: 6h, owner: platform}\n"
+    )
+    return [Found(entry, "the apt sources of this machine")]

@@ -1,0 +1,197 @@
+"""One scan of one source: readers in threads, one writer, batch by batch.
+
+Whatever is committed stays true: each batch is whole in itself (locations, verdicts, rollups and
+history together), a restatement that was begun leaves a mark, and repeating a scan finds the rows
+it would write already there. So a process may die anywhere and the next scan ends the same.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+
+from core.errors import CollectionError, MalformedError
+from core.model import ScanState
+from jobs.clock import Clock
+from jobs.reading import UnitBatch, UnitReader, reason_of
+from jobs.writing import UnitWriter, WritePlan, follow_marks
+from net.http import Traffic
+from storage import scans
+from storage.database import Database
+from storage.memory import UnitMemory
+from storage.scans import ScanCounts, ScanError
+
+QUEUED = 4  # batches read ahead of the writer
+BEAT_SECONDS = 1.0
+Progress = Callable[[ScanCounts], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A source made ready to be scanned: its collector built, its trust and policies read."""
+
+    plan: WritePlan
+    traffic: Traffic
+    close: Callable[[], None]  # lets go of the source's connections
+
+
+@dataclass(slots=True)
+class Stop:
+    """Set by whoever wants a scan to end early; readers and the writer look at it."""
+
+    event: threading.Event = field(default_factory=threading.Event)
+
+    def asked(self) -> bool:
+        """Say whether the scan shall stop."""
+        return self.event.is_set()
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """How a scan ended."""
+
+    scan_id: int
+    state: ScanState
+    counts: ScanCounts
+    seconds: float
+
+
+class SourceScan:
+    """One scan of one source, from the first unit to the row that says how it ended."""
+
+    def __init__(
+        self,
+        database: Database,
+        prepared: Prepared,
+        executor: Executor,
+        clock: Clock,
+        stop: Stop,
+        progress: Progress = lambda _counts: None,
+    ) -> None:
+        self._database, self._prepared, self._executor = database, prepared, executor
+        self._clock, self._stop, self._progress = clock, stop, progress
+        self._queue: queue.Queue[UnitBatch] = queue.Queue(QUEUED)
+        self._counts = ScanCounts()
+        self._writers: dict[str, UnitWriter] = {}
+        self._scan_id = 0
+
+    def run(self, slot: str | None = None) -> ScanReport:
+        """Scan; ConflictError when the source is being scanned or the slot was answered."""
+        source = self._prepared.plan.reading.source
+        with self._database.lock(f"scan-{source.name}"):
+            began = self._prepared.plan.reading.now
+            with self._database.writing() as connection:
+                self._scan_id = scans.begin(connection, source.id, slot, self._clock())
+            try:
+                state = self._scan()
+            except BaseException:
+                self._stop.event.set()
+                self._finish(ScanState.FAILED)
+                raise
+            self._finish(state)
+            return ScanReport(
+                self._scan_id, state, self._counts, (self._clock() - began).total_seconds()
+            )
+
+    def _scan(self) -> ScanState:
+        follow_marks(self._database, self._prepared.plan)
+        try:
+            names = list(dict.fromkeys(self._prepared.plan.reading.collector.units()))
+        except (CollectionError, MalformedError) as error:
+            self._counts.errors.append(ScanError("", reason_of(error), str(error)))
+            return ScanState.FAILED
+        self._counts.units_total = len(names)
+        self._beat()
+        self._write_all(self._start_readers(names))
+        if self._stop.asked():
+            return ScanState.CANCELLED
+        if not self._counts.errors:
+            self._lose_units(set(names))
+            return ScanState.COMPLETE
+        whole = self._counts.units_done > 0
+        return ScanState.PARTIAL if whole else ScanState.FAILED
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def _start_readers(self, names: list[str]) -> list[Future[None]]:
+        return [self._executor.submit(self._read, name) for name in names]
+
+    def _read(self, name: str) -> None:
+        if self._stop.asked():
+            return
+        plan = self._prepared.plan
+        memory = UnitMemory(self._database, plan.reading.source.id, name, plan.seal)
+        for batch in UnitReader(plan.reading, name, memory).batches():
+            if not self._offer(batch):
+                return
+
+    def _offer(self, batch: UnitBatch) -> bool:
+        while not self._stop.asked():
+            try:
+                self._queue.put(batch, timeout=BEAT_SECONDS)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def _write_all(self, readers: list[Future[None]]) -> None:
+        while True:
+            idle = all(reader.done() for reader in readers)  # asked before the queue is
+            try:
+                batch = self._queue.get(timeout=0.05 if idle else BEAT_SECONDS)
+            except queue.Empty:
+                if idle:
+                    break
+                self._beat()
+                continue
+            if not self._stop.asked():
+                self._write(batch)
+        for reader in readers:
+            reader.result()
+
+    def _write(self, batch: UnitBatch) -> None:
+        writer = self._writers.get(batch.unit)
+        if writer is None:
+            writer = self._writers[batch.unit] = UnitWriter(
+                self._database, self._prepared.plan, batch.unit
+            )
+        self._counts.rows_written += writer.write(batch)
+        self._counts.sightings += len(batch.sightings) + len(batch.unchanged)
+        if batch.error is not None:
+            self._counts.errors.append(batch.error)
+        elif batch.end is not None:
+            self._counts.units_done += 1
+        if batch.error is not None or batch.end is not None:
+            del self._writers[batch.unit]
+        self._beat()
+
+    def _beat(self) -> None:
+        self._counts.requests = self._prepared.traffic.requests
+        self._counts.bytes = self._prepared.traffic.bytes
+        with self._database.writing() as connection:
+            if scans.beat(connection, self._scan_id, self._counts, self._clock()):
+                self._stop.event.set()
+        self._progress(self._counts)
+
+    def _lose_units(self, names: set[str]) -> None:
+        source = self._prepared.plan.reading.source
+        with self._database.reading() as connection:
+            known = scans.unit_rows(connection, source.id)
+        for name in sorted(known.keys() - names):
+            writer = UnitWriter(self._database, self._prepared.plan, name)
+            self._counts.rows_written += writer.lose()
+
+    def _finish(self, state: ScanState) -> None:
+        self._counts.requests = self._prepared.traffic.requests
+        self._counts.bytes = self._prepared.traffic.bytes
+        with self._database.writing() as connection:
+            scans.finish(
+                connection, self._scan_id, self._prepared.plan.reading.source.id, state, self._counts,
+                self._clock(),
+            )  # fmt: skip
+        self._progress(self._counts)

@@ -1,0 +1,192 @@
+"""Read one unit of a source and verify what vouches for it: runs beside the writer, never writes.
+
+The collector finds, this module asks verification, and out come batches of bounded size that the
+one writer stores. A unit whose list does not verify any more never changes what an earlier,
+verified list established: its evidence is recorded, its content is not believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from collectors.collector import Collector, Memory
+from core.errors import CollectionError, MalformedError, TooLargeError
+from core.limits import Limits
+from core.model import (
+    Discovery,
+    Evidence,
+    EvidenceSet,
+    Facts,
+    IndexKept,
+    Location,
+    Sighting,
+    Status,
+    Trust,
+    Unchanged,
+    UnchangedSet,
+    UnitEnd,
+    Verification,
+)
+from jobs.judging import NOWHERE
+from storage.facts import ItemFacts, SetFacts
+from storage.judgement import Judge
+from storage.scans import ScanError
+from storage.standings import SourceRow
+from verification.format import Setting
+from verification.standing import combine
+from verification.verifier import trust_digest, verification_key, verify
+
+BATCH = 2000
+REMEMBERED = 1024
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class UnitBatch:
+    """A bounded part of what a unit holds, ready to be stored in one transaction."""
+
+    unit: str
+    sets: list[SetFacts] = field(default_factory=list)
+    trusts: list[Trust] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
+    unchanged: list[Location] = field(default_factory=list)
+    unchanged_sets: list[str] = field(default_factory=list)
+    indexes: list[IndexKept] = field(default_factory=list)
+    end: UnitEnd | None = None
+    error: ScanError | None = None
+
+    def __len__(self) -> int:
+        return len(self.sets) + len(self.sightings) + len(self.unchanged)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything a reader works under."""
+
+    source: SourceRow
+    collector: Collector
+    trust: Trust
+    judge: Judge
+    limits: Limits
+    now: datetime
+
+
+class UnitReader:
+    """Turns one unit's discoveries into batches."""
+
+    def __init__(self, reading: Reading, unit: str, memory: Memory) -> None:
+        self._reading, self._unit, self._memory = reading, unit, memory
+        self._verified: OrderedDict[str, Verification] = OrderedDict()
+
+    def batches(self) -> Iterator[UnitBatch]:
+        """Yield batches; the last one carries either `end` or `error`."""
+        batch = UnitBatch(self._unit)
+        try:
+            for discovery in self._reading.collector.collect(self._unit, self._memory):
+                refused = self._take(batch, discovery)
+                if refused is not None:
+                    batch.error = refused
+                    break
+                if len(batch) >= BATCH:
+                    yield batch
+                    batch = UnitBatch(self._unit)
+        except (CollectionError, MalformedError) as error:
+            batch.error = ScanError(self._unit, reason_of(error), str(error))
+        except Exception as error:  # one unit's bug must not end the scan of the others
+            log.exception("unit failed", source=self._reading.source.name, unit=self._unit)
+            batch.error = ScanError(self._unit, "SCAN_INCOMPLETE", f"internal error: {error!r}")
+        if batch.end is None and batch.error is None:
+            words = "the collector stopped before the end of the unit"
+            batch.error = ScanError(self._unit, "SCAN_INCOMPLETE", words)
+        yield batch
+
+    def _take(self, batch: UnitBatch, discovery: Discovery) -> ScanError | None:
+        match discovery:
+            case EvidenceSet():
+                return self._take_set(batch, discovery)
+            case Sighting():
+                batch.sightings.append(discovery)
+            case Unchanged():
+                batch.unchanged.append(discovery.location)
+            case UnchangedSet():
+                batch.unchanged_sets.append(discovery.key)
+            case IndexKept():
+                batch.indexes.append(discovery)
+            case UnitEnd():
+                batch.end = discovery
+        return None
+
+    def _take_set(self, batch: UnitBatch, found: EvidenceSet) -> ScanError | None:
+        trust = found.trust if found.trust is not None else self._reading.trust
+        facts = self._judge_set(found, trust)
+        rolled_back = [i for i in facts.items if i.verification.reason == "METADATA_ROLLBACK"]
+        if rolled_back:
+            return ScanError(self._unit, "METADATA_ROLLBACK", rolled_back[0].verification.detail)
+        batch.sets.append(facts)
+        batch.trusts.append(trust)
+        is_list = any(item.through for item in facts.items)
+        if is_list and facts.status is Status.FAILED and self._memory.unit_state():
+            words = f"the list does not verify any more, its content is not believed: {facts.key}"
+            return ScanError(self._unit, facts.reason, words)
+        return None
+
+    def _judge_set(self, found: EvidenceSet, trust: Trust) -> SetFacts:
+        setting = Setting(trust, self._reading.now, self._reading.limits)
+        items = tuple(self._verify(one, setting) for one in found.evidence)
+        verifications = tuple(item.verification for item in items)
+        status, reason, contested = combine(verifications, found.unread)
+        facts = set_facts_for(self._reading.source, status, reason, verifications, contested=contested)  # fmt: skip
+        return SetFacts(
+            found.key, found.state, found.looked, found.unread, items, status, reason, contested,
+            self._reading.judge.shared(facts),
+        )  # fmt: skip
+
+    def _verify(self, evidence: Evidence, setting: Setting) -> ItemFacts:
+        key = verification_key(evidence, setting)
+        verification = self._verified.get(key)
+        if verification is None:
+            verification = self._verified[key] = verify(evidence, setting)
+            if len(self._verified) > REMEMBERED:
+                self._verified.popitem(last=False)
+        first = evidence.subject.digests[0] if evidence.subject.digests else None
+        return ItemFacts(
+            evidence.content[: setting.limits.evidence_bytes], evidence.media_type,
+            evidence.origin, evidence.subject.name, str(first or ""), evidence.through,
+            evidence.hint, bytes.fromhex(key), bytes.fromhex(trust_digest(setting.trust)),
+            verification,
+        )  # fmt: skip
+
+
+def set_facts_for(
+    source: SourceRow,
+    status: Status,
+    reason: str,
+    verifications: tuple[Verification, ...],
+    *,
+    contested: bool,
+) -> Facts:
+    """Return what policies may see of a set before any artifact is named."""
+    from core.model import digest_of
+
+    return Facts(
+        source.kind, NOWHERE, digest_of(b""), source.name, source.owner, source.tier, status,
+        contested, reason, verifications,
+    )  # fmt: skip
+
+
+def reason_of(error: Exception) -> str:
+    """Return the reason code of an error that ended a unit."""
+    if isinstance(error, CollectionError):
+        return error.reason
+    return "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+
+
+def seal_of(*parts: str) -> str:
+    """Return the seal of everything a unit is read under."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,56 @@
+"""Scan one source by name: prepare, read, write, report."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.pipeline import Progress, ScanReport, SourceScan, Stop
+from jobs.rejudging import follow_policies
+from jobs.workspace import Workspace
+from storage import reports
+from storage.reports import StandingNumbers
+from storage.scans import ScanCounts
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What one scan of one source came to."""
+
+    name: str
+    kind: str
+    scan: ScanReport
+    numbers: StandingNumbers
+
+
+def _silent(_counts: ScanCounts) -> None:
+    return None
+
+
+def scan_source(
+    workspace: Workspace,
+    name: str,
+    executor: Executor,
+    stop: Stop,
+    *,
+    progress: Progress = _silent,
+    slot: str | None = None,
+) -> SourceReport:
+    """Scan; ConflictError when the source is being scanned already or the slot was answered."""
+    follow_policies(workspace)
+    with tempfile.TemporaryDirectory(prefix="countersign-") as spool:
+        prepared = workspace.prepare(name, stop, Path(spool))
+        try:
+            scan = SourceScan(
+                workspace.database, prepared, executor, workspace.clock, stop, progress
+            ).run(slot)
+        finally:
+            prepared.close()
+    source = workspace.sources[name]
+    with workspace.database.reading() as connection:
+        numbers = reports.numbers_of(connection, source.id)
+    return SourceReport(name, source.kind, scan, numbers)
+
+

@@ -1,0 +1,264 @@
+"""Settings made ready for work: files read, policies compiled, sources and trust built.
+
+workspace = Workspace.open(path, clock)
+prepared = workspace.prepare("debian", stop)      # then jobs.pipeline.SourceScan(...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from collectors import COLLECTORS
+from collectors.collector import Collector, Surroundings
+from core.complaints import suggestion
+from core.errors import ConfigurationError, MalformedError, UsageError
+from core.glob import Glob
+from core.limits import MIB, Limits
+from core.model import Trust, TrustEntry, TrustKind
+from core.settings import Secret, SettingsFile, Source, TrustFile, load
+from jobs.clock import Clock
+from jobs.judging import ALIASES, FIELDS, ExclusionRule, PolicyJudge
+from jobs.pipeline import Prepared, Stop
+from jobs.reading import Reading, seal_of
+from jobs.secrets import reveal
+from jobs.writing import WritePlan, describe_all
+from net.http import Http
+from policy.engine import CompiledPolicy, compile_policies
+from storage import configuration, migrate
+from storage.configuration import ExclusionEntry, PolicyEntry, SourceEntry
+from storage.database import Database
+from storage.documents import dump
+from storage.standings import PolicyRows, SourceRow
+from verification.format import VERIFIER_VERSION
+from verification.trust import describe
+from verification.verifier import trust_digest
+
+MAX_POLICY_BYTES = 1 * MIB
+MAX_TRUST_BYTES = 16 * MIB
+GROUPS = (("keys", TrustKind.KEY), ("keyrings", TrustKind.KEYRING), ("authorities", TrustKind.AUTHORITY))  # fmt: skip
+
+
+@dataclass(slots=True)
+class Workspace:
+    """One settings file at work on one database."""
+
+    file: SettingsFile
+    database: Database
+    clock: Clock
+    entries: dict[str, TrustEntry]
+    policies: tuple[CompiledPolicy, ...]
+    judge: PolicyJudge
+    rows: PolicyRows
+    sources: dict[str, SourceRow]
+    http: list[Http] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, path: Path, clock: Clock) -> Workspace:
+        """Read everything the settings name and bring the database in line with it.
+
+        Raises ConfigurationError with path, line and column; StorageError when the database is
+        out of reach or at another schema.
+        """
+        file = load(path)
+        entries = read_trust(file)
+        policies = read_policies(file, entries)
+        database = Database.open(file.settings.database, base=file.folder)
+        migrate.demand_current(database)
+        now = clock()
+        with database.writing() as connection:
+            sources = configuration.sync_sources(connection, _source_entries(file), now)
+            rows = configuration.sync_policies(connection, _policy_entries(policies), now)
+            rules = _exclusion_entries(file)
+            ids = configuration.sync_exclusions(connection, [entry for entry, _ in rules], now)
+            for source in file.settings.sources:
+                trust = trust_of(entries, source)
+                described = describe_all([trust], file.settings.limits)
+                source_id = sources[source.id].id
+                configuration.sync_trust(connection, source_id, "", [trust], described, now)
+        exclusions = [
+            ExclusionRule(row_id, kind, fields)
+            for row_id, (_, matches) in zip(ids, rules, strict=True)
+            for kind, fields in matches
+        ]
+        judge = PolicyJudge(policies, exclusions)
+        return cls(file, database, clock, entries, policies, judge, rows, sources)
+
+    def prepare(self, name: str, stop: Stop, spool: Path) -> Prepared:
+        """Build the source's collector and everything its scan works under."""
+        position, source = self._source(name)
+        limits, now = self.file.settings.limits, self.clock()
+        kind = collector_class(self.file, position, source)
+        options = read_options(self.file, position, source, kind)
+        http = Http(limits, home=str(getattr(options, "url", "") or ""), cancelled=stop.asked)
+        surroundings = Surroundings(http, limits, self._secrets(options), self.file.folder, spool)
+        trust = trust_of(self.entries, source)
+        reading = Reading(
+            self.sources[name], kind(name, options, surroundings), trust, self.judge, limits, now
+        )
+        seal = seal_of(source.kind, dump(options.model_dump(mode="json")), trust_digest(trust),
+                       VERIFIER_VERSION)  # fmt: skip
+        versions = self.file.settings.retention.indexes
+        return Prepared(WritePlan(reading, self.rows, seal, versions), http.traffic, http.close)
+
+    def _source(self, name: str) -> tuple[int, Source]:
+        for position, source in enumerate(self.file.settings.sources):
+            if source.id == name:
+                return position, source
+        known = [source.id for source in self.file.settings.sources]
+        raise UsageError(f"no source `{name}` in {self.file.path}; {suggestion(name, known)}")
+
+    def _secrets(self, options: BaseModel) -> dict[str, str]:
+        return {
+            name: reveal(value, self.file.folder)
+            for name in type(options).model_fields
+            if isinstance(value := getattr(options, name), Secret)
+        }
+
+
+def collector_class(file: SettingsFile, position: int, source: Source) -> Callable[..., Collector]:
+    """Return the collector of a source's kind."""
+    entry = COLLECTORS.get(source.kind)
+    if entry is None:
+        words = (
+            f"there is no collector of kind `{source.kind}`; {suggestion(source.kind, COLLECTORS)}"
+        )
+        raise file.error(words, "sources", position, "kind")
+    found: Callable[..., Collector] = resolve_name(entry)
+    return found
+
+
+def read_options(file: SettingsFile, position: int, source: Source, kind: Any) -> BaseModel:
+    """Return a source's own options, read by its collector's model."""
+    model: type[BaseModel] = kind.Options
+    try:
+        return model.model_validate(source.options)
+    except ValidationError as error:
+        file.refuse(error, "sources", position, model=model)
+
+
+def read_trust(file: SettingsFile) -> dict[str, TrustEntry]:
+    """Read every file under `trust`, bounded; an unreadable one is an error with its place."""
+    return {
+        name: _trust_entry(file, group, kind, name, entry)
+        for group, kind in GROUPS
+        for name, entry in getattr(file.settings.trust, group).items()
+    }
+
+
+def _trust_entry(
+    file: SettingsFile, group: str, kind: TrustKind, name: str, entry: TrustFile
+) -> TrustEntry:
+    path = file.folder / entry.file
+    where = ("trust", group, name, "file")
+    content = read_bounded(path, MAX_TRUST_BYTES, lambda words: file.error(words, *where))
+    valid = entry.valid
+    made = TrustEntry(
+        name, kind, content, str(path), tuple(entry.only),
+        valid.from_ if valid else None, valid.until if valid else None,
+    )  # fmt: skip
+    try:
+        describe(made, file.settings.limits)
+    except MalformedError as error:
+        raise file.error(f"{path}: {error}", *where) from error
+    return made
+
+
+def read_bounded(path: Path, limit: int, complain: Callable[[str], ConfigurationError]) -> bytes:
+    """Read a file of at most `limit` bytes; `complain` makes the error."""
+    try:
+        with path.open("rb") as handle:
+            content = handle.read(limit + 1)
+    except OSError as error:
+        raise complain(f"{path}: {error.strerror}") from error
+    if len(content) > limit:
+        raise complain(f"{path}: larger than {limit} bytes")
+    return content
+
+
+def trust_of(entries: dict[str, TrustEntry], source: Source) -> Trust:
+    """Return exactly what a source accepts."""
+    return Trust(tuple(entries[name] for name in source.trust))
+
+
+def trust_names(entries: dict[str, TrustEntry], limits: Limits) -> dict[str, frozenset[str]]:
+    """Return what each name under `trust` stands for: fingerprints of what is inside."""
+    return {
+        name: frozenset(one.fingerprint for one in describe(entry, limits))
+        for name, entry in entries.items()
+    }
+
+
+def read_policies(file: SettingsFile, entries: dict[str, TrustEntry]) -> tuple[CompiledPolicy, ...]:
+    """Compile every `*.yaml` in the policies folder; a missing folder is no policy."""
+    folder = file.folder / file.settings.policies
+    texts: dict[str, str] = {}
+    for path in sorted(folder.glob("*.y*ml")) if folder.is_dir() else ():
+        content = read_bounded(path, MAX_POLICY_BYTES, ConfigurationError)
+        try:
+            texts[str(path)] = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ConfigurationError("not UTF-8; save the file as UTF-8", path=str(path)) from error
+    names = trust_names(entries, file.settings.limits)
+    return compile_policies(texts, names, kinds=COLLECTORS)
+
+
+def _source_entries(file: SettingsFile) -> list[SourceEntry]:
+    return [
+        SourceEntry(
+            one.id, one.kind, _address(one), one.owner, one.tier, int(one.every.total_seconds())
+        )
+        for one in file.settings.sources
+    ]
+
+
+def _address(source: Source) -> str:
+    for key in ("url", "path", "from"):
+        written = source.options.get(key)
+        if isinstance(written, str):
+            return written.split("@")[-1] if key == "url" else written
+    return ""
+
+
+def _policy_entries(policies: Sequence[CompiledPolicy]) -> list[PolicyEntry]:
+    return [
+        PolicyEntry(
+            one.name, one.title, one.owner, one.mode, one.digest, one.text,
+            tuple((r.id, r.title) for r in one.requirements),
+        )
+        for one in policies
+    ]  # fmt: skip
+
+
+Matches = tuple[tuple[str, tuple[tuple[str, Glob], ...]], ...]
+
+
+def _exclusion_entries(file: SettingsFile) -> list[tuple[ExclusionEntry, Matches]]:
+    found = []
+    for position, rule in enumerate(file.settings.exclude):
+        matches: list[tuple[str, tuple[tuple[str, Glob], ...]]] = []
+        for kind, fields in rule.match.items():
+            where = ("exclude", position, "match", kind)
+            if kind not in COLLECTORS:
+                raise file.error(f"`{kind}`: {suggestion(kind, COLLECTORS)}", *where)
+            matches.append((kind, tuple(_glob(file, where, n, p) for n, p in fields.items())))
+        entry = ExclusionEntry(dump(rule.match), rule.reason, rule.owner)
+        found.append((entry, tuple(matches)))
+    return found
+
+
+def _glob(
+    file: SettingsFile, where: tuple[str | int, ...], name: str, pattern: str
+) -> tuple[str, Glob]:
+    known = [*FIELDS, *ALIASES]
+    if name not in known:
+        raise file.error(f"no such field `{name}`; {suggestion(name, known)}", *where, name)
+    try:
+        return name, Glob.parse(pattern)
+    except MalformedError as error:
+        raise file.error(str(error), *where, name) from error

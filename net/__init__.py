@@ -1,0 +1,1 @@
+"""Bounded HTTP for collectors and identity sources."""

@@ -1,0 +1,1 @@
+"""Policies: YAML documents in, verdicts out. Pure: no I/O and no clock."""

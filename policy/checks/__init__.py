@@ -1,0 +1,12 @@
+"""The table of requirement checks: the key in a policy file → the class that judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CHECKS: Mapping[str, str] = {
+    "verified": "policy.checks.verified:Verified",
+    "signed_by": "policy.checks.signed_by:SignedBy",
+    "cel": "policy.checks.expression:Expression",
+    "any": "policy.checks.alternatives:Alternatives",
+}

@@ -1,0 +1,31 @@
+"""What became different since an instant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from storage import signers
+from storage.artifact_list import count_changes
+from storage.coverage import narrowed
+from storage.filters import ArtifactFilter, Change, Count, SignerFilter
+from storage.views import Changes, SignerCount
+
+
+def changes(
+    connection: Connection, since: datetime, chosen: ArtifactFilter | None = None
+) -> Changes:
+    """Return all numbers; of the filter only source, owner and kind are used."""
+    base = narrowed(chosen)
+    filters = {change: base.narrowed(change=change, since=since) for change in Change}
+    numbers = count_changes(connection, tuple(filters.values()))
+    new_signers = SignerFilter(since=since)
+    return Changes(
+        since=since,
+        counts={
+            change: Count(number, filters[change])
+            for change, number in zip(filters, numbers, strict=True)
+        },
+        new_signers=SignerCount(signers.count(connection, new_signers), new_signers),
+    )

@@ -1,0 +1,164 @@
+"""Open the database: SQLite (WAL, one writer) by default, PostgreSQL by one setting."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from core.errors import ConfigurationError, ConflictError, StorageError
+
+BUSY_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock as long as it is held; on PostgreSQL a lost connection loses it."""
+
+    connection: sa.Connection | None = None
+
+    def held(self) -> bool:
+        """Say whether the lock is still ours."""
+        if self.connection is None:
+            return True
+        try:
+            self.connection.execute(sa.text("SELECT 1"))
+        except DBAPIError:
+            return False
+        return True
+
+
+class Database:
+    """One database and its two ways in: `reading` sees a snapshot, `writing` is alone."""
+
+    def __init__(self, engine: sa.Engine, writer: sa.Engine) -> None:
+        self.engine, self._writer = engine, writer
+
+    @classmethod
+    def open(cls, url: str, *, base: Path | None = None) -> Database:
+        """Open by SQLAlchemy URL; a relative SQLite path starts at `base`."""
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise ConfigurationError(f"database: not a database URL: {url!r}") from error
+        if parsed.get_backend_name() == "sqlite":
+            parsed = _anchored(parsed, base)
+            return cls(_sqlite(parsed, "BEGIN"), _sqlite(parsed, "BEGIN IMMEDIATE"))
+        if parsed.get_backend_name() == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+            engine = sa.create_engine(parsed, pool_pre_ping=True, pool_size=8)
+            return cls(engine, engine)
+        raise ConfigurationError(
+            f"database: {parsed.drivername!r} is not supported; use sqlite:///FILE "
+            "or postgresql+psycopg://USER@HOST/NAME"
+        )
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    @property
+    def url(self) -> URL:
+        """The address, with any password."""
+        return self.engine.url
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Open a read transaction: every statement in it sees the same state."""
+        with _translated(), self.engine.connect() as connection:
+            if self.dialect == "postgresql":
+                connection = connection.execution_options(  # noqa: PLW2901 - same connection
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Open the write transaction; it commits at the end of the block or leaves no trace."""
+        with _translated(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[Lock]:
+        """Hold a named lock that dies with this process; ConflictError when another holds it."""
+        holder = _file_lock if self.dialect == "sqlite" else _advisory_lock
+        with holder(self, name) as lock:
+            yield lock
+
+    def close(self) -> None:
+        """Close all pooled connections."""
+        self.engine.dispose()
+        self._writer.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        raise StorageError(f"the database refused: {error.orig}") from error
+
+
+def _anchored(url: URL, base: Path | None) -> URL:
+    if base is None or url.database in (None, "", ":memory:"):
+        return url
+    return url.set(database=str((base / str(url.database)).absolute()))
+
+
+def _sqlite(url: URL, begin: str) -> sa.Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves, below
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON",
+                       "temp_store=MEMORY", "cache_size=-32768", "mmap_size=268435456"):  # fmt: skip
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+@contextmanager
+def _file_lock(database: Database, name: str) -> Iterator[Lock]:
+    path = f"{database.url.database}.{name}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConflictError(f"another process holds the lock {name!r}") from error
+        yield Lock()
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _advisory_lock(database: Database, name: str) -> Iterator[Lock]:
+    # A connection of its own, outside the pool: the lock lives exactly as long as it does.
+    statement = sa.text("SELECT pg_try_advisory_lock(hashtextextended(:name, 7))")
+    engine = sa.create_engine(
+        database.url,
+        poolclass=sa.pool.NullPool,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5},
+    )
+    with engine.connect() as connection:
+        if not connection.execute(statement, {"name": f"countersign:{name}"}).scalar():
+            raise ConflictError(f"another process holds the lock {name!r}")
+        yield Lock(connection)

@@ -1,0 +1,222 @@
+"""Write evidence sets: what vouches for artifacts, and what checking it gave.
+
+A set whose facts did not change writes nothing. A set whose facts changed in a way that could
+change any verdict is marked for restatement in the same transaction, so that a process that dies
+between the facts and the locations leaves a mark that the next one follows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.model import ListLink, Outcome, Role, Signer, Status, Unread, Verification
+from storage import blobs
+from storage.bulk import insert_rows, take_ids, upsert_rows
+from storage.documents import dump, dump_verification
+from storage.schema import (
+    evidence_item,
+    evidence_set,
+    set_signer,
+    signer,
+    verification,
+    verification_anchor,
+)
+
+COUNTED_ROLES = (Role.SIGNATURE, Role.PROVENANCE)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """One piece of evidence in a set, and what checking it gave."""
+
+    content: bytes  # empty when read back: the blob store has it
+    media_type: str
+    origin: str
+    subject: str  # name of what it was checked against
+    subject_digest: str
+    through: tuple[ListLink, ...]
+    hint: bytes
+    key: bytes  # 32 bytes: what was checked with what (verifier.verification_key)
+    trust_digest: bytes
+    verification: Verification
+
+
+@dataclass(frozen=True, slots=True)
+class SetFacts:
+    """One evidence set as judged."""
+
+    key: str
+    state: str
+    looked: tuple[str, ...]
+    unread: tuple[Unread, ...]
+    items: tuple[ItemFacts, ...]
+    status: Status
+    reason: str
+    contested: bool
+    verdicts_digest: str
+
+    def digest(self) -> bytes:
+        """Return the digest of all facts, the collector's own state apart."""
+        parts = [
+            self.status, self.reason, self.contested, list(self.looked),
+            [[u.reason, u.detail] for u in self.unread],
+            [[i.key.hex(), i.verification.outcome, i.verification.reason, i.media_type, i.origin,
+              i.subject, dump_through(i.through)] for i in self.items],
+        ]  # fmt: skip
+        return hashlib.sha256(dump(parts).encode()).digest()
+
+    @property
+    def due_at(self) -> datetime | None:
+        """The first instant at which time alone changes any of the verifications."""
+        return min((i.verification.due_at for i in self.items if i.verification.due_at), default=None)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSet:
+    """Where a set stands in the database. `restate` means its locations must be judged again."""
+
+    id: int
+    written: int
+    restate: bool
+
+
+def dump_through(through: Sequence[ListLink]) -> str:
+    """Return the links as JSON."""
+    return dump([[link.list_name, link.entry, str(link.digest)] for link in through])
+
+
+def record_set(
+    connection: sa.Connection, source_id: int, facts: SetFacts, now: datetime
+) -> RecordedSet:
+    """Write what changed of one evidence set."""
+    digest, verdicts = facts.digest(), bytes.fromhex(facts.verdicts_digest)
+    table = evidence_set
+    row = connection.execute(
+        sa.select(table).where(table.c.source_id == source_id, table.c.key == facts.key)
+    ).first()
+    if row is not None and row.facts_digest == digest and row.verdicts_digest == verdicts:
+        written = _record_state(connection, row.id, row.state, facts.state)
+        return RecordedSet(row.id, written, row.restate_after is not None)
+    restate = row is not None and (
+        row.verdicts_digest != verdicts
+        or (row.status, row.reason, row.contested) != (facts.status, facts.reason, facts.contested)
+    )
+    values = {
+        "state": facts.state, "status": facts.status, "reason": facts.reason,
+        "contested": facts.contested, "looked": dump(list(facts.looked)),
+        "unread": dump([[u.reason, u.detail] for u in facts.unread]), "facts_digest": digest,
+        "verdicts_digest": verdicts, "due_at": facts.due_at, "changed_at": now,
+    }  # fmt: skip
+    if row is None:
+        set_id = take_ids(connection, table, 1)[0]
+        insert_rows(connection, table, [{"id": set_id, "source_id": source_id, "key": facts.key, **values}])  # fmt: skip
+    else:
+        set_id = row.id
+        if restate:
+            values["restate_after"] = 0
+        connection.execute(table.update().where(table.c.id == set_id).values(**values))
+    changed = row is None or row.facts_digest != digest
+    written = 1 + (_record_items(connection, set_id, facts.items, now) if changed else 0)
+    return RecordedSet(set_id, written, restate or (row is not None and row.restate_after is not None))  # fmt: skip
+
+
+def _record_state(connection: sa.Connection, set_id: int, old: str, new: str) -> int:
+    if old == new:
+        return 0
+    connection.execute(evidence_set.update().where(evidence_set.c.id == set_id).values(state=new))
+    return 1
+
+
+def _record_items(
+    connection: sa.Connection, set_id: int, items: Sequence[ItemFacts], now: datetime
+) -> int:
+    connection.execute(evidence_item.delete().where(evidence_item.c.set_id == set_id))
+    connection.execute(set_signer.delete().where(set_signer.c.set_id == set_id))
+    written, rows, signers = 0, [], set()
+    for position, item in enumerate(items):
+        verification_id, signer_id, new = _record_verification(connection, item, now)
+        written += new
+        if signer_id is not None and _counts(item.verification):
+            signers.add(signer_id)
+        hint = blobs.keep(connection, item.hint, "application/x-hint", now) if item.hint else None
+        rows.append(
+            {
+                "set_id": set_id, "position": position, "verification_id": verification_id,
+                "media_type": item.media_type, "origin": item.origin, "subject": item.subject,
+                "hint_digest": hint, "through": dump_through(item.through),
+            }
+        )  # fmt: skip
+    insert_rows(connection, evidence_item, rows)
+    pairs = [{"signer_id": one, "set_id": set_id} for one in sorted(signers)]
+    insert_rows(connection, set_signer, pairs)
+    return written + len(rows) + len(pairs)
+
+
+def _counts(facts: Verification) -> bool:
+    return facts.outcome is Outcome.VERIFIED and facts.role in COUNTED_ROLES
+
+
+def _record_verification(
+    connection: sa.Connection, item: ItemFacts, now: datetime
+) -> tuple[int, int | None, int]:
+    table = verification
+    v = item.verification
+    row = connection.execute(
+        sa.select(table.c.id, table.c.signer_id, table.c.outcome, table.c.reason).where(
+            table.c.key == item.key
+        )
+    ).first()
+    if row is not None:
+        return row.id, row.signer_id, _age_verification(connection, row, v)
+    proved = v.signer if v.outcome is Outcome.VERIFIED else None  # others are only claimed
+    signer_id = _record_signer(connection, proved, now) if proved is not None else None
+    evidence_digest = blobs.keep(connection, item.content, item.media_type, now)
+    verification_id = take_ids(connection, table, 1)[0]
+    connection.execute(
+        table.insert(),
+        {
+            "id": verification_id, "key": item.key, "evidence_digest": evidence_digest,
+            "subject_digest": item.subject_digest, "trust_digest": item.trust_digest,
+            "format": v.format, "role": v.role, "outcome": v.outcome, "reason": v.reason,
+            "signer_id": signer_id, "signed_at": v.signed_at, "document": dump_verification(v),
+            "due_at": v.due_at, "verified_at": now,
+        },
+    )  # fmt: skip
+    anchors = [
+        {"verification_id": verification_id, "anchor": one} for one in sorted(set(v.anchors))
+    ]
+    insert_rows(connection, verification_anchor, anchors)
+    return verification_id, signer_id, 1 + len(anchors)
+
+
+def _age_verification(connection: sa.Connection, row: sa.Row[Any], v: Verification) -> int:
+    # the same evidence under the same trust: only time can have changed what came out
+    if (row.outcome, row.reason) == (v.outcome, v.reason):
+        return 0
+    values = {
+        "outcome": v.outcome, "reason": v.reason, "document": dump_verification(v),
+        "due_at": v.due_at,
+    }  # fmt: skip
+    connection.execute(verification.update().where(verification.c.id == row.id).values(**values))
+    return 1
+
+
+def _record_signer(connection: sa.Connection, who: Signer, now: datetime) -> int:
+    table = signer
+    row = {
+        "kind": who.kind, "fingerprint": who.key_fingerprint, "issuer": who.issuer,
+        "identity": who.identity, "algorithm": who.key_algorithm, "valid_from": who.valid_from,
+        "valid_until": who.valid_until, "first_seen_at": now,
+    }  # fmt: skip
+    upsert_rows(connection, table, [row], keys=["kind", "fingerprint"])
+    return connection.execute(
+        sa.select(table.c.id).where(
+            table.c.kind == who.kind, table.c.fingerprint == who.key_fingerprint
+        )
+    ).scalar_one()

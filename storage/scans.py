@@ -1,0 +1,167 @@
+"""Life of a scan: begun once per source, beating while it runs, ended with what it did."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from core.errors import ConflictError
+from core.model import ScanState
+from storage.bulk import insert_rows, take_ids, upsert_rows
+from storage.documents import dump
+from storage.schema import scan, scan_request, source, unit
+
+MAX_ERRORS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ScanError:
+    """One thing a scan could not do."""
+
+    unit: str
+    reason: str
+    detail: str
+
+
+@dataclass(slots=True)
+class ScanCounts:
+    """What a scan did so far."""
+
+    units_total: int = 0
+    units_done: int = 0
+    sightings: int = 0
+    requests: int = 0
+    bytes: int = 0
+    rows_written: int = 0
+    errors: list[ScanError] = field(default_factory=list)
+
+    def row(self) -> dict[str, Any]:
+        """Return the columns of the scan row."""
+        kept = self.errors[:MAX_ERRORS]
+        return {
+            "units_total": self.units_total, "units_done": self.units_done,
+            "sightings": self.sightings, "requests": self.requests, "bytes": self.bytes,
+            "rows_written": self.rows_written,
+            "errors": dump([[e.unit, e.reason, e.detail] for e in kept]),
+        }  # fmt: skip
+
+
+def read_errors(text: str) -> tuple[ScanError, ...]:
+    """Read the errors column."""
+    return tuple(ScanError(*entry) for entry in json.loads(text))
+
+
+def begin(connection: sa.Connection, source_id: int, slot: str | None, now: datetime) -> int:
+    """Begin a scan; the caller holds the source's lock, so a running row is a dead one.
+
+    ConflictError when the slot was answered already.
+    """
+    dead = sa.and_(scan.c.source_id == source_id, scan.c.state == ScanState.RUNNING)
+    connection.execute(scan.update().where(dead).values(state=ScanState.ABANDONED, finished_at=now))
+    scan_id: int = take_ids(connection, scan, 1)[0]
+    row = {
+        "id": scan_id, "source_id": source_id, "state": ScanState.RUNNING, "slot": slot,
+        "started_at": now, "beat_at": now,
+    }  # fmt: skip
+    try:
+        insert_rows(connection, scan, [row])
+    except IntegrityError as error:
+        raise ConflictError(f"the run due at {slot} was answered already") from error
+    connection.execute(
+        scan_request.update()
+        .where(scan_request.c.source_id == source_id, scan_request.c.taken_at.is_(None))
+        .values(taken_at=now)
+    )
+    return scan_id
+
+
+def open_requests(connection: sa.Connection) -> list[str]:
+    """Return the names of sources somebody asked to scan, the first asked first."""
+    c = scan_request.c
+    rows = connection.execute(
+        sa.select(source.c.name, sa.func.min(c.id))
+        .join(source, source.c.id == c.source_id)
+        .where(c.taken_at.is_(None), source.c.configured)
+        .group_by(source.c.name)
+        .order_by(sa.func.min(c.id))
+    )
+    return [row.name for row in rows]
+
+
+def beat(connection: sa.Connection, scan_id: int, counts: ScanCounts, now: datetime) -> bool:
+    """Write the progress; say whether somebody asked the scan to stop."""
+    connection.execute(
+        scan.update().where(scan.c.id == scan_id).values(beat_at=now, **counts.row())
+    )
+    asked = connection.execute(sa.select(scan.c.cancel_at).where(scan.c.id == scan_id))
+    return asked.scalar_one() is not None
+
+
+def finish(
+    connection: sa.Connection,
+    scan_id: int,
+    source_id: int,
+    state: ScanState,
+    counts: ScanCounts,
+    now: datetime,
+) -> None:
+    """End a scan and write down what it means for the source's health."""
+    connection.execute(
+        scan.update()
+        .where(scan.c.id == scan_id)
+        .values(state=state, beat_at=now, finished_at=now, **counts.row())
+    )
+    first = counts.errors[0] if counts.errors else ScanError("", "", "")
+    health: dict[str, Any] = {"reason": first.reason, "detail": first.detail}
+    if state in (ScanState.COMPLETE, ScanState.PARTIAL):
+        health["read_at"] = now
+    if state is ScanState.COMPLETE:
+        health["complete_at"] = now
+    if state is ScanState.CANCELLED:
+        health = {"reason": "SCAN_INCOMPLETE", "detail": "the last scan was cancelled"}
+    connection.execute(source.update().where(source.c.id == source_id).values(**health))
+
+
+def unit_rows(connection: sa.Connection, source_id: int) -> dict[str, int]:
+    """Return the ids of a source's units that are not gone."""
+    rows = connection.execute(
+        sa.select(unit.c.name, unit.c.id).where(
+            unit.c.source_id == source_id, unit.c.gone_at.is_(None)
+        )
+    )
+    return {row.name: row.id for row in rows}
+
+
+def enter_unit(connection: sa.Connection, source_id: int, name: str) -> int:
+    """Return the id of a unit, making it when it is new."""
+    row = {"source_id": source_id, "name": name, "gone_at": None}
+    upsert_rows(connection, unit, [row], replace=["gone_at"], keys=["source_id", "name"])
+    return connection.execute(
+        sa.select(unit.c.id).where(unit.c.source_id == source_id, unit.c.name == name)
+    ).scalar_one()
+
+
+def end_unit(connection: sa.Connection, unit_id: int, state: str, now: datetime) -> None:
+    """Remember that a unit was read to its end."""
+    connection.execute(
+        unit.update()
+        .where(unit.c.id == unit_id)
+        .values(state=state, complete_at=now, reason="", detail="")
+    )
+
+
+def fail_unit(connection: sa.Connection, unit_id: int, error: ScanError) -> None:
+    """Remember why a unit could not be read; what it held stays."""
+    connection.execute(
+        unit.update().where(unit.c.id == unit_id).values(reason=error.reason, detail=error.detail)
+    )
+
+
+def lose_unit(connection: sa.Connection, unit_id: int, now: datetime) -> None:
+    """Remember that the source no longer has this unit."""
+    connection.execute(unit.update().where(unit.c.id == unit_id).values(gone_at=now, state=""))

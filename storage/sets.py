@@ -1,0 +1,92 @@
+"""Find evidence sets again: by key, by mark, by due time."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from core.model import Digest, ListLink, Status, Unread
+from storage import blobs
+from storage.documents import load_verification
+from storage.facts import ItemFacts, SetFacts
+from storage.schema import evidence_item, evidence_set, source, verification
+from storage.standings import SourceRow
+
+
+def id_of(connection: Connection, source_id: int, key: str) -> int | None:
+    """Return the id of a set, or None when it was never recorded."""
+    c = evidence_set.c
+    return connection.execute(
+        sa.select(c.id).where(c.source_id == source_id, c.key == key)
+    ).scalar_one_or_none()
+
+
+def marked(connection: Connection, source_id: int) -> list[tuple[int, int]]:
+    """Return (set id, last location restated) of restatements that were begun and not ended."""
+    c = evidence_set.c
+    rows = connection.execute(
+        sa.select(c.id, c.restate_after)
+        .where(c.source_id == source_id, c.restate_after.is_not(None))
+        .order_by(c.id)
+    )
+    return [(row.id, row.restate_after) for row in rows]
+
+
+def all_ids(connection: Connection, source_id: int, after: int, limit: int) -> list[int]:
+    """Return the next ids of a source's sets, in order."""
+    c = evidence_set.c
+    statement = sa.select(c.id).where(c.source_id == source_id, c.id > after)
+    return list(connection.execute(statement.order_by(c.id).limit(limit)).scalars())
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[tuple[int, int]]:
+    """Return (set id, source id) of sets that time alone has changed by now."""
+    c = evidence_set.c
+    rows = connection.execute(
+        sa.select(c.id, c.source_id).where(c.due_at <= now).order_by(c.due_at, c.id).limit(limit)
+    )
+    return [(row.id, row.source_id) for row in rows]
+
+
+def load_set(connection: Connection, set_id: int) -> SetFacts:
+    """Read a set back as it was recorded; the evidence's bytes stay in the blob store."""
+    row = connection.execute(sa.select(evidence_set).where(evidence_set.c.id == set_id)).one()
+    items = connection.execute(
+        sa.select(evidence_item, verification.c.key, verification.c.evidence_digest,
+                  verification.c.trust_digest, verification.c.subject_digest,
+                  verification.c.document)
+        .join(verification, verification.c.id == evidence_item.c.verification_id)
+        .where(evidence_item.c.set_id == set_id)
+        .order_by(evidence_item.c.position)
+    )  # fmt: skip
+    return SetFacts(
+        row.key, row.state, tuple(json.loads(row.looked)),
+        tuple(Unread(*one) for one in json.loads(row.unread)),
+        tuple(_item(connection, item) for item in items), Status(row.status), row.reason, row.contested,
+        row.verdicts_digest.hex(),
+    )  # fmt: skip
+
+
+def _item(connection: Connection, row: sa.Row[Any]) -> ItemFacts:
+    hint = blobs.read(connection, row.hint_digest) if row.hint_digest is not None else b""
+    links = tuple(
+        ListLink(name, entry, Digest.parse(digest))
+        for name, entry, digest in json.loads(row.through)
+    )
+    return ItemFacts(
+        b"", row.media_type, row.origin, row.subject, row.subject_digest, links, hint,
+        row.key, row.trust_digest, load_verification(row.document),
+    )  # fmt: skip
+
+
+def sources(connection: Connection) -> list[SourceRow]:
+    """Return every configured source."""
+    rows = connection.execute(sa.select(source).where(source.c.configured).order_by(source.c.id))
+    return [SourceRow(r.id, r.name, r.kind, r.owner, r.tier) for r in rows]
+
+
+__all__ = ["Connection", "all_ids", "due", "id_of", "load_set", "marked", "sources"]

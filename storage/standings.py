@@ -1,0 +1,481 @@
+"""Write locations: what a source offers, where each stands, and what policies say of it.
+
+One `StandingWriter` serves one unit of one scan. It writes only differences: a location that
+holds what it held, under evidence that says what it said, costs no row. Which locations were
+seen is kept as one bit each, so that memory stays flat however many there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from core.model import (
+    Artifact,
+    Digest,
+    DigestOrigin,
+    Facts,
+    Finding,
+    FindingOutcome,
+    Location,
+    Sighting,
+    Status,
+    Verification,
+)
+from storage import search
+from storage.bulk import Row, insert_rows, take_ids, upsert_rows
+from storage.documents import load_verification
+from storage.judgement import Judge, Judgement
+from storage.rewriting import Rewrites, Said, read_said, same_findings, same_verdicts
+from storage.rollups import Deltas, FindingKey, Standing
+from storage.schema import (
+    artifact,
+    evidence_item,
+    evidence_set,
+    finding,
+    finding_text,
+    location,
+    verdict,
+    verification,
+)
+
+BATCH = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """What a location's facts say about its source."""
+
+    id: int
+    name: str
+    kind: str
+    owner: str
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetStanding:
+    """What a set's locations inherit from it."""
+
+    id: int
+    status: Status
+    reason: str
+    contested: bool
+    verifications: tuple[Verification, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyRows:
+    """Ids of the active policies, their versions and requirements, by name."""
+
+    policies: dict[str, int]
+    versions: dict[str, int]  # policy digest → id
+    requirements: dict[tuple[str, str], int]  # (policy, requirement) → id
+
+
+class SeenBits:
+    """A set of row ids, one bit each."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, row_id: int) -> None:
+        """Mark an id."""
+        byte = row_id >> 3
+        if byte >= len(self._bits):
+            self._bits.extend(bytes(byte + 1 - len(self._bits) + 4096))
+        self._bits[byte] |= 1 << (row_id & 7)
+
+    def __contains__(self, row_id: int) -> bool:
+        byte = row_id >> 3
+        return byte < len(self._bits) and bool(self._bits[byte] & (1 << (row_id & 7)))
+
+
+class StandingWriter:
+    """Writes the locations of one unit. Every public method runs in the caller's transaction."""
+
+    def __init__(
+        self, source: SourceRow, unit_id: int, judge: Judge, rows: PolicyRows, now: datetime
+    ) -> None:
+        self.source, self.unit_id, self.judge, self.rows, self.now = (
+            source,
+            unit_id,
+            judge,
+            rows,
+            now,
+        )
+        self.seen = SeenBits()
+        self.deltas = Deltas(source.id)
+        self._texts: dict[bytes, int] = {}
+
+    # --- sightings -------------------------------------------------------------------------------
+
+    def record(
+        self,
+        connection: sa.Connection,
+        sightings: Sequence[tuple[Sighting, SetStanding]],
+    ) -> int:
+        """Write what is new or different among the sightings; return how many rows."""
+        unique = {one.location: (one, standing) for one, standing in reversed(sightings)}
+        existing = self._existing(connection, unique)
+        artifacts, written = self._artifacts(connection, [one for one, _ in unique.values()])
+        fresh, moved = [], []
+        for place, (one, standing) in unique.items():
+            artifact_id = artifacts[(one.artifact.kind, one.artifact.digest.raw)]
+            row = existing.get(place)
+            if row is None:
+                fresh.append((one, standing, artifact_id))
+                continue
+            if row.id in self.seen:
+                continue  # the first sighting of a place stands; a second one in a pass is ignored
+            self.seen.add(row.id)
+            if row.gone_at is not None or (row.artifact_id, row.set_id) != (artifact_id, standing.id):  # fmt: skip
+                moved.append((row, one, standing, artifact_id))
+        written += self._insert(connection, fresh)
+        said, rewrites = read_said(connection, [row.id for row, *_ in moved]), Rewrites()
+        for row, one, standing, artifact_id in moved:
+            self._move(rewrites, connection, row, said, one, standing, artifact_id)
+        written += rewrites.write(connection)
+        self.deltas.flush(connection, self.now)
+        return written
+
+    def _existing(
+        self, connection: sa.Connection, places: Iterable[Location]
+    ) -> dict[Location, sa.Row[Any]]:
+        names: dict[str, set[str]] = defaultdict(set)
+        for place in places:
+            names[place.repository].add(place.name)
+        c = location.c
+        found: dict[Location, sa.Row[Any]] = {}
+        for repository, wanted in names.items():
+            rows = connection.execute(
+                sa.select(location).where(
+                    c.source_id == self.source.id,
+                    c.repository == repository,
+                    c.name.in_(sorted(wanted)),
+                )
+            )
+            for row in rows:
+                found[Location(row.repository, row.name, row.version, row.variant)] = row
+        return found
+
+    def _artifacts(
+        self, connection: sa.Connection, sightings: Sequence[Sighting]
+    ) -> tuple[dict[tuple[str, bytes], int], int]:
+        wanted: dict[tuple[str, bytes], Artifact] = {
+            (one.artifact.kind, one.artifact.digest.raw): one.artifact for one in sightings
+        }
+        c = artifact.c
+        digests = sorted({digest for _, digest in wanted})
+        rows = connection.execute(sa.select(c.id, c.kind, c.digest).where(c.digest.in_(digests)))
+        ids = {(row.kind, row.digest): row.id for row in rows if (row.kind, row.digest) in wanted}
+        missing = [key for key in wanted if key not in ids]
+        fresh = list(take_ids(connection, artifact, len(missing)))
+        new = [
+            self._artifact_row(row_id, wanted[key])
+            for row_id, key in zip(fresh, missing, strict=True)
+        ]
+        insert_rows(connection, artifact, new)
+        ids.update(zip(missing, fresh, strict=True))
+        return ids, len(new)
+
+    def _artifact_row(self, row_id: int, one: Artifact) -> Row:
+        return {
+            "id": row_id, "digest": one.digest.raw, "algorithm": one.digest.algorithm,
+            "kind": one.kind, "origin": one.origin, "size": one.size,
+            "media_type": one.media_type, "first_seen_at": self.now,
+        }  # fmt: skip
+
+    def _insert(
+        self, connection: sa.Connection, fresh: Sequence[tuple[Sighting, SetStanding, int]]
+    ) -> int:
+        ids = list(take_ids(connection, location, len(fresh)))
+        locations: list[Row] = []
+        verdicts: list[Row] = []
+        findings: list[Row] = []
+        for row_id, (one, standing, artifact_id) in zip(ids, fresh, strict=True):
+            facts = self._facts(one.location, one.artifact, standing)
+            judged, exclusion_id = self.judge.judge(facts), self.judge.exclusion(facts)
+            place = one.location
+            locations.append(
+                {
+                    "id": row_id, "source_id": self.source.id, "unit_id": self.unit_id,
+                    "repository": place.repository, "name": place.name,
+                    "version": place.version, "variant": place.variant,
+                    "artifact_id": artifact_id, "set_id": standing.id,
+                    "status": standing.status, "reason": standing.reason,
+                    "contested": standing.contested, "policy_status": judged.policy_status,
+                    "unconstrained": judged.unconstrained, "exclusion_id": exclusion_id,
+                    "first_seen_at": self.now, "since_at": self.now,
+                    "status_since_at": self.now, "gone_at": None,
+                }
+            )  # fmt: skip
+            self.seen.add(row_id)
+            self.deltas.sets[standing.id] += 1
+            self.deltas.standings[_standing(standing, judged, exclusion_id)] += 1
+            verdicts += self._verdict_rows(row_id, judged)
+            new = self._finding_rows(connection, row_id, judged)
+            findings += new
+            self._count_findings(new, exclusion_id, +1)
+        written = insert_rows(connection, location, locations)
+        if ids:
+            search.add(connection, ids[0], ids[-1])
+        written += insert_rows(connection, verdict, verdicts)
+        return written + insert_rows(connection, finding, findings)
+
+    def _move(
+        self,
+        rewrites: Rewrites,
+        connection: sa.Connection,
+        row: sa.Row[Any],
+        said: Said,
+        one: Sighting,
+        standing: SetStanding,
+        artifact_id: int,
+    ) -> None:
+        changes: Row = {"artifact_id": artifact_id, "set_id": standing.id, "unit_id": self.unit_id}
+        if row.gone_at is not None or row.artifact_id != artifact_id:
+            rewrites.past.append(
+                {
+                    "location_id": row.id, "artifact_id": row.artifact_id,
+                    "from_at": row.since_at, "until_at": row.gone_at or self.now,
+                }
+            )  # fmt: skip
+            changes |= {"since_at": self.now, "gone_at": None}
+        if row.gone_at is None:
+            self.deltas.sets[row.set_id] -= 1
+            self.deltas.standings[_row_standing(row)] -= 1
+        self.deltas.sets[standing.id] += 1
+        facts = self._facts(one.location, one.artifact, standing)
+        self._restand(rewrites, connection, row, said, facts, standing, changes)
+
+    # --- a location under changed evidence -------------------------------------------------------
+
+    def _restand(
+        self,
+        rewrites: Rewrites,
+        connection: sa.Connection,
+        row: sa.Row[Any],
+        said: Said,
+        facts: Facts,
+        standing: SetStanding,
+        changes: Row,
+    ) -> None:
+        """Judge one location anew and gather the differences; the rollups do not hold it now."""
+        judged, exclusion_id = self.judge.judge(facts), self.judge.exclusion(facts)
+        old, new = _row_standing(row), _standing(standing, judged, exclusion_id)
+        self._rewrite_said(rewrites, connection, row, said, judged, exclusion_id)
+        self.deltas.standings[new] += 1
+        if not changes and old == new and row.exclusion_id == exclusion_id:
+            return
+        values = changes | {
+            "status": standing.status, "reason": standing.reason, "contested": standing.contested,
+            "policy_status": judged.policy_status, "unconstrained": judged.unconstrained,
+            "exclusion_id": exclusion_id,
+        }  # fmt: skip
+        if row.status != standing.status:
+            values["status_since_at"] = self.now
+        if (row.status, row.reason) != (standing.status, standing.reason):
+            rewrites.changes.append(self._change(row, standing))
+        rewrites.update(row, values)
+
+    def _change(self, row: sa.Row[Any], standing: SetStanding) -> Row:
+        return {
+            "location_id": row.id, "changed_at": self.now, "from_status": row.status,
+            "from_reason": row.reason, "to_status": standing.status, "to_reason": standing.reason,
+        }  # fmt: skip
+
+    def _rewrite_said(
+        self,
+        rewrites: Rewrites,
+        connection: sa.Connection,
+        row: sa.Row[Any],
+        said: Said,
+        judged: Judgement,
+        exclusion_id: int | None,
+    ) -> None:
+        verdicts = self._verdict_rows(row.id, judged)
+        if not same_verdicts(said.verdicts.get(row.id, {}), verdicts):
+            rewrites.verdicts[row.id] = verdicts
+        old = said.findings.get(row.id, [])
+        new = self._finding_rows(connection, row.id, judged)
+        if not same_findings(old, new):
+            rewrites.findings[row.id] = new
+        self._count_findings(old, row.exclusion_id, -1)
+        self._count_findings(new, exclusion_id, +1)
+
+    def restate(
+        self, connection: sa.Connection, standing: SetStanding, after: int
+    ) -> tuple[int, int]:
+        """Judge a batch of a changed set's locations anew; return (last id or 0, rows written)."""
+        c = location.c
+        rows = connection.execute(
+            sa.select(location, artifact.c.algorithm, artifact.c.digest, artifact.c.kind.label("artifact_kind"), artifact.c.origin)
+            .join(artifact, artifact.c.id == c.artifact_id)
+            .where(c.set_id == standing.id, c.gone_at.is_(None), c.id > after)
+            .order_by(c.id)
+            .limit(BATCH)
+        ).all()  # fmt: skip
+        said, rewrites = read_said(connection, [row.id for row in rows]), Rewrites()
+        for row in rows:
+            self.deltas.standings[_row_standing(row)] -= 1
+            facts = self._row_facts(row, standing)
+            self._restand(rewrites, connection, row, said, facts, standing, {})
+        written = rewrites.write(connection)
+        last = rows[-1].id if len(rows) == BATCH else 0
+        connection.execute(
+            evidence_set.update()
+            .where(evidence_set.c.id == standing.id)
+            .values(restate_after=last or None)
+        )
+        self.deltas.flush(connection, self.now)
+        return last, written
+
+    # --- what was not seen -----------------------------------------------------------------------
+
+    def see(self, connection: sa.Connection, places: Iterable[Location]) -> None:
+        """Mark locations as seen that the collector knows to be unchanged."""
+        for row in self._existing(connection, places).values():
+            if row.gone_at is None:
+                self.seen.add(row.id)
+
+    def see_set(self, connection: sa.Connection, key: str) -> None:
+        """Mark every current location of a set as seen."""
+        c = location.c
+        ids = connection.execute(
+            sa.select(c.id)
+            .join(evidence_set, evidence_set.c.id == c.set_id)
+            .where(evidence_set.c.source_id == self.source.id, evidence_set.c.key == key)
+            .where(c.gone_at.is_(None))
+        ).scalars()
+        for row_id in ids:
+            self.seen.add(row_id)
+
+    def retire(self, connection: sa.Connection, after: int) -> tuple[int, int]:
+        """Let a batch of unseen locations of the unit be gone; return (last id or 0, rows)."""
+        c = location.c
+        rows = connection.execute(
+            sa.select(location)
+            .where(c.unit_id == self.unit_id, c.gone_at.is_(None), c.id > after)
+            .order_by(c.id)
+            .limit(BATCH)
+        ).all()
+        unseen = [row for row in rows if row.id not in self.seen]
+        said, rewrites = read_said(connection, [row.id for row in unseen]), Rewrites()
+        for row in unseen:
+            self._count_findings(said.findings.get(row.id, []), row.exclusion_id, -1)
+            self.deltas.sets[row.set_id] -= 1
+            self.deltas.standings[_row_standing(row)] -= 1
+            rewrites.verdicts[row.id], rewrites.findings[row.id] = [], []
+            rewrites.update(row, {"gone_at": self.now})
+        written = rewrites.write(connection)
+        self.deltas.flush(connection, self.now)
+        return (rows[-1].id if len(rows) == BATCH else 0), written
+
+    # --- rows ------------------------------------------------------------------------------------
+
+    def _facts(self, place: Location, one: Artifact, standing: SetStanding) -> Facts:
+        s = self.source
+        return Facts(
+            s.kind, place, one.digest, s.name, s.owner, s.tier, standing.status,
+            standing.contested, standing.reason, standing.verifications,
+        )  # fmt: skip
+
+    def _row_facts(self, row: sa.Row[Any], standing: SetStanding) -> Facts:
+        place = Location(row.repository, row.name, row.version, row.variant)
+        return self._facts(place, artifact_of(row), standing)
+
+    def _verdict_rows(self, location_id: int, judged: Judgement) -> list[Row]:
+        return [
+            {
+                "location_id": location_id, "policy_id": self.rows.policies[one.policy],
+                "version_id": self.rows.versions[one.policy_digest], "outcome": one.outcome,
+                "decided_at": self.now,
+            }
+            for one in judged.verdicts
+        ]  # fmt: skip
+
+    def _finding_rows(
+        self, connection: sa.Connection, location_id: int, judged: Judgement
+    ) -> list[Row]:
+        return [
+            {
+                "location_id": location_id,
+                "requirement_id": self.rows.requirements[(said.policy, one.requirement)],
+                "source_id": self.source.id, "outcome": one.outcome, "reason": one.reason,
+                "text_id": self._text(connection, one),
+            }
+            for said in judged.verdicts
+            for one in said.findings
+            if _worth_a_row(one)
+        ]  # fmt: skip
+
+    def _text(self, connection: sa.Connection, one: Finding) -> int:
+        words = (one.detail, one.expected, one.found, one.solution)
+        digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).digest()
+        known = self._texts.get(digest)
+        if known is None:
+            row = dict(zip(("detail", "expected", "found", "solution"), words, strict=True))
+            upsert_rows(connection, finding_text, [{"digest": digest, **row}], keys=["digest"])
+            known = connection.execute(
+                sa.select(finding_text.c.id).where(finding_text.c.digest == digest)
+            ).scalar_one()
+            if len(self._texts) > BATCH:
+                self._texts.clear()
+            self._texts[digest] = known
+        return known
+
+    def forget_cached(self) -> None:
+        """Drop ids learnt in a transaction that was rolled back."""
+        self._texts.clear()
+
+    def _count_findings(self, rows: Iterable[Row], exclusion_id: int | None, step: int) -> None:
+        for row in rows:
+            key = FindingKey(row["requirement_id"], row["outcome"], row["reason"], exclusion_id is not None)  # fmt: skip
+            self.deltas.findings[key] += step
+
+
+def _worth_a_row(one: Finding) -> bool:
+    silent = (FindingOutcome.PASSED, FindingOutcome.NOT_APPLICABLE)
+    return one.outcome not in silent
+
+
+def _standing(standing: SetStanding, judged: Judgement, exclusion_id: int | None) -> Standing:
+    return Standing(
+        exclusion_id is not None, standing.status, standing.reason, standing.contested,
+        judged.policy_status, judged.unconstrained,
+    )  # fmt: skip
+
+
+def _row_standing(row: sa.Row[Any]) -> Standing:
+    return Standing(
+        row.exclusion_id is not None, row.status, row.reason, row.contested, row.policy_status,
+        row.unconstrained,
+    )  # fmt: skip
+
+
+def artifact_of(row: sa.Row[Any]) -> Artifact:
+    """Read the artifact's own columns from a joined row."""
+    digest = Digest(row.algorithm, row.digest.hex())
+    return Artifact(row.artifact_kind, digest, DigestOrigin(row.origin))
+
+
+def standing_of(connection: sa.Connection, set_id: int) -> SetStanding:
+    """Read a set's standing back, verifications and all."""
+    row = connection.execute(sa.select(evidence_set).where(evidence_set.c.id == set_id)).one()
+    documents = connection.execute(
+        sa.select(verification.c.document)
+        .join(evidence_item, evidence_item.c.verification_id == verification.c.id)
+        .where(evidence_item.c.set_id == set_id)
+        .order_by(evidence_item.c.position)
+    ).scalars()
+    return SetStanding(
+        row.id, Status(row.status), row.reason, row.contested,
+        tuple(load_verification(text) for text in documents),
+    )  # fmt: skip

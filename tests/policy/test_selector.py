@@ -1,0 +1,160 @@
+"""Which artifacts a policy governs: anchored globs over the fields of facts."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import ConfigurationError
+from core.model import Location
+from policy.engine import compile_policies
+from policy.selector import FIELDS
+
+TEXT = """\
+apiVersion: countersign/v1
+kind: Policy
+metadata: {name: example}
+applies_to: %s
+require: [{id: a, verified: {}}]
+"""
+OCI = Location("acme/app", "acme/app", "v1.2", "linux/arm64")
+APT = Location("bookworm/main", "bash", "5.2.15-2+b7", "amd64")
+FILE = Location("downloads", "downloads/app.tar.gz")
+
+
+def selects(applies_to: str, facts) -> bool:
+    (policy,) = compile_policies({"p.yaml": TEXT % applies_to}, {})
+    return policy.applies(facts)
+
+
+@pytest.mark.parametrize(
+    ("repository", "governed"),
+    [
+        ("acme/app", True),
+        ("acme/app/deep/er", True),
+        ("acme", False),
+        ("acme/", True),
+        ("acme-evil/app", False),
+        ("evil/acme/app", False),
+        ("org-evil", False),
+        ("acmé/app", False),
+        ("ACME/app", False),
+        ("acme/app\n", True),
+        ("x\nacme/app", False),
+    ],
+)
+def test_globs_are_anchored_at_both_ends(facts, repository, governed) -> None:
+    seen = facts(kind="oci-image", location=Location(repository, "n"))
+    assert selects('{any: [{oci: {repository: "acme/**"}}]}', seen) is governed
+    assert not selects('{any: [{oci: {repository: "org"}}]}', seen)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "governed"),
+    [
+        ("org/*", "org/app", True),
+        ("org/*", "org-evil/app", False),
+        ("org/*", "org/app/inner", False),
+        ("*", "org/app", False),
+        ("**", "org/app", True),
+        ("o.g/app", "org/app", False),
+        ("[o]rg/app", "org/app", False),
+        ("org/ap?", "org/app", True),
+        ("org?app", "org/app", False),
+    ],
+)
+def test_a_star_never_crosses_a_slash(facts, pattern, text, governed) -> None:
+    seen = facts(kind="oci-image", location=Location(text, "n"))
+    assert selects(f'{{any: [{{oci: {{repository: "{pattern}"}}}}]}}', seen) is governed
+
+
+@pytest.mark.parametrize(
+    ("block", "kind", "location", "governed"),
+    [
+        ('oci: {repository: "acme/*", tags: ["x", "v*"]}', "oci-image", OCI, True),
+        ('oci: {repository: "acme/*", tags: ["x"]}', "oci-image", OCI, False),
+        ("oci: {tag: v1.2, platform: linux/arm64}", "oci-image", OCI, True),
+        ("oci: {platforms: each}", "oci-image", OCI, True),
+        ("oci: {platform: each}", "oci-image", OCI, False),
+        ("oci: {platforms: [linux/amd64]}", "oci-image", OCI, False),
+        ("oci: {}", "oci", OCI, True),
+        ("oci: {}", "ocifer", OCI, False),
+        ("oci: {}", "deb", APT, False),
+        ("oci-image: {}", "oci-image", OCI, True),
+        ("oci-image: {}", "oci-index", OCI, False),
+        ("apt: {package: 'bas*', suite: bookworm, component: main}", "deb", APT, True),
+        ("apt: {repository: 'bookworm/*', architecture: amd64}", "deb", APT, True),
+        ("apt: {suite: bookworm-security}", "deb", APT, False),
+        ("apt: {suite: 'book*', component: non-free}", "deb", APT, False),
+        ("deb: {name: bash, version: '5.*'}", "deb", APT, True),
+        ("file_tree: {path: 'downloads/*.tar.gz'}", "file", FILE, True),
+        ("file_tree: {path: '*.tar.gz'}", "file", FILE, False),
+        ("file_tree: {path: '**.tar.gz'}", "file", FILE, True),
+        ("file_tree: {}", "deb", APT, False),
+        ('"*": {source: debian, owner: platform, tier: release}', "anything", FILE, True),
+        ('"*": {source: other}', "deb", APT, False),
+        ('"*": {}', "deb", APT, True),
+        ("pypi: {project: 'acme-*'}", "pypi", Location("pypi", "acme-core", "1"), True),
+        ("file_tree: {version: '**'}", "file", FILE, True),
+        ("file_tree: {version: 'v*'}", "file", FILE, False),
+    ],
+)
+def test_each_field_reads_its_own_fact(facts, block, kind, location, governed) -> None:
+    assert selects(f"{{any: [{{{block}}}]}}", facts(kind=kind, location=location)) is governed
+
+
+def test_a_suite_may_hold_a_slash(facts) -> None:
+    seen = facts(location=Location("stable/updates/main", "bash"))
+    assert selects("{any: [{apt: {suite: stable/updates, component: main}}]}", seen)
+    flat = facts(location=Location("flat", "bash"))
+    assert selects("{any: [{apt: {suite: flat}}]}", flat)
+
+
+def test_one_block_is_enough(facts) -> None:
+    applies_to = "{any: [{oci: {}}, {apt: {package: bash}}]}"
+    assert selects(applies_to, facts())
+    assert not selects(applies_to, facts(location=Location("bookworm/main", "dash")))
+    assert selects("everything", facts(kind="whatever", location=Location("", "")))
+
+
+@given(st.text(max_size=30))
+def test_a_plain_pattern_selects_itself_alone(text: str) -> None:
+    (policy,) = compile_policies({"p.yaml": TEXT % '{any: [{"*": {name: "acme/app"}}]}'}, {})
+    (block,) = policy.selector.blocks
+    ((_, fits),) = block.fields
+    assert fits(text) == (text == "acme/app")
+
+
+def test_unknown_kinds_are_refused_where_the_kinds_are_known() -> None:
+    text = TEXT % "{any: [{ocii: {}}]}"
+    compile_policies({"p.yaml": text}, {})
+    with pytest.raises(ConfigurationError, match="did you mean `oci`") as caught:
+        compile_policies({"p.yaml": text}, {}, kinds=["oci", "apt"])
+    assert (caught.value.line, caught.value.column) == (4, 21)
+    known = TEXT % '{any: [{oci: {}}, {"*": {}}]}'
+    assert compile_policies({"p.yaml": known}, {}, kinds=["oci"])
+
+
+@pytest.mark.parametrize(
+    "applies_to",
+    [
+        "{any: [{oci: {}, apt: {}}]}",
+        "{any: [{}]}",
+        "{any: [{oci: [a]}]}",
+        "{any: [oci]}",
+        "{all: [{oci: {}}]}",
+        "[everything]",
+        "{any: [{oci: {repository: " + "a" * 600 + "}}]}",
+        "{any: [{oci: {digest: x}}]}",
+        "{any: [{oci: {repository: [[a]]}}]}",
+    ],
+)
+def test_a_block_that_means_nothing_is_refused(applies_to: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        compile_policies({"p.yaml": TEXT % applies_to}, {})
+    assert caught.value.line == 4
+
+
+def test_every_field_reads_text(facts) -> None:
+    assert all(isinstance(read(facts()), str) for read in FIELDS.values())

@@ -1,0 +1,278 @@
+"""The chain of a signer's certificate: what a signer must be, and to whom it must lead."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from core.errors import MalformedError
+from tests.verification.specimens import (
+    AUTHORITY,
+    DAY,
+    NOW,
+    Extensions,
+    authority_entry,
+    certificate,
+    pem,
+    private_key,
+    setting,
+)
+from verification.certificate_chain import Chain, Fault, given_authorities, verify_chain
+from verification.certificates import (
+    certificate_claims,
+    certificate_digest,
+    certificate_signer,
+    certified_key,
+    read_certificates,
+)
+
+ROOT_KEY = private_key("p256", "root")
+LINK_KEY = private_key("p256", "link")
+LEAF_KEY = private_key("p256", "leaf")
+ROOT = certificate("root", "root", ROOT_KEY, ROOT_KEY, AUTHORITY)
+LINK = certificate("link", "root", LINK_KEY, ROOT_KEY, AUTHORITY)
+
+
+def leaf(*extensions: tuple[x509.ExtensionType, bool]) -> x509.Certificate:
+    return certificate("signer", "root", LEAF_KEY, ROOT_KEY, extensions)
+
+
+def usage(*allowed: str) -> x509.KeyUsage:
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    return x509.KeyUsage(**{name: name in allowed for name in names})
+
+
+def purpose(*oids: x509.ObjectIdentifier) -> x509.ExtendedKeyUsage:
+    return x509.ExtendedKeyUsage(oids)
+
+
+def judged(
+    *chain: x509.Certificate, given: tuple[x509.Certificate, ...] = (ROOT,)
+) -> Chain | Fault:
+    authorities = given_authorities(setting(authority_entry(*given)).trust)
+    return verify_chain(chain, authorities, NOW)
+
+
+def reason(judgement: Chain | Fault) -> str:
+    return judgement.reason if isinstance(judgement, Fault) else "accepted"
+
+
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+CODE, SERVER = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.SERVER_AUTH
+LEAVES: dict[str, tuple[Extensions, str]] = {
+    "no extension": ((), "accepted"),
+    "digitalSignature": (((usage("digital_signature"), True),), "accepted"),
+    "keyEncipherment only": (((usage("key_encipherment"), True),), "CERT_USAGE"),
+    "codeSigning": (((purpose(CODE), False),), "accepted"),
+    "codeSigning and serverAuth": (((purpose(SERVER, CODE), False),), "accepted"),
+    "any purpose": (
+        ((purpose(ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE), False),),
+        "accepted",
+    ),
+    "serverAuth only": (((purpose(SERVER), False),), "CERT_USAGE"),
+    "emailProtection only": (
+        ((purpose(ExtendedKeyUsageOID.EMAIL_PROTECTION), False),),
+        "CERT_USAGE",
+    ),
+    "unknown critical extension": (((UNKNOWN, True),), "CERT_USAGE"),
+    "unknown extension": (((UNKNOWN, False),), "accepted"),
+    "authority": (AUTHORITY, "CERT_USAGE"),
+}
+
+
+@pytest.mark.parametrize(("extensions", "expected"), LEAVES.values(), ids=LEAVES.keys())
+def test_signer_must_be_allowed_to_sign_code(extensions: Extensions, expected: str) -> None:
+    assert reason(judged(leaf(*extensions))) == expected
+
+
+def test_chain_names_its_anchor_and_the_first_end() -> None:
+    short = certificate("signer", "link", LEAF_KEY, LINK_KEY, until=NOW + timedelta(hours=1))
+    chain = judged(short, LINK)
+    assert isinstance(chain, Chain)
+    assert (chain.anchor, chain.length) == (certificate_digest(ROOT), 3)
+    assert chain.due_at == NOW + timedelta(hours=1, seconds=1)
+    assert chain.pinned == ""
+
+
+def test_window_of_the_trust_entry_ends_the_chain() -> None:
+    for until, expected in ((NOW, "accepted"), (NOW - timedelta(seconds=1), "CERT_UNTRUSTED")):
+        authorities = given_authorities(setting(authority_entry(ROOT, until=until)).trust)
+        judgement = verify_chain((leaf(),), authorities, NOW)
+        assert reason(judgement) == expected
+        if isinstance(judgement, Chain):
+            assert judgement.due_at == NOW + timedelta(seconds=1)
+
+
+def test_missing_link_is_untrusted() -> None:
+    signed = certificate("signer", "link", LEAF_KEY, LINK_KEY)
+    assert reason(judged(signed)) == "CERT_UNTRUSTED"
+    assert reason(judged(signed, LINK)) == "accepted"
+    assert reason(judged(signed, given=(LINK,))) == "accepted"
+
+
+def test_same_name_with_another_key_is_untrusted() -> None:
+    impostor = private_key("p256", "impostor")
+    forged_root = certificate("root", "root", impostor, impostor, AUTHORITY)
+    forged = certificate("signer", "root", LEAF_KEY, impostor)
+    assert reason(judged(forged, forged_root)) == "CERT_UNTRUSTED"
+
+
+@pytest.mark.parametrize("link", ["leaf", "middle", "root"])
+def test_every_certificate_must_be_valid_now(link: str) -> None:
+    past, now = (NOW - 3 * DAY, NOW - DAY), (NOW - 3 * DAY, NOW + DAY)
+    root, middle, signer = (past if link == each else now for each in ("root", "middle", "leaf"))
+    anchor = certificate("r", "r", ROOT_KEY, ROOT_KEY, AUTHORITY, since=root[0], until=root[1])
+    issuer = certificate("m", "r", LINK_KEY, ROOT_KEY, AUTHORITY, since=middle[0], until=middle[1])
+    holder = certificate("s", "m", LEAF_KEY, LINK_KEY, since=signer[0], until=signer[1])
+    assert reason(judged(holder, issuer, given=(anchor,))) == "CERT_EXPIRED_AT_SIGNING"
+
+
+def test_bounds_of_validity_are_closed_and_the_future_is_not_now() -> None:
+    last = certificate("s", "root", LEAF_KEY, ROOT_KEY, since=NOW - DAY, until=NOW)
+    first = certificate("s", "root", LEAF_KEY, ROOT_KEY, since=NOW, until=NOW + DAY)
+    later = certificate("s", "root", LEAF_KEY, ROOT_KEY, since=NOW + timedelta(seconds=1))
+    assert [reason(judged(each)) for each in (last, first, later)] == [
+        "accepted",
+        "accepted",
+        "CERT_EXPIRED_AT_SIGNING",
+    ]
+
+
+def test_issuer_must_be_an_authority() -> None:
+    plain = certificate("link", "root", LINK_KEY, ROOT_KEY)
+    signing_only: Extensions = (*AUTHORITY, (usage("digital_signature"), True))
+    no_certificates = certificate("link", "root", LINK_KEY, ROOT_KEY, signing_only)
+    unknown = certificate("link", "root", LINK_KEY, ROOT_KEY, (*AUTHORITY, (UNKNOWN, True)))
+    signed = certificate("signer", "link", LEAF_KEY, LINK_KEY)
+    assert [reason(judged(signed, each)) for each in (plain, no_certificates, unknown)] == [
+        "CERT_UNTRUSTED",
+        "CERT_UNTRUSTED",
+        "CERT_USAGE",
+    ]
+
+
+def test_path_length_is_kept() -> None:
+    none_below: Extensions = ((x509.BasicConstraints(ca=True, path_length=0), True),)
+    root = certificate("root", "root", ROOT_KEY, ROOT_KEY, none_below)
+    signed = certificate("signer", "link", LEAF_KEY, LINK_KEY)
+    assert reason(judged(signed, LINK, given=(root,))) == "CERT_UNTRUSTED"
+    assert reason(judged(leaf(), given=(root,))) == "accepted"
+
+
+def test_name_constraints_are_kept() -> None:
+    narrow = x509.NameConstraints([x509.DNSName("acme.example")], None)
+    root = certificate("root", "root", ROOT_KEY, ROOT_KEY, (*AUTHORITY, (narrow, True)))
+    names = {"ci.acme.example": "accepted", "ci.evil.example": "CERT_UNTRUSTED"}
+    for name, expected in names.items():
+        signed = leaf((x509.SubjectAlternativeName([x509.DNSName(name)]), False))
+        assert reason(judged(signed, given=(root,))) == expected
+
+
+def test_short_key_of_the_signer_is_weak() -> None:
+    short = certificate("signer", "root", private_key("rsa-1024"), ROOT_KEY)
+    assert reason(judged(short)) == "ALGORITHM_WEAK"
+
+
+def test_certificate_that_was_given_itself_is_accepted_as_pinned() -> None:
+    own = certificate("me", "me", LEAF_KEY, LEAF_KEY, AUTHORITY)
+    chain = judged(own, given=(own,))
+    assert isinstance(chain, Chain)
+    assert "given as an authority" in chain.pinned
+    assert reason(judged(own)) == "CERT_UNTRUSTED"
+    ended = certificate("me", "me", LEAF_KEY, LEAF_KEY, since=NOW - 3 * DAY, until=NOW - DAY)
+    assert reason(judged(ended, given=(ended,))) == "CERT_EXPIRED_AT_SIGNING"
+
+
+def test_ed25519_signer_is_accepted_and_ed25519_authority_is_not() -> None:
+    edwards = private_key("ed25519")
+    assert reason(judged(certificate("s", "root", edwards, ROOT_KEY))) == "accepted"
+    root = certificate("e", "e", edwards, edwards, AUTHORITY)
+    signed = certificate("s", "e", LEAF_KEY, edwards)
+    assert reason(judged(signed, given=(root,))) == "CERT_UNTRUSTED"
+
+
+def test_every_changed_byte_of_a_certificate_is_refused() -> None:
+    der = read_der(leaf())
+    accepted = []
+    for place in range(len(der)):
+        changed = der[:place] + bytes([der[place] ^ 1]) + der[place + 1 :]
+        try:
+            (read,) = read_certificates(changed)
+        except MalformedError:
+            continue
+        if reason(judged(read)) == "accepted":
+            accepted.append(place)
+    assert accepted == []
+
+
+def read_der(one: x509.Certificate) -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return one.public_bytes(Encoding.DER)
+
+
+def test_certificates_are_read_as_pem_der_and_base64_of_pem() -> None:
+    import base64
+
+    both = pem(leaf()) + b"text between\n" + pem(LINK)
+    assert len(read_certificates(both)) == 2
+    assert len(read_certificates(base64.b64encode(both) + b"\n")) == 2
+    assert read_certificates(read_der(ROOT)) == (ROOT,)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x30\x00",
+        b"hello",
+        b"-----BEGIN CERTIFICATE-----\n",
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        b"-----BEGIN CERTIFICATE-----" * 40,
+        b"\x30" * 300_000,
+    ],
+    ids=lambda content: repr(content[:12]) + str(len(content)),
+)
+def test_what_is_no_certificate_is_malformed(content: bytes) -> None:
+    with pytest.raises(MalformedError):
+        read_certificates(content)
+
+
+def test_too_many_certificates_are_malformed() -> None:
+    with pytest.raises(MalformedError, match="more than 32"):
+        read_certificates(pem(ROOT) * 33)
+
+
+def test_claims_and_signer_come_from_the_certificate() -> None:
+    names = x509.SubjectAlternativeName(
+        [x509.RFC822Name("ci@acme.example"), x509.DNSName("ci.acme.example")]
+    )
+    signed = leaf((names, False))
+    signer = certificate_signer(signed, certified_key(signed))
+    claims = certificate_claims(signed)
+    assert (signer.identity, signer.issuer) == ("ci@acme.example", "CN=root")
+    assert claims["subject_alternative_names"] == '["ci@acme.example", "ci.acme.example"]'
+    assert claims["subject"] == "CN=signer"
+    assert signer.key_algorithm == "ECDSA-P256"
+
+
+def test_broken_authority_is_set_aside_with_its_name() -> None:
+    from core.model import Trust, TrustEntry, TrustKind
+
+    broken = TrustEntry("torn", TrustKind.AUTHORITY, b"-----BEGIN CERTIFICATE-----", "test")
+    authorities = given_authorities(Trust((broken, authority_entry(ROOT))))
+    assert len(authorities.members) == 1
+    assert authorities.broken[0].startswith("torn: ")

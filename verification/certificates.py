@@ -1,0 +1,131 @@
+"""X.509 certificates: reading them, and what they say of their holder."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from core import wire
+from core.errors import MalformedError
+from core.model import Signer, SignerKind
+from verification.public_key import PublicKey, public_key
+
+MAX_CERTIFICATES = 32  # read from one piece of evidence
+MAX_BYTES = 256 * 1024  # of one piece of evidence's certificates
+MAX_NAMES = 64  # subject alternative names taken over as claims
+
+_BLOCK = re.compile(
+    rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{0,65536}?-----END CERTIFICATE-----"
+)
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+
+
+def read_certificates(content: bytes) -> tuple[x509.Certificate, ...]:
+    """Read PEM or DER certificates in the order given; raise MalformedError.
+
+    Base64 around the PEM, as `cosign sign-blob --output-certificate` writes it, is taken off.
+    """
+    if len(content) > MAX_BYTES:
+        raise MalformedError(f"{len(content)} bytes of certificates, more than {MAX_BYTES}")
+    if _BEGIN not in content and not content.startswith(b"\x30"):
+        content = wire.decode_base64(content.strip(), what="the certificate")
+    if _BEGIN not in content:
+        return (_load(content),)
+    blocks = _BLOCK.findall(content)
+    if len(blocks) != content.count(_BEGIN):
+        raise MalformedError("a PEM certificate has no proper end")
+    if len(blocks) > MAX_CERTIFICATES:
+        raise MalformedError(f"{len(blocks)} certificates, more than {MAX_CERTIFICATES}")
+    return tuple(_load(block) for block in blocks)
+
+
+def _load(encoded: bytes) -> x509.Certificate:
+    load = (
+        x509.load_pem_x509_certificate
+        if encoded.startswith(_BEGIN)
+        else x509.load_der_x509_certificate
+    )
+    try:
+        certificate = load(encoded)
+        _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.version)
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, TypeError) as error:
+        raise MalformedError(f"not a certificate: {error}") from None
+    return certificate
+
+
+def read_authority(content: bytes) -> tuple[x509.Certificate, ...]:
+    """Read the certificates of a trust entry, of any number; raise MalformedError."""
+    if _BEGIN not in content:
+        return (_load(content),)
+    blocks = _BLOCK.findall(content)
+    if len(blocks) != content.count(_BEGIN):
+        raise MalformedError("a PEM certificate has no proper end")
+    return tuple(_load(block) for block in blocks)
+
+
+def certified_key(certificate: x509.Certificate) -> PublicKey:
+    """Return the key that a certificate certifies; raise MalformedError for a foreign kind."""
+    try:
+        return public_key(certificate.public_key(), name="certificate")
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise MalformedError(f"the certificate's key cannot be used: {error}") from None
+
+
+def certificate_key_algorithm(certificate: x509.Certificate) -> str:
+    """Return the name of the certified key's algorithm, "unknown" for a foreign kind."""
+    try:
+        return certified_key(certificate).algorithm
+    except MalformedError:
+        return "unknown"
+
+
+def certificate_digest(certificate: x509.Certificate) -> str:
+    """Return `sha256:<hex>` over the certificate's DER."""
+    return f"sha256:{certificate.fingerprint(SHA256()).hex()}"
+
+
+def issuer_name(certificate: x509.Certificate) -> str:
+    """Return the issuer's name as RFC 4514 writes it."""
+    return certificate.issuer.rfc4514_string()
+
+
+def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the e-mail, URI and DNS names of the certificate, at most MAX_NAMES, in order."""
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    kinds = (x509.RFC822Name, x509.UniformResourceIdentifier, x509.DNSName)
+    return tuple(str(name.value) for name in names if isinstance(name, kinds))[:MAX_NAMES]
+
+
+def certificate_claims(certificate: x509.Certificate) -> dict[str, str]:
+    """Return what the certificate states, for people and policies; names as a JSON list."""
+    return {
+        "certificate": certificate_digest(certificate),
+        "subject": certificate.subject.rfc4514_string(),
+        "subject_alternative_names": json.dumps(alternative_names(certificate)),
+        "issuer": issuer_name(certificate),
+        "serial": f"{certificate.serial_number:x}",
+        "not_before": certificate.not_valid_before_utc.astimezone(UTC).isoformat(),
+        "not_after": certificate.not_valid_after_utc.astimezone(UTC).isoformat(),
+    }
+
+
+def certificate_signer(certificate: x509.Certificate, key: PublicKey) -> Signer:
+    """Return the signer a certificate names: its first alternative name, else its subject."""
+    names = alternative_names(certificate)
+    return Signer(
+        SignerKind.CERTIFICATE,
+        key.fingerprint,
+        key.algorithm,
+        identity=names[0] if names else certificate.subject.rfc4514_string(),
+        issuer=issuer_name(certificate),
+        valid_from=certificate.not_valid_before_utc,
+        valid_until=certificate.not_valid_after_utc,
+    )

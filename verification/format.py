@@ -1,0 +1,34 @@
+"""What every signature format is: the contract `tests/verification/test_contract.py` holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from core.limits import Limits
+from core.model import Evidence, Role, Trust, Verification
+
+VERIFIER_VERSION = "1"  # a change that can change any outcome raises it: stored facts are keyed by it
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a verification is carried out under: whom to trust, what time it is, how much to read."""
+
+    trust: Trust
+    now: datetime
+    limits: Limits
+
+
+class Format(Protocol):
+    """One signature format. Stateless."""
+
+    name: str
+    role: Role
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say from the content (never from a name alone) whether this format can read it."""
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Check everything the format demands and return what came out; never raise on bad bytes."""

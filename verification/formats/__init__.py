@@ -1,0 +1,1 @@
+"""One file per family of signature formats; the table is `verification.FORMATS`."""

@@ -1,0 +1,60 @@
+"""A list of checksums beside an artifact, carrying no signature itself.
+
+It can refute (the digest it gives is not ours) but never prove: whoever replaces the artifact
+replaces the list as well. A signed list is another matter: there the list is the subject of its
+signature, and the artifact hangs on the list.
+"""
+
+from __future__ import annotations
+
+from core.checksums import is_checksum_list, read_checksums
+from core.errors import MalformedError, TooLargeError
+from core.model import Digest, Evidence, Role, Subject, Verification
+from verification.format import Setting
+from verification.trail import Trail
+
+
+class ChecksumList:
+    """SHA256SUMS and its like, without a signature: never verified."""
+
+    name = "checksum-list"
+    role = Role.SIGNATURE
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether the first line that counts is a checksum line."""
+        return is_checksum_list(evidence.content)
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Compare the artifact's line; a match ends in LIST_UNSIGNED."""
+        trail = Trail(self.name, self.role)
+        # 1. The list.
+        try:
+            listed = read_checksums(evidence.content, setting.limits)
+        except MalformedError as error:
+            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+            return trail.refuse("list", reason, str(error))
+        trail.passed("list", f"{len(listed)} entries")
+        # 2. The artifact's line.
+        stated = _line(listed, evidence.subject)
+        if stated is None:
+            detail = "the list does not name the artifact"
+            expected = f"a line for {evidence.subject.name[:200]}"
+            return trail.refuse("entry", "SUBJECT_MISMATCH", detail, expected=expected)
+        ours = evidence.subject.digest(stated.algorithm)
+        if ours is None:
+            detail = f"the artifact's {stated.algorithm} digest is not at hand"
+            return trail.refuse("entry", "CONTENT_NEEDED", detail, expected=str(stated))
+        if ours != stated:
+            detail = "the list gives another digest for the artifact"
+            return trail.refuse(
+                "entry", "DIGEST_MISMATCH", detail, expected=str(stated), found=str(ours)
+            )
+        trail.passed("entry", str(ours))
+        # 3. Nothing vouches for the list.
+        detail = "the artifact's line matches, but the list itself carries no signature"
+        return trail.refuse("signature of the list", "LIST_UNSIGNED", detail)
+
+
+def _line(listed: dict[str, Digest], subject: Subject) -> Digest | None:
+    """Return the entry under the subject's whole name, else under its last part."""
+    return listed.get(subject.name) or listed.get(subject.name.rpartition("/")[2])

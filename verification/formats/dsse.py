@@ -1,0 +1,228 @@
+"""DSSE envelopes with an in-toto statement inside, signed with given keys.
+
+One JSON object, also as the only line of a JSON-lines file. The signature is over the
+pre-authentication encoding of payload type and payload, so that neither can be read as another.
+A key id in an envelope is a hint; which key holds is found by trying those that were given.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from core import wire
+from core.errors import MalformedError, TooLargeError
+from core.limits import Limits
+from core.model import Digest, Evidence, Role, Statement, Subject, Verification
+from verification.format import Setting
+from verification.keyed import (
+    SIGNATURE_STEP,
+    GivenKeys,
+    Standing,
+    Trial,
+    given_keys,
+    refuse,
+    signed_bytes,
+    try_keys,
+    verified,
+)
+from verification.public_key import Encodings, Terms
+from verification.statements import (
+    PAYLOAD_TYPE,
+    SubjectMatch,
+    match,
+    read_statement,
+    role_of,
+)
+from verification.trail import Trail
+
+_TERMS = Terms(encodings=Encodings.DER_OR_RAW)
+_FIELDS = frozenset({"payload", "payloadType", "signatures"})
+_FINGERPRINT = re.compile(r"(?:sha256:|SHA256:)?([0-9a-f]{64})")
+_SHOWN_SUBJECTS = 3
+_WORK_FACTOR = 64  # signatures x keys x bytes, in units of `evidence_bytes`: about a second
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeSignature:
+    """One signature of an envelope; `key_id` is a hint of whoever wrote the envelope."""
+
+    signature: bytes
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A DSSE envelope, its payload decoded."""
+
+    payload_type: str
+    payload: bytes
+    signatures: tuple[EnvelopeSignature, ...]
+
+    def pre_authentication_encoding(self) -> bytes:
+        """Return the bytes that are signed (DSSE protocol, section Signature Definition)."""
+        kind = self.payload_type.encode()
+        return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
+
+
+def read_envelope(content: bytes, limits: Limits) -> Envelope:
+    """Read one envelope strictly; unknown fields are ignored, as the protocol demands."""
+    document = wire.as_mapping(wire.read_json(content, limits=limits), "the envelope")
+    items = wire.items(document, "signatures")
+    if not items:
+        raise MalformedError("an envelope has at least one signature")
+    if len(items) > limits.signatures:
+        raise TooLargeError(f"{len(items)} signatures in one envelope, more than signatures allows")
+    return Envelope(
+        wire.text(document, "payloadType"),
+        wire.decode_base64_either(wire.text(document, "payload"), what="the payload"),
+        tuple(_signature(item) for item in items),
+    )
+
+
+def _signature(item: object) -> EnvelopeSignature:
+    document = wire.as_mapping(item, "a signature")
+    encoded = wire.text(document, "sig")
+    return EnvelopeSignature(
+        wire.decode_base64_either(encoded, what="a signature"),
+        wire.optional_text(document, "keyid"),
+    )
+
+
+class Dsse:
+    """One DSSE envelope with an in-toto statement."""
+
+    name = "dsse"
+    role = Role.ATTESTATION
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether this is a JSON object with the fields of an envelope at its top."""
+        content = evidence.content
+        if content.lstrip()[:1] != b"{" or b'"payloadType"' not in content:
+            return False
+        try:
+            document = wire.read_json(_first_line(content), limits=Limits())
+        except MalformedError:
+            # Broken, but meant to be one: DSSE says what is wrong with it.
+            return b'"dsseEnvelope"' not in content
+        return isinstance(document, dict) and document.keys() >= _FIELDS
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Check envelope, type, statement, signature and subject, in this order."""
+        trail = Trail(self.name, self.role)
+        # 1. The envelope, and what it says is inside.
+        if _first_line(evidence.content) is not evidence.content:
+            detail = "several envelopes in one file: each is evidence of its own"
+            return trail.refuse("envelope", "FORMAT_UNSUPPORTED", detail)
+        try:
+            envelope = read_envelope(evidence.content, setting.limits)
+        except MalformedError as error:
+            return _refuse_malformed(trail, "envelope", error)
+        trail.passed("envelope", f"{len(envelope.signatures)} signatures", reference="DSSE v1")
+        if envelope.payload_type != PAYLOAD_TYPE:
+            return trail.refuse(
+                "payload type",
+                "PAYLOAD_TYPE",
+                "the envelope holds something else than an in-toto statement",
+                expected=PAYLOAD_TYPE,
+                found=envelope.payload_type[:200],
+            )
+        trail.passed("payload type", PAYLOAD_TYPE)
+        # 2. The statement: what it is about decides the role of a refusal, too.
+        try:
+            statement = read_statement(envelope.payload, setting.limits)
+        except MalformedError as error:
+            return _refuse_malformed(trail, "statement", error)
+        trail.role = role_of(statement.predicate_type)
+        trail.passed("statement", statement.predicate_type[:200], reference="in-toto Statement")
+        # 3. A signature that holds.
+        keys = given_keys(setting.trust)
+        if keys.none_given:
+            return trail.refuse("trust", "TRUST_ROOT_MISSING", "no public key was given")
+        trials = _holding(trail, envelope, keys, setting)
+        if isinstance(trials, Verification):
+            return trials
+        # 4. One of the statement's subjects is this artifact.
+        refusal = _refuse_subject(trail, statement, evidence.subject)
+        return replace(refusal or verified(trail, trials), statement=statement)
+
+
+def _first_line(content: bytes) -> bytes:
+    """Return the first of several JSON lines, or all the content where it is one document."""
+    lines = [line for line in content.split(b"\n") if line.strip()]
+    several = len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines)
+    return lines[0] if several else content
+
+
+def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
+    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+    return trail.refuse(step, reason, str(error))
+
+
+def _holding(
+    trail: Trail, envelope: Envelope, keys: GivenKeys, setting: Setting
+) -> list[Trial] | Verification:
+    """Return the signatures that hold, one per distinct key, or the refusal where none does."""
+    encoded = envelope.pre_authentication_encoding()
+    work = len(encoded) * len(keys.keys) * len(envelope.signatures)
+    if work > _WORK_FACTOR * setting.limits.evidence_bytes:
+        detail = f"{len(envelope.signatures)} signatures over {len(encoded)} bytes are too many"
+        return trail.refuse("envelope", "TOO_LARGE", f"{detail} (evidence_bytes)")
+    signed = signed_bytes(encoded)
+    trials = [
+        try_keys(keys.keys, item.signature, signed, setting, _TERMS) for item in envelope.signatures
+    ]
+    for broken in keys.broken:
+        trail.noted("trust", f"a trust entry cannot be read: {broken}", reason="KEYRING_UNUSABLE")
+    good = [trial for trial in trials if trial.standing is Standing.VERIFIED]
+    if not good:
+        best = min(trials, key=lambda trial: trial.standing)
+        if best.standing is Standing.REFUSED and not keys.broken:
+            return _refuse_unknown(trail, envelope, keys) or refuse(trail, best, keys, setting)
+        return refuse(trail, best, keys, setting)
+    distinct = {trial.key.fingerprint: trial for trial in good if trial.key is not None}
+    trail.claims["distinct_keys"] = str(len(distinct))
+    for trial in distinct.values():
+        trail.passed(SIGNATURE_STEP, trial.scheme)
+    if len(good) < len(trials):
+        trail.noted(SIGNATURE_STEP, f"{len(trials) - len(good)} signatures under no given key")
+    return list(distinct.values())
+
+
+def _refuse_unknown(trail: Trail, envelope: Envelope, keys: GivenKeys) -> Verification | None:
+    """Say KEY_UNKNOWN where every signature names its key by fingerprint, and none is given."""
+    named = [_FINGERPRINT.fullmatch(item.key_id) for item in envelope.signatures]
+    fingerprints = {f"sha256:{found[1]}" for found in named if found is not None}
+    if None in named or fingerprints & {key.fingerprint for key in keys.keys}:
+        return None
+    return trail.refuse(
+        SIGNATURE_STEP,
+        "KEY_UNKNOWN",
+        "the envelope names its keys, and none of them was given",
+        expected=f"one of {len(keys.keys)} given keys",
+        found=min(fingerprints),
+    )
+
+
+def _refuse_subject(trail: Trail, statement: Statement, artifact: Subject) -> Verification | None:
+    found = match(statement, artifact)
+    if found is SubjectMatch.MATCHED:
+        trail.passed("subject")
+        return None
+    if found is SubjectMatch.DIGEST_NEEDED:
+        detail = "the statement gives a digest of another algorithm than those at hand"
+        return trail.refuse("subject", "CONTENT_NEEDED", detail, found=_shown(statement))
+    return trail.refuse(
+        "subject",
+        "SUBJECT_MISMATCH",
+        "the statement is about other artifacts",
+        expected=", ".join(map(str, artifact.digests[:_SHOWN_SUBJECTS])),
+        found=_shown(statement),
+    )
+
+
+def _shown(statement: Statement) -> str:
+    digests: list[Digest] = []
+    for subject in statement.subjects[:_SHOWN_SUBJECTS]:
+        digests += subject.digests[:_SHOWN_SUBJECTS]
+    return ", ".join(map(str, digests))

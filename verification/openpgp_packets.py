@@ -1,0 +1,263 @@
+"""Split and read OpenPGP packets (RFC 9580 sections 4.2, 4.3 and 5.2), bounded and strict.
+
+The engine behind (`pysequoia`) reads only the first of several signatures, calls a packet with
+untidy numbers unknown, and says nothing about why it refuses. So signatures are taken apart here
+and built anew for it: the hashed part byte for byte, the numbers in their one canonical form, and
+in place of the unhashed area, which anybody may write, only the keys we want tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from core.errors import MalformedError, TooLargeError
+from core.limits import Limits
+from verification.openpgp_armor import SIGNATURE, dearmor
+from verification.openpgp_subpackets import Hashed, read_hashed, read_hints
+
+TAG_SIGNATURE = 2
+MAX_SIGNATURE_BYTES = 64 * 1024  # a post-quantum signature takes 50 KB, any other under 3
+BINARY, TEXT = 0x00, 0x01
+_ARMORED = b"-----BEGIN"
+_V3, _V4, _V6 = 3, 4, 6
+_AREA_OCTETS = {_V4: 2, _V6: 4}
+_FINGERPRINT_BYTES = {_V4: 20, _V6: 32}
+_MPI_COUNTS = {1: 1, 3: 1, 17: 2, 19: 2, 22: 2}  # RSA, RSA sign-only, DSA, ECDSA, EdDSA
+_FIXED_BYTES = {27: 64, 28: 114}  # Ed25519, Ed448
+_MAX_MPI_BITS = 16384
+HASHES = {
+    1: "MD5",
+    2: "SHA-1",
+    3: "RIPEMD-160",
+    8: "SHA-256",
+    9: "SHA-384",
+    10: "SHA-512",
+    11: "SHA-224",
+    12: "SHA3-256",
+    14: "SHA3-512",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet: its type, its body, and the bytes it was written as."""
+
+    tag: int
+    body: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignaturePacket:
+    """A signature, read. Only `hints` comes from the unhashed area: it may choose keys to try."""
+
+    version: int
+    type: int
+    key_algorithm: int
+    hash_algorithm: int
+    hashed: Hashed
+    hints: tuple[str, ...]
+    head: bytes  # version to the end of the hashed area, as it was signed
+    tail: bytes  # hash prefix, salt and canonical numbers
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was made, as the signer claims."""
+        return self.hashed.created_at
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """The first instant at which it no longer counts, or None."""
+        lifetime = self.hashed.lifetime_seconds
+        return self.created_at + timedelta(seconds=lifetime) if lifetime else None
+
+    @property
+    def hash_name(self) -> str:
+        """The hash algorithm's name, or its number."""
+        return HASHES.get(self.hash_algorithm, f"number {self.hash_algorithm}")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Fingerprint or key id of the signing key, upper case: signed if possible, else hinted."""
+        signed = self.hashed.issuer_fingerprint or self.hashed.issuer_key_id
+        return (signed,) if signed else self.hints
+
+    def naming(self, fingerprints: Sequence[str]) -> bytes:
+        """Return the packet with an unhashed area that names these keys and nothing else."""
+        area = b"".join(_issuer_subpacket(bytes.fromhex(one)) for one in fingerprints)
+        body = self.head + len(area).to_bytes(_AREA_OCTETS[self.version], "big") + area + self.tail
+        return b"\xc2\xff" + len(body).to_bytes(4, "big") + body
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadSignature:
+    """A signature packet that is not read: an old version, broken, or of an unknown algorithm."""
+
+    reason: str
+    detail: str
+
+
+def _issuer_subpacket(fingerprint: bytes) -> bytes:
+    version = _V4 if len(fingerprint) == _FINGERPRINT_BYTES[_V4] else _V6
+    return bytes([len(fingerprint) + 2, 33, version]) + fingerprint
+
+
+def split_packets(content: bytes, *, most: int) -> Iterator[Packet]:
+    """Yield at most `most` packets; MalformedError or TooLargeError where that cannot be.
+
+    Partial and indeterminate lengths are for streams (section 4.2.1.4): refused.
+    """
+    at = count = 0
+    while at < len(content):
+        count += 1
+        if count > most:
+            raise TooLargeError(f"more than {most} OpenPGP packets")
+        tag, start, length = _header(content, at)
+        if start + length > len(content):
+            raise MalformedError(f"the OpenPGP packet at byte {at} ends too early")
+        yield Packet(tag, content[start : start + length], content[at : start + length])
+        at = start + length
+
+
+def _header(content: bytes, at: int) -> tuple[int, int, int]:
+    """Return type, start and length of the packet's body (sections 4.2.1 and 4.2.2)."""
+    first = content[at]
+    if not first & 0x80:
+        raise MalformedError(f"no OpenPGP packet at byte {at}")
+    if first & 0x40:
+        return (first & 0x3F, *_new_length(content, at + 1))
+    octets = {0: 1, 1: 2, 2: 4}.get(first & 3)
+    if octets is None:
+        raise MalformedError(f"the OpenPGP packet at byte {at} does not say how long it is")
+    return (first >> 2) & 0x0F, at + 1 + octets, _number(content, at + 1, octets)
+
+
+def _new_length(content: bytes, at: int) -> tuple[int, int]:
+    first = _number(content, at, 1)
+    if first < 192:  # noqa: PLR2004 - the three ranges are RFC 9580 section 4.2.1's own numbers
+        return at + 1, first
+    if first < 224:  # noqa: PLR2004 - the same
+        return at + 2, ((first - 192) << 8) + _number(content, at + 1, 1) + 192
+    if first < 255:  # noqa: PLR2004 - the same
+        raise MalformedError(f"an OpenPGP packet of partial length at byte {at - 1}")
+    return at + 5, _number(content, at + 1, 4)
+
+
+def _number(content: bytes, at: int, octets: int) -> int:
+    field = content[at : at + octets]
+    if len(field) != octets:
+        raise MalformedError(f"OpenPGP bytes end in the middle of a number at byte {at}")
+    return int.from_bytes(field, "big")
+
+
+def read_signatures(
+    content: bytes, *, limits: Limits
+) -> tuple[SignaturePacket | UnreadSignature, ...]:
+    """Read a file of signatures, armored or binary: at least one and nothing else.
+
+    A signature that cannot be judged stands as UnreadSignature, so that others beside it count.
+    Raises MalformedError or TooLargeError where the file as a whole is not of this kind.
+    """
+    if len(content) > limits.evidence_bytes:
+        raise TooLargeError(
+            f"{len(content)} bytes of signatures, more than {limits.evidence_bytes}"
+            " (evidence_bytes)"
+        )
+    binary = dearmor(content, SIGNATURE) if content.lstrip().startswith(_ARMORED) else content
+    packets = tuple(split_packets(binary, most=limits.signatures))
+    if not packets:
+        raise MalformedError("no OpenPGP signature in it")
+    for packet in packets:
+        if packet.tag != TAG_SIGNATURE:
+            raise MalformedError(f"an OpenPGP packet of type {packet.tag} among signatures")
+    return tuple(_read_or_why(packet.body) for packet in packets)
+
+
+def _read_or_why(body: bytes) -> SignaturePacket | UnreadSignature:
+    try:
+        return read_signature(body)
+    except MalformedError as error:
+        return UnreadSignature("MALFORMED", str(error))
+
+
+def read_signature(body: bytes) -> SignaturePacket | UnreadSignature:
+    """Read the body of a signature packet (section 5.2.3); raise MalformedError."""
+    if len(body) > MAX_SIGNATURE_BYTES:
+        raise TooLargeError(f"an OpenPGP signature of {len(body)} bytes")
+    version = _number(body, 0, 1)
+    if version <= _V3:
+        return UnreadSignature("ALGORITHM_WEAK", f"a signature of the obsolete version {version}")
+    if version not in _AREA_OCTETS:
+        raise MalformedError(f"an OpenPGP signature of unknown version {version}")
+    kind, key_algorithm, hash_algorithm = _number(body, 1, 1), _number(body, 2, 1), _number(body, 3, 1)
+    area, end = _area(body, 4, _AREA_OCTETS[version])
+    unhashed, after = _area(body, end, _AREA_OCTETS[version])
+    prefix_end = _salt_end(body, after + 2) if version == _V6 else after + 2
+    if prefix_end > len(body):
+        raise MalformedError("an OpenPGP signature ends too early")
+    numbers = _NUMBERS.get(key_algorithm)
+    if numbers is None or hash_algorithm not in HASHES:
+        what = f"key algorithm {key_algorithm}, hash algorithm {hash_algorithm}"
+        return UnreadSignature("FORMAT_UNSUPPORTED", f"a signature by {what}")
+    return SignaturePacket(
+        version,
+        kind,
+        key_algorithm,
+        hash_algorithm,
+        read_hashed(area),
+        read_hints(unhashed),
+        body[:end],
+        body[after:prefix_end] + numbers(key_algorithm, body[prefix_end:]),
+    )
+
+
+def _area(body: bytes, at: int, octets: int) -> tuple[bytes, int]:
+    end = at + octets + _number(body, at, octets)
+    if end > len(body):
+        raise MalformedError("an area of subpackets runs past the OpenPGP signature")
+    return body[at + octets : end], end
+
+
+def _salt_end(body: bytes, at: int) -> int:
+    return at + 1 + _number(body, at, 1)
+
+
+def _canonical_mpis(algorithm: int, numbers: bytes) -> bytes:
+    """Return the numbers with exact bit lengths and no leading zeros (section 3.2).
+
+    Some signers write more bits than the number has; nothing signed depends on it.
+    """
+    canonical: list[bytes] = []
+    at = 0
+    for _ in range(_MPI_COUNTS[algorithm]):
+        bits = _number(numbers, at, 2)
+        octets = (bits + 7) // 8
+        value = numbers[at + 2 : at + 2 + octets].lstrip(b"\0")
+        at += 2 + octets
+        exact = int.from_bytes(value, "big").bit_length()
+        if at > len(numbers) or bits > _MAX_MPI_BITS or exact > bits:
+            raise MalformedError("a number of an OpenPGP signature does not fit its length")
+        canonical.append(exact.to_bytes(2, "big") + value)
+    if at != len(numbers):
+        raise MalformedError("bytes after the numbers of an OpenPGP signature")
+    return b"".join(canonical)
+
+
+def _fixed(algorithm: int, numbers: bytes) -> bytes:
+    if len(numbers) != _FIXED_BYTES[algorithm]:
+        raise MalformedError("an OpenPGP signature of the wrong length for its algorithm")
+    return numbers
+
+
+def _untouched(_: int, numbers: bytes) -> bytes:
+    return numbers
+
+
+_NUMBERS: dict[int, Callable[[int, bytes], bytes]] = {
+    **dict.fromkeys(_MPI_COUNTS, _canonical_mpis),
+    **dict.fromkeys(_FIXED_BYTES, _fixed),
+    **dict.fromkeys(range(30, 35), _untouched),  # post-quantum: the engine knows their lengths
+}
+

@@ -1,0 +1,128 @@
+"""Read the subpackets of an OpenPGP signature that we rely on (RFC 9580 section 5.2.3.7).
+
+Two of the same kind in the signed area would leave it to each reader which one counts: refused.
+Everything else, critical ones too, is left to the engine, which refuses what it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from core.errors import MalformedError
+
+_CREATED, _LIFETIME, _KEY_LIFETIME, _ISSUER = 2, 3, 9, 16
+_KEY_FLAGS, _REVOCATION, _ISSUER_FINGERPRINT = 27, 29, 33
+_READ = frozenset(
+    {_CREATED, _LIFETIME, _KEY_LIFETIME, _ISSUER, _KEY_FLAGS, _REVOCATION, _ISSUER_FINGERPRINT}
+)
+_ALL_FLAGS = b"\xff"
+_SIGNS = 0x02  # section 5.2.3.29: this key may be used to sign data
+_SOFT = frozenset({1, 3})  # section 5.2.3.31: superseded, retired; any other voids all it made
+_TIME_BYTES, _KEY_ID_BYTES = 4, 8
+_FINGERPRINTS = {4: 20, 6: 32}
+_MAX_HINTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What the signed area says; `issuer_*` are upper-case hex, empty where not stated.
+
+    The last three stand in signatures over keys: for how long the key lasts (0: for ever), whether
+    it may sign, and whether a revocation leaves what the key made before it as good as it was.
+    """
+
+    created_at: datetime
+    lifetime_seconds: int = 0
+    issuer_fingerprint: str = ""
+    issuer_key_id: str = ""
+    key_lifetime_seconds: int = 0
+    may_sign: bool = True
+    is_soft: bool = False
+
+
+def key_id_of(fingerprint: str) -> str:
+    """Return the key id in a fingerprint: its end in version 4, its beginning in version 6."""
+    return fingerprint[-16:] if len(fingerprint) == 2 * _FINGERPRINTS[4] else fingerprint[:16]
+
+
+def read_hashed(area: bytes) -> Hashed:
+    """Read the signed area; raise MalformedError, also where the time of signing is missing."""
+    found: dict[int, bytes] = {}
+    for kind, body in _subpackets(area):
+        if kind in found:
+            raise MalformedError(f"two signed subpackets of type {kind} in one signature")
+        if kind in _READ:
+            found[kind] = body
+    if _CREATED not in found:
+        raise MalformedError("the signature does not say when it was made")
+    fingerprint = _fingerprint(found.get(_ISSUER_FINGERPRINT, b""))
+    key_id = _key_id(found.get(_ISSUER, b""))
+    if fingerprint and key_id and key_id_of(fingerprint) != key_id:
+        raise MalformedError("the signature names two different keys")
+    return Hashed(
+        datetime.fromtimestamp(_time(found[_CREATED]), UTC),
+        _time(found.get(_LIFETIME, bytes(_TIME_BYTES))),
+        fingerprint,
+        key_id,
+        _time(found.get(_KEY_LIFETIME, bytes(_TIME_BYTES))),
+        bool(int.from_bytes(found.get(_KEY_FLAGS, _ALL_FLAGS)[:1]) & _SIGNS),
+        int.from_bytes(found.get(_REVOCATION, b"")[:1]) in _SOFT,
+    )
+
+
+def read_hints(area: bytes) -> tuple[str, ...]:
+    """Return the key ids and fingerprints in the unsigned area; what is broken there is nothing."""
+    hints: list[str] = []
+    try:
+        for kind, body in _subpackets(area):
+            if kind == _ISSUER:
+                hints.append(_key_id(body))
+            elif kind == _ISSUER_FINGERPRINT:
+                hints.append(_fingerprint(body))
+    except MalformedError:
+        return ()
+    return tuple(dict.fromkeys(hint for hint in hints if hint))[:_MAX_HINTS]
+
+
+def _subpackets(area: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(area):
+        octets, length = _length(area, at)
+        start, end = at + octets, at + octets + length
+        if not length or end > len(area):
+            raise MalformedError("a subpacket runs past the area that holds it")
+        # Bit 7 says critical: it asks more of the reader and changes nothing of the meaning.
+        yield area[start] & 0x7F, area[start + 1 : end]
+        at = end
+
+
+def _length(area: bytes, at: int) -> tuple[int, int]:
+    first = area[at]
+    if first < 192:  # noqa: PLR2004 - the three ranges are RFC 9580 section 5.2.3.7's own numbers
+        return 1, first
+    octets = 2 if first < 255 else 5  # noqa: PLR2004 - the same
+    if at + octets > len(area):
+        raise MalformedError("the length of a subpacket runs past the area that holds it")
+    if octets == 2:  # noqa: PLR2004 - the same
+        return octets, ((first - 192) << 8) + area[at + 1] + 192
+    return octets, int.from_bytes(area[at + 1 : at + 5], "big")
+
+
+def _time(body: bytes) -> int:
+    if len(body) != _TIME_BYTES:
+        raise MalformedError("a time in a signature is not four bytes long")
+    return int.from_bytes(body, "big")
+
+
+def _key_id(body: bytes) -> str:
+    if body and len(body) != _KEY_ID_BYTES:
+        raise MalformedError("a key id in a signature is not eight bytes long")
+    return body.hex().upper()
+
+
+def _fingerprint(body: bytes) -> str:
+    if body and len(body) - 1 != _FINGERPRINTS.get(body[0]):
+        raise MalformedError("a fingerprint in a signature is not as long as its version says")
+    return body[1:].hex().upper()

@@ -1,0 +1,93 @@
+"""in-toto statements: reading one, and comparing its subjects with an artifact of ours."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from core import wire
+from core.errors import MalformedError
+from core.limits import Limits
+from core.model import HEX_LENGTH, Digest, Role, Statement, Subject
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPES = frozenset(
+    {"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"}
+)
+PROVENANCE_TYPES = frozenset(
+    {
+        "https://slsa.dev/provenance/v0.1",
+        "https://slsa.dev/provenance/v0.2",
+        "https://slsa.dev/provenance/v1",
+    }
+)
+STRONG_DIGESTS = ("sha256", "sha384", "sha512", "blake2b512")
+
+
+class SubjectMatch(StrEnum):
+    """How the subjects of a statement stand to an artifact."""
+
+    MATCHED = "matched"
+    MISMATCHED = "mismatched"
+    DIGEST_NEEDED = "digest_needed"  # the statement gives only digests that are not at hand
+
+
+def read_statement(payload: bytes, limits: Limits) -> Statement:
+    """Read a statement of version 0.1 or 1 strictly; raise MalformedError on anything else."""
+    document = wire.as_mapping(wire.read_json(payload, limits=limits), "the statement")
+    version = wire.text(document, "_type")
+    if version not in STATEMENT_TYPES:
+        raise MalformedError(f"a statement of an unknown version: {version[:80]!r}")
+    predicate_type = wire.text(document, "predicateType")
+    if not predicate_type:
+        raise MalformedError("the field 'predicateType' is empty")
+    subjects = tuple(_subject(item, limits) for item in wire.items(document, "subject"))
+    if not subjects:
+        raise MalformedError("a statement without any subject says nothing of anything")
+    predicate = document.get("predicate")
+    body = {} if predicate is None else wire.as_mapping(predicate, "the predicate")
+    return Statement(predicate_type, subjects, body)
+
+
+def _subject(item: object, limits: Limits) -> Subject:
+    document = wire.as_mapping(item, "a subject")
+    name = wire.optional_text(document, "name")
+    if len(name) > limits.name_characters:
+        raise MalformedError("a subject's name is longer than name_characters allows")
+    stated = {
+        algorithm: wire.as_text(value, f"the digest {algorithm[:80]!r}")
+        for algorithm, value in wire.mapping(document, "digest").items()
+    }
+    known = (f"{algorithm}:{value}" for algorithm, value in stated.items())
+    return Subject(
+        name,
+        tuple(Digest.parse(text) for text in known if text.partition(":")[0] in HEX_LENGTH),
+    )
+
+
+def match(statement: Statement, artifact: Subject) -> SubjectMatch:
+    """Compare digests, never names: some subject's strong digests must all be the artifact's.
+
+    A digest that the artifact lacks decides nothing; SHA-1 and unknown algorithms never match.
+    """
+    best = SubjectMatch.MISMATCHED
+    for subject in statement.subjects:
+        found = _match(subject, artifact)
+        if found is SubjectMatch.MATCHED:
+            return found
+        if found is SubjectMatch.DIGEST_NEEDED:
+            best = found
+    return best
+
+
+def _match(subject: Subject, artifact: Subject) -> SubjectMatch:
+    stated = [digest for digest in subject.digests if digest.algorithm in STRONG_DIGESTS]
+    pairs = [(digest, artifact.digest(digest.algorithm)) for digest in stated]
+    compared = [(theirs, ours) for theirs, ours in pairs if ours is not None]
+    if any(theirs != ours for theirs, ours in compared) or not stated:
+        return SubjectMatch.MISMATCHED
+    return SubjectMatch.MATCHED if compared else SubjectMatch.DIGEST_NEEDED
+
+
+def role_of(predicate_type: str) -> Role:
+    """Return what a statement of this type can prove: SLSA provenance, else an attestation."""
+    return Role.PROVENANCE if predicate_type in PROVENANCE_TYPES else Role.ATTESTATION

@@ -1,0 +1,203 @@
+"""The one entrance to verification: which format reads a piece of evidence, and what came out.
+
+Also the key under which an outcome is kept, and the comparison of a signer with the one that was
+asked for: cryptography first, identity after.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cache
+from pkgutil import resolve_name
+
+import structlog
+
+from core.limits import Limits
+from core.model import (
+    Check,
+    CheckOutcome,
+    Evidence,
+    Outcome,
+    Role,
+    SignerKind,
+    Trust,
+    Verification,
+)
+from verification import FORMATS
+from verification.format import VERIFIER_VERSION, Format, Setting
+from verification.trail import Trail
+
+UNRECOGNISED = "unrecognised"
+MAX_HINT_BYTES = 256 * 1024
+_NAMES_COUNT = frozenset({"checksum-list"})  # formats whose outcome depends on the subject's name
+_MAILBOX = re.compile(r"[^<>]*<([^<>\s]+)>")
+_IDENTITY_STEP = "identity"
+
+_log = structlog.get_logger(__name__)
+
+
+@cache
+def formats() -> tuple[Format, ...]:
+    """Return all formats in the order in which they are asked, resolved on first use."""
+    return tuple(resolve_name(place)() for place in FORMATS.values())
+
+
+def verify(evidence: Evidence, setting: Setting) -> Verification:
+    """Return what the first format that recognises the evidence says of it; never raises.
+
+    A fault of ours while reading it is logged and ends as unverifiable, never as anything better
+    or worse.
+    """
+    # 1. Nothing is looked at before it was counted.
+    excess = _excess(evidence, setting.limits)
+    if excess:
+        return _unread("limits", "TOO_LARGE", excess)
+    try:
+        # 2. The format is recognised, not asked for.
+        recognised = _recognised(evidence)
+        if recognised is None:
+            return _unread("format", "FORMAT_UNSUPPORTED", "no reader recognises this evidence")
+        # 3. The rest is the format's.
+        return recognised.verify(evidence, setting)
+    except Exception as error:  # noqa: BLE001 - the edge: whatever a hostile byte reached stops here
+        kind = type(error).__name__
+        _log.exception("verification_failed", origin=evidence.origin[:200], error=kind)
+        return _unread("format", "FORMAT_UNSUPPORTED", f"reading it failed with {kind}")
+
+
+def _recognised(evidence: Evidence) -> Format | None:
+    return next((each for each in formats() if each.recognises(evidence)), None)
+
+
+def _excess(evidence: Evidence, limits: Limits) -> str:
+    """Return which limit the evidence exceeds, or an empty string."""
+    most, name = limits.evidence_bytes, "evidence_bytes"
+    if evidence.expectation is not None and limits.release_bytes > most:
+        most, name = limits.release_bytes, "release_bytes"
+    if len(evidence.content) > most:
+        return f"{len(evidence.content)} bytes of evidence, more than {most} ({name})"
+    if len(evidence.hint) > MAX_HINT_BYTES:
+        return f"{len(evidence.hint)} bytes beside the evidence, more than {MAX_HINT_BYTES}"
+    return ""
+
+
+def _unread(step: str, reason: str, detail: str) -> Verification:
+    return Trail(UNRECOGNISED, Role.SIGNATURE).refuse(step, reason, detail)
+
+
+def trust_digest(trust: Trust) -> str:
+    """Return the hex digest of everything in a trust that can change an outcome; order cannot."""
+    entries = sorted(
+        json.dumps(
+            [
+                entry.kind.value,
+                hashlib.sha256(entry.content).hexdigest(),
+                sorted(entry.only),
+                entry.valid_from.isoformat() if entry.valid_from else "",
+                entry.valid_until.isoformat() if entry.valid_until else "",
+                entry.name,
+            ]
+        )
+        for entry in trust.entries
+    )
+    document = json.dumps([entries, list(trust.flags)])
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def verification_key(evidence: Evidence, setting: Setting) -> str:
+    """Return the hex key under which the outcome of this verification is kept.
+
+    Equal keys mean an equal outcome until its `due_at`; the only thing left out is whether the
+    subject's bytes are at hand, so a CONTENT_NEEDED is judged again once they are.
+    """
+    with_name = any(each.name in _NAMES_COUNT and each.recognises(evidence) for each in formats())
+    parts = [
+        hashlib.sha256(evidence.content).hexdigest(),
+        hashlib.sha256(evidence.hint).hexdigest(),
+        sorted(map(str, evidence.subject.digests)),
+        evidence.subject.name if with_name else "",
+        trust_digest(setting.trust),
+        repr(evidence.expectation),
+        VERIFIER_VERSION,
+        evidence.media_type,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class IdentityScope(Enum):
+    """Whether a certificate's signer must be the one that was named."""
+
+    NAMED = "named"
+    ANY = "any"  # any identity that the trust vouches for
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityDemand:
+    """Who is expected to have signed; an empty text demands nothing. Compared exactly."""
+
+    identity: str = ""
+    issuer: str = ""
+    scope: IdentityScope = IdentityScope.NAMED
+
+
+def demand_identity(verification: Verification, demand: IdentityDemand) -> Verification:
+    """Return the verification as it stands once the signer was compared with the one expected.
+
+    Only a verified one can change, and only to untrusted. A bare key states no identity, so any
+    identity demanded of it is a mismatch.
+    """
+    signer = verification.signer
+    if verification.outcome is not Outcome.VERIFIED:
+        return verification
+    certified = signer is not None and signer.kind is SignerKind.CERTIFICATE
+    if certified and not demand.identity and demand.scope is IdentityScope.NAMED:
+        detail = "nothing says which identity is expected of the certificate"
+        return _refuse(verification, "IDENTITY_NOT_STATED", detail, "an identity", "")
+    stated = _identities(verification)
+    if demand.identity and demand.identity not in stated:
+        detail = "the signer is another one than expected"
+        found = ", ".join(stated) or "a key that states no identity"
+        return _refuse(verification, "IDENTITY_MISMATCH", detail, demand.identity, found)
+    issuer = signer.issuer if signer else ""
+    if demand.issuer and demand.issuer != issuer:
+        detail = "another issuer vouches for the signer than expected"
+        return _refuse(verification, "ISSUER_MISMATCH", detail, demand.issuer, issuer)
+    if demand.identity or demand.issuer:
+        check = Check(_IDENTITY_STEP, CheckOutcome.PASSED, demand.identity or demand.issuer)
+        return replace(verification, checks=(*verification.checks, check))
+    return verification
+
+
+def _identities(verification: Verification) -> tuple[str, ...]:
+    """Return all that may stand for the signer: its identity, its other names, its mailbox."""
+    signer = verification.signer
+    if signer is None:
+        return ()
+    stated = [signer.identity] if signer.identity else []
+    if signer.kind is SignerKind.CERTIFICATE:
+        stated += json.loads(verification.claims.get("subject_alternative_names", "[]"))
+    if signer.kind is SignerKind.OPENPGP:
+        mailbox = _MAILBOX.fullmatch(signer.identity)
+        stated += [mailbox[1]] if mailbox else []
+    return tuple(dict.fromkeys(stated))
+
+
+def _refuse(
+    verification: Verification, reason: str, detail: str, expected: str, found: str
+) -> Verification:
+    check = Check(_IDENTITY_STEP, CheckOutcome.FAILED, detail, reason)
+    return replace(
+        verification,
+        outcome=Outcome.UNTRUSTED,
+        reason=reason,
+        detail=detail,
+        expected=expected,
+        found=found,
+        checks=(*verification.checks, check),
+        due_at=None,
+        due_reason="",
+    )
