@@ -52,9 +52,10 @@ def countersign() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: serve.port in the settings.")
 def serve(config: Path, port: int | None) -> None:
     """Serve the dashboard and run the scheduler; Ctrl-C stops both."""
-    from core.settings import load
     from dashboard.server import free_port
     from dashboard.server import serve as serve_http
+
+    from core.settings import load
     from jobs.worker import worker_process
 
     application, settings = create_app(config), load(config).settings.serve
@@ -67,8 +68,9 @@ def serve(config: Path, port: int | None) -> None:
 
 def create_app(config: Path) -> Flask:
     """Return the dashboard over the database that the settings name."""
-    from core.settings import load
     from dashboard.application import create_dashboard
+
+    from core.settings import load
     from jobs.clock import utc_now
     from storage import migrate
     from storage.database import Database
@@ -96,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except CountersignError as error:
         return _complain(str(error), INTERNAL)
-    except Exception as error:  # the last resort: never exit 1, which means "refused"
+    except Exception as error:  # noqa: BLE001 - the last resort: exit 1 would mean "refused"
         import structlog
 
         structlog.get_logger(__name__).exception("unexpected error")

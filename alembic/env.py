@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alembic import context
+from sqlalchemy import create_engine
 
 from storage.schema import metadata
 
@@ -20,8 +21,6 @@ def run() -> None:
     """Migrate on the connection given, or on the URL given with -x url=..."""
     connection = context.config.attributes.get("connection")
     if connection is None:
-        from sqlalchemy import create_engine
-
         engine = create_engine(context.get_x_argument(as_dictionary=True)["url"])
         with engine.begin() as opened:
             migrate(opened)

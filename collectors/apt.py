@@ -18,6 +18,7 @@ cannot know. So UnitEnd carries two states: `state`, and `state_unless_verified`
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +32,7 @@ from collectors.apt_sources import APT, AptEntry, machine_architectures, read_en
 from collectors.apt_suite import Suite, suites_of
 from collectors.apt_trust import read_keyrings, trust_of
 from collectors.collector import Memory, Surroundings
-from core.errors import CollectionError
+from core.errors import CollectionError, CountersignError
 from core.model import Discovery, Trust
 from core.text import display
 
@@ -109,7 +110,16 @@ class AptCollector:
         suites = {suite.unit: suite for suite in suites_of(entries)}
         if not suites:
             raise CollectionError(f"no apt source under {display(str(self.root / APT))}")
+        for suite in suites.values():
+            self._allow(suite)
         return suites
+
+    def _allow(self, suite: Suite) -> None:
+        """Let requests reach a mirror inside the own network: it is configured, like any URL."""
+        if urlsplit(suite.archive).scheme in ("http", "https"):
+            # A URL that is none fails its own unit, with the same sentence, when it is read.
+            with contextlib.suppress(CountersignError):
+                self.surroundings.http.allow([suite.archive])
 
     def _suite(self, unit: str) -> Suite:
         suite = self._suites.get(unit)

@@ -4,7 +4,7 @@ A failed verification is a value (`core.model.Verification`); an exception means
 not do our work, and becomes `unknown` with a reason code, never a pass and never a fail.
 
     CountersignError
-    ├─ ConfigurationError(line, column)    the settings or a policy file say something we cannot follow
+    ├─ ConfigurationError(line, column)    the settings or a policy file are wrong
     ├─ UsageError                          a command was called with words that do not fit
     ├─ MalformedError                      bytes break their format
     │  └─ TooLargeError                    bytes exceed a limit, named in the message
@@ -77,7 +77,7 @@ class ThrottledError(CollectionError):
 
 
 class RefusedError(CollectionError):
-    """The source sends us somewhere we do not go: another host with credentials, a private address."""
+    """The source sends us where we do not go: to a private address, or elsewhere with secrets."""
 
     reason = "SOURCE_REDIRECT_REFUSED"
 

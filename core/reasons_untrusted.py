@@ -42,6 +42,20 @@ UNTRUSTED = (
         _VERIFY,
     ),
     Reason(
+        "SIGNATURE_EXPIRED",
+        _UNTRUSTED,
+        "signature",
+        "The signature itself has expired",
+        "The signer gave this signature an end, and it has passed. The key may be as good as ever.",
+        (
+            "the signer signs for a limited time and did not sign again",
+            "an old copy of the signature is served",
+            "`verify --at` asks for a later time than the signature was made for",
+        ),
+        "Fetch the signature again; if it is the newest, ask the signer to sign anew.",
+        _VERIFY,
+    ),
+    Reason(
         "KEY_REVOKED",
         _UNTRUSTED,
         "key",

@@ -178,9 +178,6 @@ class RetentionSettings(_Strict):
     indexes: int = Field(
         default=2, ge=1, le=100, description="Versions of each list that are kept."
     )
-    history: Duration = Field(
-        default=timedelta(days=400), ge=timedelta(days=1), description="How long changes are kept."
-    )
 
 
 class Settings(_Strict):

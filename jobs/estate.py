@@ -19,6 +19,7 @@ from core.errors import ConfigurationError
 from core.model import Status
 from jobs.estate_cases import (
     EXPIRED,
+    LONG,
     PAST,
     PLANTED,
     RELEASE,
@@ -32,7 +33,7 @@ from jobs.estate_cases import (
     Workshop,
     archive,
 )
-from jobs.signing_tools import GnuPg, OpenSsl
+from jobs.signing_tools import GnuPg, OpenSsl, demand_tools
 
 __all__ = [
     "Estate",
@@ -83,6 +84,7 @@ def build_estate(folder: Path) -> Estate:
         raise ConfigurationError(
             f"{folder} holds other files; name a new or an empty folder for the example estate"
         )
+    demand_tools()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="estate-") as secret,
@@ -152,8 +154,8 @@ def _make_keys(workshop: Workshop) -> None:
         openssl.new_key(name, "EC", "ec_paramgen_curve:P-256")
     openssl.new_key("rsa", "RSA", "rsa_keygen_bits:3072")
     openssl.new_key("ed25519", "ED25519")
-    openssl.new_authority("ca", "Example Code Signing CA")
-    openssl.new_authority("foreign-ca", "Foreign CA")
+    openssl.new_authority("ca", "Example Code Signing CA", *LONG)
+    openssl.new_authority("foreign-ca", "Foreign CA", *LONG)
     openssl.new_certificate("signer", "Compass Releases", "ca", "-days", "3000")
     openssl.new_certificate("past", "Compass Releases 2024", "ca", *PAST)
     openssl.new_certificate("foreign", "Compass Releases", "foreign-ca", "-days", "3000")

@@ -19,6 +19,7 @@ from jobs.signing_tools import GnuPg, OpenSsl
 RELEASE, STRANGER = "release@atlas.example", "stranger@elsewhere.example"
 REVOKED, EXPIRED = "former@atlas.example", "retired@atlas.example"
 IN_TOTO = b"application/vnd.in-toto+json"
+LONG = ("-startdate", "20200101000000Z", "-days", "7300")  # an authority outlives what it issued
 PAST = ("-startdate", "20240101000000Z", "-enddate", "20250101000000Z")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from core.glob import Glob
@@ -30,7 +30,7 @@ class ExclusionRule:
         return all(glob.matches(_field(facts, name)) for name, glob in self.fields)
 
 
-FIELDS = {
+FIELDS: dict[str, Callable[[Facts], str]] = {
     "repository": lambda f: f.location.repository,
     "name": lambda f: f.location.name,
     "version": lambda f: f.location.version,
@@ -39,7 +39,13 @@ FIELDS = {
     "owner": lambda f: f.owner,
     "tier": lambda f: f.tier,
 }
-ALIASES = {"path": "name", "package": "name", "tag": "version", "tags": "version", "platform": "variant"}  # fmt: skip
+ALIASES = {
+    "path": "name",
+    "package": "name",
+    "tag": "version",
+    "tags": "version",
+    "platform": "variant",
+}
 
 
 def _field(facts: Facts, name: str) -> str:

@@ -191,7 +191,7 @@ class SourceScan:
         self._counts.bytes = self._prepared.traffic.bytes
         with self._database.writing() as connection:
             scans.finish(
-                connection, self._scan_id, self._prepared.plan.reading.source.id, state, self._counts,
-                self._clock(),
+                connection, self._scan_id, self._prepared.plan.reading.source.id, state,
+                self._counts, self._clock(),
             )  # fmt: skip
         self._progress(self._counts)

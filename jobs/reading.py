@@ -32,6 +32,7 @@ from core.model import (
     UnchangedSet,
     UnitEnd,
     Verification,
+    digest_of,
 )
 from jobs.judging import NOWHERE
 from storage.facts import ItemFacts, SetFacts
@@ -44,6 +45,7 @@ from verification.verifier import trust_digest, verification_key, verify
 
 BATCH = 2000
 REMEMBERED = 1024
+NO_CONTENT = digest_of(b"")
 log = structlog.get_logger(__name__)
 
 
@@ -141,7 +143,8 @@ class UnitReader:
         items = tuple(self._verify(one, setting) for one in found.evidence)
         verifications = tuple(item.verification for item in items)
         status, reason, contested = combine(verifications, found.unread)
-        facts = set_facts_for(self._reading.source, status, reason, verifications, contested=contested)  # fmt: skip
+        source = self._reading.source
+        facts = set_facts_for(source, status, reason, verifications, contested=contested)
         return SetFacts(
             found.key, found.state, found.looked, found.unread, items, status, reason, contested,
             self._reading.judge.shared(facts),
@@ -172,10 +175,8 @@ def set_facts_for(
     contested: bool,
 ) -> Facts:
     """Return what policies may see of a set before any artifact is named."""
-    from core.model import digest_of
-
     return Facts(
-        source.kind, NOWHERE, digest_of(b""), source.name, source.owner, source.tier, status,
+        source.kind, NOWHERE, NO_CONTENT, source.name, source.owner, source.tier, status,
         contested, reason, verifications,
     )  # fmt: skip
 

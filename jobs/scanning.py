@@ -52,5 +52,3 @@ def scan_source(
     with workspace.database.reading() as connection:
         numbers = reports.numbers_of(connection, source.id)
     return SourceReport(name, source.kind, scan, numbers)
-
-

@@ -47,14 +47,15 @@ authorityKeyIdentifier = keyid
 """
 
 
+def demand_tools() -> None:
+    """Raise ConfigurationError with the fix unless every tool is installed."""
+    for tool in _PACKAGES:
+        _program(tool)
+
+
 def run(tool: str, *arguments: str | Path, home: Path) -> bytes:
     """Run a tool to its end and return what it wrote; ConfigurationError says what went wrong."""
-    program = shutil.which(tool)
-    if program is None:
-        raise ConfigurationError(
-            f"the example estate is signed by {tool}, which is not installed;"
-            f" fix: apt install {_PACKAGES[tool]}"
-        )
+    program = _program(tool)
     path = f"{Path(program).parent}:{SYSTEM_PATH}"
     try:
         ended = subprocess.run(  # noqa: S603 - a program we looked up, arguments of our own, no shell
@@ -71,6 +72,16 @@ def run(tool: str, *arguments: str | Path, home: Path) -> bytes:
         said = one_line(error.stderr.decode("utf-8", "replace"))
         raise ConfigurationError(f"{tool} could not build the example estate: {said}") from None
     return ended.stdout
+
+
+def _program(tool: str) -> str:
+    program = shutil.which(tool)
+    if program is None:
+        raise ConfigurationError(
+            f"the example estate is signed by {tool}, which is not installed;"
+            f" fix: apt install {_PACKAGES[tool]}"
+        )
+    return program
 
 
 class GnuPg:
@@ -155,33 +166,34 @@ class OpenSsl:
             *("-in", file, "-out", f"{file}.sig"),
         )
 
-    def new_authority(self, name: str, common_name: str) -> None:
-        """Make a certificate authority."""
-        self.new_key(name, "EC", "ec_paramgen_curve:P-256")
-        self._run(
-            *("req", "-x509", "-config", self._settings, "-extensions", "authority"),
-            *("-new", "-key", self._key(name), "-subj", f"/O=Atlas/CN={common_name}"),
-            *("-days", "3650", "-out", self._certificate(name)),
-        )
+    def new_authority(self, name: str, common_name: str, *validity: str) -> None:
+        """Make a certificate authority; validity as options of `openssl ca`."""
+        self._request(name, common_name)
+        self._issue(name, "authority", "-selfsign", "-keyfile", self._key(name), *validity)
 
     def new_certificate(self, name: str, common_name: str, authority: str, *validity: str) -> None:
-        """Make a code signing key and certificate; validity as options of `openssl ca`."""
-        self.new_key(name, "EC", "ec_paramgen_curve:P-256")
-        request = self.folder / f"{name}.csr"
-        self._run(
-            *("req", "-new", "-config", self._settings, "-key", self._key(name)),
-            *("-subj", f"/O=Atlas/CN={common_name}", "-out", request),
-        )
-        self._run(
-            *("ca", "-batch", "-notext", "-config", self._settings, "-extensions", "code"),
-            *("-cert", self._certificate(authority), "-keyfile", self._key(authority)),
-            *validity,
-            *("-in", request, "-out", self._certificate(name)),
-        )
+        """Make a code signing key and its certificate; validity as options of `openssl ca`."""
+        self._request(name, common_name)
+        issuer = ("-cert", self._certificate(authority), "-keyfile", self._key(authority))
+        self._issue(name, "code", *issuer, *validity)
 
     def certificate(self, name: str) -> bytes:
         """Return the certificate of that name as PEM."""
         return self._certificate(name).read_bytes()
+
+    def _request(self, name: str, common_name: str) -> None:
+        self.new_key(name, "EC", "ec_paramgen_curve:P-256")
+        self._run(
+            *("req", "-new", "-config", self._settings, "-key", self._key(name)),
+            *("-subj", f"/O=Atlas/CN={common_name}", "-out", self.folder / f"{name}.csr"),
+        )
+
+    def _issue(self, name: str, extensions: str, *options: str | Path) -> None:
+        self._run(
+            *("ca", "-batch", "-notext", "-config", self._settings, "-extensions", extensions),
+            *options,
+            *("-in", self.folder / f"{name}.csr", "-out", self._certificate(name)),
+        )
 
     @property
     def _settings(self) -> Path:

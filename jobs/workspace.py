@@ -7,7 +7,7 @@ prepared = workspace.prepare("debian", stop)      # then jobs.pipeline.SourceSca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -41,7 +41,11 @@ from verification.verifier import trust_digest
 
 MAX_POLICY_BYTES = 1 * MIB
 MAX_TRUST_BYTES = 16 * MIB
-GROUPS = (("keys", TrustKind.KEY), ("keyrings", TrustKind.KEYRING), ("authorities", TrustKind.AUTHORITY))  # fmt: skip
+GROUPS = (
+    ("keys", TrustKind.KEY),
+    ("keyrings", TrustKind.KEYRING),
+    ("authorities", TrustKind.AUTHORITY),
+)
 
 
 @dataclass(slots=True)
@@ -56,7 +60,6 @@ class Workspace:
     judge: PolicyJudge
     rows: PolicyRows
     sources: dict[str, SourceRow]
-    http: list[Http] = field(default_factory=list)
 
     @classmethod
     def open(cls, path: Path, clock: Clock) -> Workspace:

@@ -178,7 +178,7 @@ def _described(entry: TrustEntry, limits: Limits) -> tuple[CredentialEntry, ...]
     return tuple(
         CredentialEntry(
             one.kind, one.fingerprint, one.identity, one.algorithm, one.valid_from,
-            one.valid_until, one.revoked,
+            one.valid_until, one.is_revoked,
         )
         for one in found
     )  # fmt: skip

@@ -145,7 +145,7 @@ class Authority:
         try:
             return self._read_token(body)
         except MalformedError as error:
-            raise DeniedError(f"{realm.origin}: the token service's answer is no token: {error}") from None  # fmt: skip
+            raise DeniedError(f"{realm.origin}: no token in the answer: {error}") from None
 
     def _realm(self, written: str) -> Target:
         realm = read_url(written)

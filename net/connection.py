@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 GLANCE_SECONDS = 1.0  # how long a wish to stop may go unnoticed
 BUFFER_BYTES = 64 * 1024
+WIRE_BYTES = 1024 * 1024  # heads, and what a refusal says
 
 
 class FaultError(Exception):
@@ -43,13 +44,26 @@ class Patience:
     limits: Limits
     cancelled: Callable[[], bool]
     deadline: float = 0.0
+    room: int = 0
 
-    def begin(self) -> None:
-        """Start the clock for one answer."""
+    def begin(self, most: int) -> None:
+        """Start the clock for one answer with a body of at most `most` bytes.
+
+        The bytes of the wire are bounded as well: http.client takes a chunk of negative size for
+        "everything", and would read answers that are only interim (100) for ever.
+        """
         self.deadline = monotonic() + self.limits.total_seconds
+        self.room = WIRE_BYTES + 2 * most
 
     def receive(self, sock: socket.socket, buffer: WriteableBuffer) -> int:
-        """Read once; raise FaultError on silence, CollectionError when asked to stop."""
+        """Read once; raise FaultError on silence or excess, CollectionError when asked to stop."""
+        if self.room <= 0:
+            raise FaultError("an answer far larger than what it says or may be")
+        size = self._received(sock, buffer)
+        self.room -= size
+        return size
+
+    def _received(self, sock: socket.socket, buffer: WriteableBuffer) -> int:
         silence = monotonic() + self.limits.read_seconds
         while True:
             if self.cancelled():
@@ -134,7 +148,6 @@ class Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Open the connection; FaultError, a passing one unless TLS is not trusted."""
-        self.patience.begin()
         opened = self._open()
         # http.client asks of a socket only what GuardedSocket has.
         self.sock = GuardedSocket(opened, self.patience)

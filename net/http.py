@@ -13,10 +13,9 @@ import hashlib
 import http.client
 import re
 import ssl
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TypeVar
@@ -32,9 +31,10 @@ from core.errors import (
 from core.limits import Limits
 from core.model import Digest
 from core.text import display
-from net.address import PORTS, Origin, Resolve, Target, follow, read_url, resolve_host, shown
+from net.address import Origin, Resolve, Target, follow, read_url, resolve_host, shown
+from net.answer import Response, Spooled, Traffic
 from net.bearer import Authority, Credentials
-from net.connection import FaultError, PassingFaultError
+from net.connection import GLANCE_SECONDS, FaultError, PassingFaultError
 from net.pool import Pool
 
 CHUNK = 64 * 1024
@@ -47,66 +47,7 @@ _PACKED = re.compile(r"\.(?:gz|tgz|xz|bz2|zst|lz4|lzma)\Z")
 _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _FIELD = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*\Z")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An answer read whole, within its limit. Header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Spooled:
-    """An answer written to a file while it was counted; implements `core.model.Content`.
-
-    Only an answer of 200 has bytes; of any other status the file is empty.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    path: Path
-    size: int
-    url: str
-    _digests: dict[str, Digest] = field(default_factory=dict, compare=False, repr=False)
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the bytes in order."""
-        with self.path.open("rb") as opened:
-            while chunk := opened.read(CHUNK):
-                yield chunk
-
-    def digest(self, algorithm: str) -> Digest:
-        """Return the digest of the bytes; `algorithm` is one of `core.model.HEX_LENGTH`."""
-        if algorithm not in self._digests:
-            name = "blake2b" if algorithm == "blake2b512" else algorithm
-            hashed = hashlib.new(name)
-            for chunk in self.chunks():
-                hashed.update(chunk)
-            self._digests[algorithm] = Digest(algorithm, hashed.hexdigest())
-        return self._digests[algorithm]
-
-
-@dataclass(slots=True)
-class Traffic:
-    """What was asked and received so far: exact counts for the scan's report.
-
-    `requests` counts every request that was sent, tries and redirects and tokens too; `bytes`
-    counts bodies.
-    """
-
-    requests: int = 0
-    bytes: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
-
-    def count(self, *, requests: int = 0, size: int = 0) -> None:
-        """Add to the counts; safe from several threads."""
-        with self._lock:
-            self.requests += requests
-            self.bytes += size
+__all__ = ["Http", "Response", "Spooled", "Traffic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +88,14 @@ class Http:
         *,
         home: str,  # the URL configured for the source: its host may be private or loopback
         user_agent: str = "countersign",
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], None] | None = None,  # default: sleep, unless cancelled
         cancelled: Callable[[], bool] = lambda: False,
         resolve: Resolve = resolve_host,
         tls: ssl.SSLContext | None = None,  # default: the system's authorities
     ) -> None:
         self.limits, self.home, self.user_agent = limits, home, user_agent
         self.traffic = Traffic()
-        self._pause = pause
+        self._pause, self._cancelled = pause or self._sleep, cancelled
         self._home = read_url(home).origin if home else None
         allowed = frozenset({self._home}) if self._home is not None else frozenset()
         self._pool = Pool(limits, allowed, cancelled, resolve, tls)
@@ -167,7 +108,7 @@ class Http:
     ) -> None:
         """Use these credentials for home, and for the token services at `token_hosts`.
 
-        A host is `name` (https, port 443) or `name:port`; such a host may be private.
+        A host is `name`, `name:port` or an URL up to the path; such a host may be private.
         """
         if self._authority is None:
             raise RefusedError("credentials need a home: the source has no URL")
@@ -176,7 +117,10 @@ class Http:
         self._pool.allowed |= origins
 
     def allow(self, hosts: Collection[str]) -> None:
-        """Let redirects lead to these hosts (as in `authenticate`) though they be private."""
+        """Let requests lead to these hosts (as in `authenticate`) though they be private.
+
+        A URL stands for exactly its scheme, host and port.
+        """
         self._pool.allowed |= self._configured(hosts)
 
     def get(
@@ -318,8 +262,8 @@ class Http:
         for name, value in headers.items():
             if not (_FIELD.match(name) and _FIELD.match(value)):
                 raise MalformedError(f"a header for {shown(target.url)} holds a control character")
-        with self._pool.asked(ask.method, target, headers) as received:
-            self.traffic.count(requests=1)
+        self.traffic.count(requests=1)
+        with self._pool.asked(ask.method, target, headers, ask.limit) as received:
             fields = _fields(received)
             answer_is_wanted = received.status == _FOUND
             if answer_is_wanted and ask.method == "GET":
@@ -356,13 +300,17 @@ class Http:
 
     def _configured(self, hosts: Collection[str]) -> frozenset[Origin]:
         home = self._home.scheme if self._home is not None else "https"
-        schemes = {"https", home}
-        return frozenset(_named(scheme, host) for host in hosts for scheme in schemes)
+        urls = [
+            url
+            for host in hosts
+            for url in ([host] if "://" in host else [f"https://{host}", f"{home}://{host}"])
+        ]
+        return frozenset(read_url(url).origin for url in urls)
 
-
-def _named(scheme: str, host: str) -> Origin:
-    origin = read_url(f"{scheme}://{host}/").origin
-    return origin if origin.port != PORTS[scheme] else Origin(scheme, origin.host, PORTS[scheme])
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._cancelled() and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, GLANCE_SECONDS))
 
 
 def _with(headers: Mapping[str, str], authorization: str) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from core.limits import Limits
 from core.text import display
@@ -14,6 +15,14 @@ from net.address import Origin, Resolve, Target, addresses
 from net.connection import Connection, PassingFaultError, Patience
 
 IDLE_PER_ORIGIN = 64  # connections kept open while nobody asks
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    target: Target
+    headers: Mapping[str, str]
+    most: int
 
 
 class Pool:
@@ -34,18 +43,20 @@ class Pool:
 
     @contextmanager
     def asked(
-        self, method: str, target: Target, headers: Mapping[str, str]
+        self, method: str, target: Target, headers: Mapping[str, str], most: int
     ) -> Iterator[http.client.HTTPResponse]:
         """Send a request and lend the answer; FaultError when none, or a broken one, comes.
 
-        The connection is kept for the next request if the answer was read to its end.
+        The answer's body may have `most` bytes. The connection is kept for the next request if the
+        answer was read to its end.
         """
-        connection, received = self._send(method, target, headers)
+        request = _Request(method, target, headers, most)
+        connection, received = self._send(request)
         kept = False
         try:
             yield received
             kept = received.isclosed() and connection.sock is not None
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             raise PassingFaultError(_words(error)) from None
         finally:
             if kept:
@@ -62,22 +73,20 @@ class Pool:
             for connection in connections:
                 connection.close()
 
-    def _send(
-        self, method: str, target: Target, headers: Mapping[str, str]
-    ) -> tuple[Connection, http.client.HTTPResponse]:
-        idle = self._take(target.origin)
+    def _send(self, request: _Request) -> tuple[Connection, http.client.HTTPResponse]:
+        idle = self._take(request.target.origin)
         if idle is not None:
             try:
-                return idle, _asked(idle, method, target, headers)
+                return idle, _asked(idle, request)
             except (OSError, http.client.HTTPException):
                 idle.close()  # it was closed while it lay idle: the request was not served
             except BaseException:
                 idle.close()
                 raise
-        fresh = self._connect(target.origin)
+        fresh = self._connect(request.target.origin)
         try:
-            return fresh, _asked(fresh, method, target, headers)
-        except (OSError, http.client.HTTPException) as error:
+            return fresh, _asked(fresh, request)
+        except (OSError, http.client.HTTPException, ValueError) as error:
             fresh.close()
             raise PassingFaultError(_words(error)) from None
         except BaseException:
@@ -117,11 +126,9 @@ class Pool:
             return self._tls
 
 
-def _asked(
-    connection: Connection, method: str, target: Target, headers: Mapping[str, str]
-) -> http.client.HTTPResponse:
-    connection.patience.begin()
-    connection.request(method, target.path, headers=headers)
+def _asked(connection: Connection, request: _Request) -> http.client.HTTPResponse:
+    connection.patience.begin(request.most)
+    connection.request(request.method, request.target.path, headers=request.headers)
     return connection.getresponse()
 
 
@@ -133,6 +140,8 @@ def _words(error: Exception) -> str:
             return "the server closed the connection without an answer"
         case http.client.HTTPException():
             return f"not HTTP: {display(str(error) or type(error).__name__, 100)}"
+        case ValueError():
+            return "not HTTP: a number that is none"
         case OSError():
             return f"the connection broke: {display(error.strerror or str(error), 100)}"
     return type(error).__name__

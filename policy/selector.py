@@ -1,6 +1,6 @@
 """`applies_to`: which artifacts a policy governs.
 
-The names of kinds and fields stand in the two tables below, and nowhere else.
+A block names a kind of source. The names of the fields stand in the table below, and nowhere else.
 """
 
 from __future__ import annotations
@@ -19,13 +19,6 @@ from policy.checks.check import Document
 from policy.document import ANY_KIND, AppliesTo
 
 Read = Callable[[Facts], str]
-
-# The kind of a source → the kinds of artifacts that it holds, where they are called otherwise. An
-# artifact kind that is the source's own, or starts with it and a dash (oci-image), needs no line.
-ARTIFACT_KINDS: Mapping[str, frozenset[str]] = {
-    "apt": frozenset({"deb"}),
-    "file_tree": frozenset({"file"}),
-}
 
 
 def _suite(facts: Facts) -> str:
@@ -68,13 +61,11 @@ _REMEMBERED = 4096
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    kinds: frozenset[str]  # empty for all
-    prefix: str
+    kind: str  # ANY_KIND for all
     fields: tuple[tuple[Read, Callable[[str], bool]], ...]
 
     def describes(self, facts: Facts) -> bool:
-        kind = facts.kind
-        if self.kinds and kind not in self.kinds and not kind.startswith(self.prefix):
+        if self.kind not in (facts.kind, ANY_KIND):
             return False
         return all(fits(read(facts)) for read, fits in self.fields)
 
@@ -126,8 +117,7 @@ def _block(
             raise document.error(f"unknown field `{one_line(name, 80)}`; {hint}", inner)
         if _ALL not in patterns and _EACH.get(name) != patterns:
             conditions.append((FIELDS[name], _matcher(patterns, document, inner)))
-    kinds = ARTIFACT_KINDS.get(kind, frozenset()) | {kind}
-    return _Block(frozenset() if kind == ANY_KIND else kinds, f"{kind}-", tuple(conditions))
+    return _Block(kind, tuple(conditions))
 
 
 def _matcher(

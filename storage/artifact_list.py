@@ -36,7 +36,7 @@ BEYOND_FINDING_COUNTS = (
 )  # fmt: skip
 BEYOND_INSTANTS = (
     "status", "reason", "policy_status", "policy", "signer", "trust", "anchor", "evidence_set",
-    "exclusion", "exclusion_rule", "contested", "unconstrained", "text", "source", "owner", "kind",
+    "exclusion", "exclusion_rule", "contested", "unconstrained", "text",
 )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def _change_count(search: Search) -> sa.ColumnElement[int]:
     """
     chosen, c = search.chosen, location.c
     column, index = SINCE[chosen.change or Change.NEW]
-    ranged = [c[column] >= chosen.since]
+    ranged = [c[column] >= chosen.since, *search.scope.conditions(c.source_id)]
     if chosen.change is Change.GONE:
         return _counted([*ranged, c.gone_at.is_not(None), c.exclusion_id.is_(None)], index)
     gone: sa.ColumnElement[int] = sa.literal(0)

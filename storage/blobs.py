@@ -26,7 +26,8 @@ def keep(connection: sa.Connection, content: bytes, media_type: str, now: dateti
 
 def has(connection: sa.Connection, digest: bytes) -> bool:
     """Say whether these bytes are kept."""
-    return connection.execute(sa.select(blob.c.digest).where(blob.c.digest == digest)).first() is not None  # fmt: skip
+    found = connection.execute(sa.select(blob.c.digest).where(blob.c.digest == digest))
+    return found.first() is not None
 
 
 def keep_chunks(

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 COPY_FROM_ROWS = 64
-Row = dict[str, Any]
+Row = dict[str, Any]  # to write
+AnyRow = sa.Row[*tuple[Any, ...]]  # as read
 
 
 def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> int:
@@ -33,7 +34,7 @@ def _copy(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> No
     names = ", ".join(preparer.quote(name) for name in columns)
     statement = f"COPY {preparer.quote(table.name)} ({names}) FROM STDIN"
     cursor = connection.connection.cursor()
-    with cursor.copy(statement) as copy:  # type: ignore[attr-defined] # psycopg's own
+    with cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(
                 [

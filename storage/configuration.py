@@ -105,9 +105,10 @@ def sync_sources(
 
 def judged_by(connection: sa.Connection, source_id: int) -> str:
     """Return what the source's verdicts rest on, besides the facts."""
-    return connection.execute(
+    found: str = connection.execute(
         sa.select(source.c.judged_by).where(source.c.id == source_id)
     ).scalar_one()
+    return found
 
 
 def set_judged_by(connection: sa.Connection, source_id: int, basis: str) -> None:
@@ -147,19 +148,21 @@ def _version(connection: sa.Connection, entry: PolicyEntry, now: datetime) -> in
     digest = bytes.fromhex(entry.digest)
     row = {"digest": digest, "name": entry.name, "text": entry.text, "added_at": now}
     upsert_rows(connection, policy_version, [row], keys=["digest"])
-    return connection.execute(
+    found: int = connection.execute(
         sa.select(policy_version.c.id).where(policy_version.c.digest == digest)
     ).scalar_one()
+    return found
 
 
 def _requirement(connection: sa.Connection, policy_id: int, name: str, title: str) -> int:
     row = {"policy_id": policy_id, "name": name, "title": title}
     upsert_rows(connection, requirement, [row], replace=["title"], keys=["policy_id", "name"])
-    return connection.execute(
+    found: int = connection.execute(
         sa.select(requirement.c.id).where(
             requirement.c.policy_id == policy_id, requirement.c.name == name
         )
     ).scalar_one()
+    return found
 
 
 def sync_exclusions(

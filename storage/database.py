@@ -19,6 +19,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from core.errors import ConfigurationError, ConflictError, StorageError
 
 BUSY_SECONDS = 30
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+    "cache_size=-32768",
+    "mmap_size=268435456",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +131,7 @@ def _sqlite(url: URL, begin: str) -> sa.Engine:
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON",
-                       "temp_store=MEMORY", "cache_size=-32768", "mmap_size=268435456"):  # fmt: skip
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -11,13 +11,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from core.model import ListLink, Outcome, Role, Signer, Status, Unread, Verification
 from storage import blobs
-from storage.bulk import insert_rows, take_ids, upsert_rows
+from storage.bulk import AnyRow, insert_rows, take_ids, upsert_rows
 from storage.documents import dump, dump_verification
 from storage.schema import (
     evidence_item,
@@ -74,7 +73,8 @@ class SetFacts:
     @property
     def due_at(self) -> datetime | None:
         """The first instant at which time alone changes any of the verifications."""
-        return min((i.verification.due_at for i in self.items if i.verification.due_at), default=None)  # fmt: skip
+        moments = (item.verification.due_at for item in self.items)
+        return min((moment for moment in moments if moment is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,8 @@ def record_set(
     }  # fmt: skip
     if row is None:
         set_id = take_ids(connection, table, 1)[0]
-        insert_rows(connection, table, [{"id": set_id, "source_id": source_id, "key": facts.key, **values}])  # fmt: skip
+        key = {"id": set_id, "source_id": source_id, "key": facts.key}
+        insert_rows(connection, table, [key | values])
     else:
         set_id = row.id
         if restate:
@@ -123,7 +124,8 @@ def record_set(
         connection.execute(table.update().where(table.c.id == set_id).values(**values))
     changed = row is None or row.facts_digest != digest
     written = 1 + (_record_items(connection, set_id, facts.items, now) if changed else 0)
-    return RecordedSet(set_id, written, restate or (row is not None and row.restate_after is not None))  # fmt: skip
+    marked = row is not None and row.restate_after is not None
+    return RecordedSet(set_id, written, restate or marked)
 
 
 def _record_state(connection: sa.Connection, set_id: int, old: str, new: str) -> int:
@@ -195,7 +197,7 @@ def _record_verification(
     return verification_id, signer_id, 1 + len(anchors)
 
 
-def _age_verification(connection: sa.Connection, row: sa.Row[Any], v: Verification) -> int:
+def _age_verification(connection: sa.Connection, row: AnyRow, v: Verification) -> int:
     # the same evidence under the same trust: only time can have changed what came out
     if (row.outcome, row.reason) == (v.outcome, v.reason):
         return 0
@@ -215,8 +217,9 @@ def _record_signer(connection: sa.Connection, who: Signer, now: datetime) -> int
         "valid_until": who.valid_until, "first_seen_at": now,
     }  # fmt: skip
     upsert_rows(connection, table, [row], keys=["kind", "fingerprint"])
-    return connection.execute(
+    found: int = connection.execute(
         sa.select(table.c.id).where(
             table.c.kind == who.kind, table.c.fingerprint == who.key_fingerprint
         )
     ).scalar_one()
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from core.model import Digest, Location
+from storage.bulk import AnyRow
 from storage.database import Database
 from storage.schema import artifact, evidence_set, location, unit
 
@@ -51,7 +52,7 @@ class UnitMemory:
         with self._database.reading() as connection:
             return connection.execute(statement).scalar_one_or_none() or ""
 
-    def _at(self, place: Location) -> sa.Row[tuple[str, bytes, str]] | None:
+    def _at(self, place: Location) -> AnyRow | None:
         if not self._valid:
             return None
         c = location.c

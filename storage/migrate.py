@@ -61,6 +61,11 @@ def demand_current(database: Database) -> None:
 def drift(database: Database) -> list[str]:
     """Return how the database differs from storage.schema; empty is right."""
     with database.reading() as connection:
-        options = {"include_object": lambda _t, name, *_rest: not str(name).startswith(("location_search", "ix_location_name_trgm"))}  # fmt: skip
-        found = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+        context = MigrationContext.configure(connection, opts={"include_object": _described})
+        found = compare_metadata(context, metadata)
     return [str(one) for one in found]
+
+
+def _described(_thing: object, name: str | None, *_rest: object) -> bool:
+    # the search index is beyond what SQLAlchemy can describe
+    return not (name or "").startswith(("location_search", "ix_location_name_trgm"))

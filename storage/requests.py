@@ -40,7 +40,7 @@ def request_cancel(connection: Connection, source_name: str, now: datetime) -> b
     dropped = connection.execute(
         scan_request.update().where(*_open(source_id)).values(taken_at=now)
     )
-    return stopped.rowcount + dropped.rowcount > 0
+    return bool(stopped.rowcount + dropped.rowcount)
 
 
 def _source_id(connection: Connection, name: str) -> int:
@@ -48,7 +48,7 @@ def _source_id(connection: Connection, name: str) -> int:
     found = connection.execute(sa.select(c.id).where(c.name == name, c.configured)).scalar()
     if found is None:
         raise NotFoundError(f"there is no source {name!r} in the settings")
-    return found
+    return int(found)
 
 
 def _open(source_id: int) -> tuple[sa.ColumnElement[bool], ...]:

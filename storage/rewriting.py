@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from storage.bulk import Row, insert_rows
+from storage.bulk import AnyRow, Row, insert_rows
 from storage.schema import finding, location, location_past, status_change, verdict
 
 LOCATION_COLUMNS = (
@@ -28,7 +28,7 @@ class Rewrites:
     verdicts: dict[int, list[Row]] = field(default_factory=dict)  # by location, whole
     findings: dict[int, list[Row]] = field(default_factory=dict)
 
-    def update(self, row: sa.Row[Any], values: Row) -> None:
+    def update(self, row: AnyRow, values: Row) -> None:
         """Overwrite columns of one location, the others as they are."""
         kept = {name: getattr(row, name) for name in LOCATION_COLUMNS}
         self.locations.append({"row_id": row.id, **kept, **values})
@@ -39,7 +39,7 @@ class Rewrites:
         _replace(connection, finding, self.findings)
         if self.locations:
             statement = location.update().where(location.c.id == sa.bindparam("row_id"))
-            values = {name: sa.bindparam(name) for name in LOCATION_COLUMNS}
+            values: dict[str, Any] = {name: sa.bindparam(name) for name in LOCATION_COLUMNS}
             connection.execute(statement.values(**values), self.locations)
         written = len(self.locations)
         written += insert_rows(connection, status_change, self.changes)

@@ -141,9 +141,10 @@ def enter_unit(connection: sa.Connection, source_id: int, name: str) -> int:
     """Return the id of a unit, making it when it is new."""
     row = {"source_id": source_id, "name": name, "gone_at": None}
     upsert_rows(connection, unit, [row], replace=["gone_at"], keys=["source_id", "name"])
-    return connection.execute(
+    found: int = connection.execute(
         sa.select(unit.c.id).where(unit.c.source_id == source_id, unit.c.name == name)
     ).scalar_one()
+    return found
 
 
 def end_unit(connection: sa.Connection, unit_id: int, state: str, now: datetime) -> None:

@@ -64,10 +64,9 @@ def matching(dialect: str, text: str) -> sa.ColumnElement[bool]:
 
     Three characters or more match anywhere, fewer at the start of the name.
     """
-    held = _escaped(text)
     if len(text) < TRIGRAM:
-        return location.c.name.ilike(f"{held}%", escape=_ESCAPE)
-    anywhere = location.c.name.ilike(f"%{held}%", escape=_ESCAPE)
+        return location.c.name.ilike(f"{_escaped(text)}%", escape=_ESCAPE)
+    anywhere = holding(location.c.name, text)
     if dialect != "sqlite":
         return anywhere
     # LIKE ... ESCAPE does not use the trigrams, and detail='none' knows no phrases: so every
@@ -76,6 +75,11 @@ def matching(dialect: str, text: str) -> sa.ColumnElement[bool]:
         sa.text("location_search MATCH :trigrams").bindparams(trigrams=_trigrams(text))
     )
     return sa.and_(location.c.id.in_(found), anywhere)
+
+
+def holding(column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a column holds the text, wildcards standing for themselves."""
+    return column.ilike(f"%{_escaped(text)}%", escape=_ESCAPE)
 
 
 def _escaped(text: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from core.model import Digest, ListLink, Status, Unread
 from storage import blobs
+from storage.bulk import AnyRow
 from storage.documents import load_verification
 from storage.facts import ItemFacts, SetFacts
 from storage.schema import evidence_item, evidence_set, source, verification
@@ -66,12 +66,12 @@ def load_set(connection: Connection, set_id: int) -> SetFacts:
     return SetFacts(
         row.key, row.state, tuple(json.loads(row.looked)),
         tuple(Unread(*one) for one in json.loads(row.unread)),
-        tuple(_item(connection, item) for item in items), Status(row.status), row.reason, row.contested,
-        row.verdicts_digest.hex(),
+        tuple(_item(connection, item) for item in items), Status(row.status), row.reason,
+        row.contested, row.verdicts_digest.hex(),
     )  # fmt: skip
 
 
-def _item(connection: Connection, row: sa.Row[Any]) -> ItemFacts:
+def _item(connection: Connection, row: AnyRow) -> ItemFacts:
     hint = blobs.read(connection, row.hint_digest) if row.hint_digest is not None else b""
     links = tuple(
         ListLink(name, entry, Digest.parse(digest))

@@ -29,7 +29,7 @@ from core.model import (
     Verification,
 )
 from storage import search
-from storage.bulk import Row, insert_rows, take_ids, upsert_rows
+from storage.bulk import AnyRow, Row, insert_rows, take_ids, upsert_rows
 from storage.documents import load_verification
 from storage.judgement import Judge, Judgement
 from storage.rewriting import Rewrites, Said, read_said, same_findings, same_verdicts
@@ -135,7 +135,8 @@ class StandingWriter:
             if row.id in self.seen:
                 continue  # the first sighting of a place stands; a second one in a pass is ignored
             self.seen.add(row.id)
-            if row.gone_at is not None or (row.artifact_id, row.set_id) != (artifact_id, standing.id):  # fmt: skip
+            same = (row.artifact_id, row.set_id) == (artifact_id, standing.id)
+            if row.gone_at is not None or not same:
                 moved.append((row, one, standing, artifact_id))
         written += self._insert(connection, fresh)
         said, rewrites = read_said(connection, [row.id for row, *_ in moved]), Rewrites()
@@ -152,7 +153,7 @@ class StandingWriter:
         for place in places:
             names[place.repository].add(place.name)
         c = location.c
-        found: dict[Location, sa.Row[Any]] = {}
+        found: dict[Location, AnyRow] = {}
         for repository, wanted in names.items():
             rows = connection.execute(
                 sa.select(location).where(
@@ -233,7 +234,7 @@ class StandingWriter:
         self,
         rewrites: Rewrites,
         connection: sa.Connection,
-        row: sa.Row[Any],
+        row: AnyRow,
         said: Said,
         one: Sighting,
         standing: SetStanding,
@@ -261,7 +262,7 @@ class StandingWriter:
         self,
         rewrites: Rewrites,
         connection: sa.Connection,
-        row: sa.Row[Any],
+        row: AnyRow,
         said: Said,
         facts: Facts,
         standing: SetStanding,
@@ -285,7 +286,7 @@ class StandingWriter:
             rewrites.changes.append(self._change(row, standing))
         rewrites.update(row, values)
 
-    def _change(self, row: sa.Row[Any], standing: SetStanding) -> Row:
+    def _change(self, row: AnyRow, standing: SetStanding) -> Row:
         return {
             "location_id": row.id, "changed_at": self.now, "from_status": row.status,
             "from_reason": row.reason, "to_status": standing.status, "to_reason": standing.reason,
@@ -295,7 +296,7 @@ class StandingWriter:
         self,
         rewrites: Rewrites,
         connection: sa.Connection,
-        row: sa.Row[Any],
+        row: AnyRow,
         said: Said,
         judged: Judgement,
         exclusion_id: int | None,
@@ -316,7 +317,10 @@ class StandingWriter:
         """Judge a batch of a changed set's locations anew; return (last id or 0, rows written)."""
         c = location.c
         rows = connection.execute(
-            sa.select(location, artifact.c.algorithm, artifact.c.digest, artifact.c.kind.label("artifact_kind"), artifact.c.origin)
+            sa.select(
+                location, artifact.c.algorithm, artifact.c.digest, artifact.c.origin,
+                artifact.c.kind.label("artifact_kind"),
+            )
             .join(artifact, artifact.c.id == c.artifact_id)
             .where(c.set_id == standing.id, c.gone_at.is_(None), c.id > after)
             .order_by(c.id)
@@ -387,7 +391,7 @@ class StandingWriter:
             standing.contested, standing.reason, standing.verifications,
         )  # fmt: skip
 
-    def _row_facts(self, row: sa.Row[Any], standing: SetStanding) -> Facts:
+    def _row_facts(self, row: AnyRow, standing: SetStanding) -> Facts:
         place = Location(row.repository, row.name, row.version, row.variant)
         return self._facts(place, artifact_of(row), standing)
 
@@ -437,7 +441,8 @@ class StandingWriter:
 
     def _count_findings(self, rows: Iterable[Row], exclusion_id: int | None, step: int) -> None:
         for row in rows:
-            key = FindingKey(row["requirement_id"], row["outcome"], row["reason"], exclusion_id is not None)  # fmt: skip
+            what = (row["requirement_id"], row["outcome"], row["reason"])
+            key = FindingKey(*what, exclusion_id is not None)
             self.deltas.findings[key] += step
 
 
@@ -453,14 +458,14 @@ def _standing(standing: SetStanding, judged: Judgement, exclusion_id: int | None
     )  # fmt: skip
 
 
-def _row_standing(row: sa.Row[Any]) -> Standing:
+def _row_standing(row: AnyRow) -> Standing:
     return Standing(
         row.exclusion_id is not None, row.status, row.reason, row.contested, row.policy_status,
         row.unconstrained,
     )  # fmt: skip
 
 
-def artifact_of(row: sa.Row[Any]) -> Artifact:
+def artifact_of(row: AnyRow) -> Artifact:
     """Read the artifact's own columns from a joined row."""
     digest = Digest(row.algorithm, row.digest.hex())
     return Artifact(row.artifact_kind, digest, DigestOrigin(row.origin))

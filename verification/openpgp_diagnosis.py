@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from core.errors import MalformedError
 from verification.openpgp_key import KeyMaterial, read_key
 from verification.openpgp_keyring import (
     MAX_PACKETS,
@@ -30,7 +31,6 @@ from verification.openpgp_packets import (
     read_signature,
     split_packets,
 )
-from core.errors import MalformedError
 
 WEAK_HASHES = frozenset({1, 2, 3})  # MD5, SHA-1, RIPEMD-160
 _CERTIFICATIONS = frozenset({0x10, 0x11, 0x12, 0x13, 0x1F})

@@ -105,9 +105,7 @@ def read_keyring(entry: TrustEntry, limits: Limits) -> Keyring:
     except MalformedError as error:
         raise MalformedError(f"{entry.name} ({entry.origin}): {error}") from None
     only = tuple("".join(one.split()).upper() for one in entry.only)
-    return Keyring(
-        entry.name, certificates, notes, only, entry.valid_from, entry.valid_until
-    )
+    return Keyring(entry.name, certificates, notes, only, entry.valid_from, entry.valid_until)
 
 
 @lru_cache(maxsize=_KEPT_KEYRINGS)
@@ -183,9 +181,7 @@ def describe(engine: Cert) -> Certificate:
         expires_at = engine.expiration
     except Exception:  # noqa: BLE001 - a key the engine's policy refuses: kept, to say so by name
         user_ids, expires_at = (), None
-    return Certificate(
-        primary, subkeys, user_ids, expires_at, engine.is_revoked, content, engine
-    )
+    return Certificate(primary, subkeys, user_ids, expires_at, engine.is_revoked, content, engine)
 
 
 def _subkeys(packets: Iterable[Packet]) -> tuple[KeyMaterial, ...]:

@@ -191,7 +191,11 @@ def read_signature(body: bytes) -> SignaturePacket | UnreadSignature:
         return UnreadSignature("ALGORITHM_WEAK", f"a signature of the obsolete version {version}")
     if version not in _AREA_OCTETS:
         raise MalformedError(f"an OpenPGP signature of unknown version {version}")
-    kind, key_algorithm, hash_algorithm = _number(body, 1, 1), _number(body, 2, 1), _number(body, 3, 1)
+    kind, key_algorithm, hash_algorithm = (
+        _number(body, 1, 1),
+        _number(body, 2, 1),
+        _number(body, 3, 1),
+    )
     area, end = _area(body, 4, _AREA_OCTETS[version])
     unhashed, after = _area(body, end, _AREA_OCTETS[version])
     prefix_end = _salt_end(body, after + 2) if version == _V6 else after + 2
@@ -260,4 +264,3 @@ _NUMBERS: dict[int, Callable[[int, bytes], bytes]] = {
     **dict.fromkeys(_FIXED_BYTES, _fixed),
     **dict.fromkeys(range(30, 35), _untouched),  # post-quantum: the engine knows their lengths
 }
-

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+ALTERNATIVES = "any"
 CHECKS: Mapping[str, str] = {
     "verified": "policy.checks.verified:Verified",
     "signed_by": "policy.checks.signed_by:SignedBy",
     "cel": "policy.checks.expression:Expression",
-    "any": "policy.checks.alternatives:Alternatives",
+    ALTERNATIVES: "policy.checks.alternatives:Alternatives",
 }

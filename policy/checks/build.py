@@ -11,7 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from core.complaints import suggestion
 from core.text import one_line
-from policy.checks import CHECKS
+from policy.checks import ALTERNATIVES, CHECKS
 from policy.checks.check import Check, Scope
 from policy.keys import NOT_YET, NOT_YET_CHECKS
 
@@ -32,10 +32,14 @@ def build_checks(
 
 def canonical_checks(entry: Mapping[str, Any]) -> dict[str, object]:
     """Return the options with every default filled in, for the digest; keys must be known."""
-    return {
-        key: _kind(key)[1].dump_python(_kind(key)[1].validate_python(value), mode="json")
-        for key, value in entry.items()
-    }
+    return {key: _canonical(key, value) for key, value in entry.items()}
+
+
+def _canonical(key: str, value: Any) -> object:
+    if key == ALTERNATIVES:  # the one check that holds others
+        return [canonical_checks(entry) for entry in value]
+    adapter = _kind(key)[1]
+    return adapter.dump_python(adapter.validate_python(value), mode="json")
 
 
 def _build(key: str, value: object, scope: Scope, beside: tuple[str, ...]) -> Check:

@@ -139,7 +139,8 @@ class Estate:
                           position=position, kind="openpgp" if entry == 1 else "key",
                           fingerprint=anchor(entry, position), identity=f"Key {entry}.{position}",
                           algorithm="RSA-4096", valid_from=NOW - 900 * DAY,
-                          valid_until=NOW + (entry * 30 - 60) * DAY, revoked=position == 2)  # fmt: skip
+                          valid_until=NOW + (entry * 30 - 60) * DAY,
+                          revoked=position == 2)  # fmt: skip
         for number in range(1, SIGNERS + 1):
             self._add(schema.signer, id=number, kind="openpgp" if number % 2 else "key",
                       fingerprint=f"{number:040X}", issuer="" if number % 3 else "Example CA",
@@ -182,8 +183,8 @@ class Estate:
                   detail="the source wants credentials" if partial else "")  # fmt: skip
         for part in range(2):
             troubled = partial and part == 1
-            self._add(schema.unit, id=self._next(schema.unit), source_id=number, name=f"unit-{part}",
-                      state="", complete_at=NOW - DAY, reason="SOURCE_DENIED" if troubled else "",
+            self._add(schema.unit, id=self._next(schema.unit), source_id=number,
+                      name=f"unit-{part}", state="", complete_at=NOW - DAY, reason="SOURCE_DENIED" if troubled else "",
                       detail="401" if troubled else "", gone_at=None)  # fmt: skip
         for entry in range(1, 5):
             if (entry + number) % 2:
@@ -215,8 +216,8 @@ class Estate:
     ) -> None:
         self._add(schema.scan, id=self._next(schema.scan), source_id=number, state=state,
                   slot=started.isoformat(), started_at=started, beat_at=ended or NOW,
-                  finished_at=ended, cancel_at=None, units_total=2, units_done=1 if not ended else 2,
-                  sightings=10, requests=4, bytes=1000, rows_written=3, errors=errors)  # fmt: skip
+                  finished_at=ended, cancel_at=None, units_total=2,
+                  units_done=1 if not ended else 2, sightings=10, requests=4, bytes=1000, rows_written=3, errors=errors)  # fmt: skip
 
     # --- evidence and what it vouches for --------------------------------------------------------
 
@@ -259,14 +260,15 @@ class Estate:
         anchors = () if outcome is Outcome.UNVERIFIABLE else (anchor(entry, 0), anchor(1, 1))
         signed_at = NOW - timedelta(days=number % 300) if number % 9 else None
         proved = outcome is Outcome.VERIFIED
+        said = CheckOutcome.FAILED if reason else CheckOutcome.PASSED
         signer = Signer(SignerKind.KEY, f"{who:040X}", "Ed25519", f"Signer <s{who}@example.org>")
         facts = Verification(
             outcome, "openpgp", Role.SIGNATURE, reason, "a sentence" if reason else "",
             "this digest" if reason else "", "another digest" if reason else "",
             signer if proved else None, {"issuer": "x"}, signed_at=signed_at,
             checks=(
-                Check("1. Read the signature", CheckOutcome.PASSED, "version 4", "", "RFC 4880 5.2"),
-                Check("2. Verify", CheckOutcome.FAILED if reason else CheckOutcome.PASSED, "", reason),
+                Check("1. Read", CheckOutcome.PASSED, "version 4", "", "RFC 4880 5.2"),
+                Check("2. Verify", said, "", reason),
             ),
             anchors=anchors,
         )  # fmt: skip
@@ -275,7 +277,8 @@ class Estate:
                   evidence_digest=evidence, subject_digest="", trust_digest=digest_of("trust", 1),
                   format="openpgp", role="signature", outcome=outcome, reason=reason,
                   signer_id=who if proved else None, signed_at=signed_at,
-                  document=dump_verification(facts), due_at=None, verified_at=NOW - 4 * DAY)  # fmt: skip
+                  document=dump_verification(facts), due_at=None,
+                  verified_at=NOW - 4 * DAY)  # fmt: skip
         for one in anchors:
             self._add(schema.verification_anchor, verification_id=number, anchor=one)
         link = json.dumps([["InRelease", "main/Packages", "sha256:" + "ab" * 32]])
@@ -295,8 +298,8 @@ class Estate:
         policy_status = min(verdicts.values(), key=WORST.index, default="ungoverned")
         unconstrained = policy_status == "passed" and location_id % 3 == 0
         word = WORDS[number % len(WORDS)]
-        self._add(schema.location, id=location_id, source_id=source, unit_id=source * 2 - number % 2,
-                  repository=f"repo-{number % 3}", name=f"{word}-{number // 2}",
+        self._add(schema.location, id=location_id, source_id=source,
+                  unit_id=source * 2 - number % 2, repository=f"repo-{number % 3}", name=f"{word}-{number // 2}",
                   version=f"1.{number % 2}", variant="amd64" if kind == "apt" else "",
                   artifact_id=self._artifact(kind, number), set_id=set_id,
                   status=standing["status"], reason=standing["reason"],
@@ -312,7 +315,7 @@ class Estate:
             source, excluded is not None, standing["status"], standing["reason"],
             standing["contested"], policy_status, unconstrained,
         ] += 1  # fmt: skip
-        self._policy_rows(location_id, source, verdicts, excluded is not None)
+        self._policy_rows(location_id, source, verdicts, excluded=excluded is not None)
 
     def _artifact(self, kind: str, number: int) -> int:
         artifact_id = self._next(schema.artifact)
@@ -347,7 +350,7 @@ class Estate:
         return {1: first} if location_id % 4 else {1: first, 2: second}
 
     def _policy_rows(
-        self, location_id: int, source: int, verdicts: dict[int, str], excluded: bool
+        self, location_id: int, source: int, verdicts: dict[int, str], *, excluded: bool
     ) -> None:
         if verdicts and location_id % 6 == 0:
             verdicts = {**verdicts, 3: "failed"}

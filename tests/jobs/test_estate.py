@@ -14,19 +14,32 @@ from collectors.collector import Memory, Surroundings
 from collectors.file_tree import FileTreeCollector, FileTreeOptions
 from core.errors import ConfigurationError
 from core.limits import Limits
-from core.model import Evidence, EvidenceSet, Outcome, Sighting, Status, Trust, Verification
+from core.model import (
+    Evidence,
+    EvidenceSet,
+    Outcome,
+    Sighting,
+    Status,
+    Trust,
+    TrustEntry,
+    TrustKind,
+    Verification,
+)
 from core.settings import parse
 from jobs.estate import Estate, build_estate, settings_entries, settings_yaml
 from jobs.estate_cases import PLANTED
 from jobs.signing_tools import run
-from jobs.workspace import read_trust, trust_of
 from net.http import Http
 from verification.format import Setting
 from verification.standing import combine
 from verification.verifier import verify
 
 LIMITS = Limits()
-TOLD = f"{PLANTED[0][0]}.tar.gz"
+KINDS = {
+    "keys": TrustKind.KEY,
+    "keyrings": TrustKind.KEYRING,
+    "authorities": TrustKind.AUTHORITY,
+}
 
 
 class NothingRemembered:
@@ -41,14 +54,19 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
 
 @pytest.fixture(scope="module")
 def trust(estate: Estate) -> Trust:
-    base = estate.folder.parent
-    file = parse(settings_yaml(estate, base), base / "countersign.yaml")
-    return trust_of(read_trust(file), file.settings.sources[0])
+    return Trust(
+        tuple(
+            TrustEntry(
+                entry.name, KINDS[entry.section], (estate.folder / entry.file).read_bytes(), ""
+            )
+            for entry in estate.trust
+        )
+    )
 
 
 @pytest.fixture(scope="module")
 def sets(estate: Estate) -> Mapping[str, EvidenceSet]:
-    """What the collector found to vouch for each file, by path."""
+    """Return what the collector found to vouch for each file, by path."""
     surroundings = Surroundings(
         cast("Http", None), LIMITS, {}, base=estate.folder, spool=estate.folder
     )
@@ -134,9 +152,9 @@ def test_files_of_the_signed_list_share_its_verification(
 
 
 def test_building_again_keeps_what_is_there(estate: Estate) -> None:
-    before = {path: path.stat() for path in estate.folder.rglob("*")}
+    before = {path: path.lstat().st_ctime_ns for path in estate.folder.rglob("*")}
     assert build_estate(estate.folder) == estate
-    assert {path: path.stat() for path in estate.folder.rglob("*")} == before
+    assert {path: path.lstat().st_ctime_ns for path in estate.folder.rglob("*")} == before
 
 
 def test_only_public_parts_are_kept(estate: Estate) -> None:
@@ -165,6 +183,21 @@ def test_the_readme_tells_every_case(estate: Estate) -> None:
         assert f"| {case.path} | {case.status} | {case.reason or 'none'} |" in text
 
 
+def test_the_settings_name_what_was_built(estate: Estate) -> None:
+    base = estate.folder.parent
+    settings = parse(settings_yaml(estate, base), base / "countersign.yaml").settings
+    (source,) = settings.sources
+    FileTreeOptions.model_validate(source.options)
+    named = {
+        **settings.trust.keys,
+        **settings.trust.keyrings,
+        **settings.trust.authorities,
+    }
+    assert set(source.trust) == set(named)
+    for entry in named.values():
+        assert (base / entry.file).is_file()
+
+
 def test_paths_outside_the_settings_folder_are_absolute(estate: Estate, tmp_path: Path) -> None:
     entries = settings_entries(estate, tmp_path)
     assert entries["source"]["path"] == str(estate.releases.resolve())
@@ -181,7 +214,7 @@ def test_other_files_are_never_built_over(tmp_path: Path) -> None:
 
 def test_a_broken_record_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "estate.json").write_text("{")
-    with pytest.raises(ConfigurationError, match="remove .* and the estate is built anew"):
+    with pytest.raises(ConfigurationError, match=r"remove .* and the estate is built anew"):
         build_estate(tmp_path)
 
 
@@ -195,7 +228,7 @@ def test_a_missing_tool_is_named_with_the_fix(
 
 
 def test_what_a_tool_says_of_its_failure_is_passed_on(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="openssl could not build .*genpkey"):
+    with pytest.raises(ConfigurationError, match=r"openssl could not .*NONE"):
         run("openssl", "genpkey", "-algorithm", "NONE", home=tmp_path)
 
 

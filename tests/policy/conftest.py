@@ -81,7 +81,7 @@ def facts() -> MakeFacts:
         status: Status | None = None,
         contested: bool = False,
         reason: str = "",
-        kind: str = "deb",
+        kind: str = "apt",
         location: Location | None = None,
         **more: Any,
     ) -> Facts:

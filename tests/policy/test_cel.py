@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigurationError
-from core.model import Outcome, SignerKind, Status
+from core.model import Facts, Outcome, SignerKind, Status, Verification
 from policy import cel
 from policy.case import Case
 from policy.cel import ExpressionError, Truth, compile_rule, compile_value, text_of, truth
 from policy.cel_tree import misspelt_fields
-from policy.engine import compile_policies
+from policy.engine import CompiledPolicy, compile_policies
+
+MakeFacts = Callable[..., Facts]
+MakePiece = Callable[..., Verification]
+MakePolicy = Callable[..., CompiledPolicy]
 
 A = "A" * 40
 HEAD = """\
@@ -29,7 +35,7 @@ require:
 """
 
 
-def judge(text: str, facts) -> Truth:
+def judge(text: str, facts: Facts) -> Truth:
     return truth(compile_rule(text), Case(facts))[0]
 
 
@@ -47,7 +53,9 @@ def judge(text: str, facts) -> Truth:
         "verifications.map(a, verifications.map(b, 1)).size() / 0 == 1",
     ],
 )
-def test_an_error_at_run_time_is_an_error_and_never_a_yes(facts, piece, text) -> None:
+def test_an_error_at_run_time_is_an_error_and_never_a_yes(
+    facts: MakeFacts, piece: MakePiece, text: str
+) -> None:
     said, problem = truth(compile_rule(text), Case(facts(piece())))
     assert said is Truth.ERROR
     assert problem
@@ -56,13 +64,13 @@ def test_an_error_at_run_time_is_an_error_and_never_a_yes(facts, piece, text) ->
 class _Value:
     """What another version of the engine might hand back."""
 
-    def __init__(self, kind, content) -> None:
+    def __init__(self, kind: object, content: object) -> None:
         self._kind, self._content = kind, content
 
-    def type(self):
+    def type(self) -> object:
         return self._kind
 
-    def value(self):
+    def value(self) -> object:
         return self._content
 
 
@@ -84,18 +92,20 @@ class _Value:
         ("NULL", None, Truth.ERROR),
     ],
 )
-def test_only_type_bool_with_the_value_true_is_a_yes(facts, kind, content, expected) -> None:
+def test_only_type_bool_with_the_value_true_is_a_yes(
+    facts: MakeFacts, kind: str, content: object, expected: Truth
+) -> None:
     class Program:
-        def eval(self, activation):
+        def eval(self, _activation: object) -> _Value:
             return _Value(getattr(cel._library().Type, kind), content)
 
     rule = cel.Compiled("", Program(), reads_artifact=False, reads_evidence=False)
     assert truth(rule, Case(facts()))[0] is expected
 
 
-def test_whatever_the_binding_raises_is_an_error(facts) -> None:
+def test_whatever_the_binding_raises_is_an_error(facts: MakeFacts) -> None:
     class Program:
-        def eval(self, activation):
+        def eval(self, _activation: object) -> NoReturn:
             raise RuntimeError("Iteration budget exceeded")
 
     rule = cel.Compiled("", Program(), reads_artifact=False, reads_evidence=False)
@@ -103,13 +113,15 @@ def test_whatever_the_binding_raises_is_an_error(facts) -> None:
     assert text_of(rule, Case(facts())) == "?"
 
 
-def test_an_endless_loop_is_cut_off(facts) -> None:
+def test_an_endless_loop_is_cut_off(facts: MakeFacts) -> None:
     tens = "[0,1,2,3,4,5,6,7,8,9]"
     nested = f"{tens}.all(a,{tens}.all(b,{tens}.all(c,{tens}.all(d,{tens}.all(e, a<99)))))"
     assert judge(nested, facts()) is Truth.ERROR
 
 
-def test_half_a_surrogate_in_a_name_is_an_error_and_not_a_crash(facts, piece) -> None:
+def test_half_a_surrogate_in_a_name_is_an_error_and_not_a_crash(
+    facts: MakeFacts, piece: MakePiece
+) -> None:
     assert judge("signers.size() == 1", facts(piece(identity="\ud800"))) is Truth.ERROR
 
 
@@ -138,7 +150,9 @@ def test_half_a_surrogate_in_a_name_is_an_error_and_not_a_crash(facts, piece) ->
         ("{'a': [signers[0].isuer]}.size() == 1", "no field `isuer`", 1, 18),
     ],
 )
-def test_what_is_wrong_is_said_with_line_and_column(text, complaint, line, column) -> None:
+def test_what_is_wrong_is_said_with_line_and_column(
+    text: str, complaint: str, line: int, column: int
+) -> None:
     with pytest.raises(ExpressionError) as caught:
         compile_rule(text)
     assert complaint in str(caught.value)
@@ -156,12 +170,12 @@ def test_what_is_wrong_is_said_with_line_and_column(text, complaint, line, colum
         "signers.exists(isuer, isuer.kind == 'signers[0].isuer')",
     ],
 )
-def test_keys_that_are_nobody_s_fields_are_left_alone(text) -> None:
+def test_keys_that_are_nobody_s_fields_are_left_alone(text: str) -> None:
     assert compile_rule(text).text == text
 
 
 @given(st.binary(max_size=200))
-def test_a_tree_that_cannot_be_read_is_left_to_run_time(noise) -> None:
+def test_a_tree_that_cannot_be_read_is_left_to_run_time(noise: bytes) -> None:
     real = compile_rule("signers.exists(s, s.kind == 'key')").program.serialize()
     for tree in (noise, real[: len(noise)], real + noise):
         list(misspelt_fields(tree, "x", {"verification": [], "signer": ["kind"]}))
@@ -171,7 +185,7 @@ def test_a_tree_that_cannot_be_read_is_left_to_run_time(noise) -> None:
     ("text", "expected"),
     [
         ("status == 'verified' && !contested", True),
-        ("artifact.kind == 'deb' && artifact.repository == 'bookworm/main'", True),
+        ("artifact.kind == 'apt' && artifact.repository == 'bookworm/main'", True),
         ("artifact.name + artifact.version + artifact.variant == 'bash5.2amd64'", True),
         ("artifact.source + artifact.owner + artifact.tier == 'debianplatformrelease'", True),
         ("artifact.digest.startsWith('sha256:dd')", True),
@@ -187,7 +201,9 @@ def test_a_tree_that_cannot_be_read_is_left_to_run_time(noise) -> None:
         ("status == 'unsigned'", False),
     ],
 )
-def test_every_variable_can_be_seen(facts, piece, text, expected) -> None:
+def test_every_variable_can_be_seen(
+    facts: MakeFacts, piece: MakePiece, text: str, *, expected: bool
+) -> None:
     good = piece(
         identity="ann",
         claims={"repository": "acme/app"},
@@ -197,7 +213,9 @@ def test_every_variable_can_be_seen(facts, piece, text, expected) -> None:
     assert judge(text, seen) is (Truth.YES if expected else Truth.NO)
 
 
-def test_signers_are_the_distinct_ones_whose_signatures_hold(facts, piece) -> None:
+def test_signers_are_the_distinct_ones_whose_signatures_hold(
+    facts: MakeFacts, piece: MakePiece
+) -> None:
     seen = facts(piece(A), piece(A), piece("B" * 40, Outcome.UNTRUSTED))
     assert judge(f"signers.map(s, s.fingerprint) == ['{A}']", seen) is Truth.YES
     assert judge("signers.size() == 0", facts(piece(A), status=Status.FAILED)) is Truth.YES
@@ -213,20 +231,26 @@ def test_signers_are_the_distinct_ones_whose_signatures_hold(facts, piece) -> No
         ("signers.exists(artifact, artifact.kind == 'key')", False, True),
     ],
 )
-def test_what_a_rule_reads_is_known(text, reads_artifact, reads_evidence) -> None:
+def test_what_a_rule_reads_is_known(
+    text: str, *, reads_artifact: bool, reads_evidence: bool
+) -> None:
     compiled = compile_value(text)
     assert compiled.reads_evidence is reads_evidence
     assert compiled.reads_artifact is reads_artifact
 
 
-def test_a_rule_that_shares_its_verdict_cannot_see_the_artifact(facts, piece) -> None:
-    # Inside, `artifact` is the signer: the artifact of kind "deb" must not shine through.
+def test_a_rule_that_shares_its_verdict_cannot_see_the_artifact(
+    facts: MakeFacts, piece: MakePiece
+) -> None:
+    # Inside, `artifact` is the signer: the artifact of kind "apt" must not shine through.
     rule = compile_rule("signers.exists(artifact, artifact.kind == 'openpgp')")
     assert not rule.reads_artifact
     assert truth(rule, Case(facts(piece())))[0] is Truth.YES
 
 
-def test_false_fails_and_an_error_is_unknown(policy, facts, piece) -> None:
+def test_false_fails_and_an_error_is_unknown(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     finding = policy("cel: status == 'unsigned'").evaluate(facts(piece())).findings[0]
     assert (finding.outcome.value, finding.reason) == ("failed", "RULE_FALSE")
     assert finding.expected == "status == 'unsigned'"
@@ -237,7 +261,7 @@ def test_false_fails_and_an_error_is_unknown(policy, facts, piece) -> None:
     assert "index=5" in finding.detail
 
 
-def test_a_rule_about_evidence_nobody_saw_is_unknown(policy, facts) -> None:
+def test_a_rule_about_evidence_nobody_saw_is_unknown(policy: MakePolicy, facts: MakeFacts) -> None:
     unseen = facts(status=Status.UNKNOWN, reason="SOURCE_DENIED")
     weak = policy("cel: 'signers.all(s, s.algorithm != \"RSA-1024\")'")
     finding = weak.evaluate(unseen).findings[0]
@@ -246,7 +270,9 @@ def test_a_rule_about_evidence_nobody_saw_is_unknown(policy, facts) -> None:
     assert policy("cel: artifact.tier == 'release'").evaluate(unseen).outcome.value == "passed"
 
 
-def test_a_message_is_filled_in_from_the_facts(policy, facts, piece) -> None:
+def test_a_message_is_filled_in_from_the_facts(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     compiled = policy(
         "cel: 'signers.size() >= 2', message: 'Two needed, found {{signers.size()}}:"
         " {{ signers.map(s, s.identity) }}{{verifications[7].format}} {{contested}}'"
@@ -257,7 +283,7 @@ def test_a_message_is_filled_in_from_the_facts(policy, facts, piece) -> None:
     assert policy("verified: {}, message: 'not {{artifact.name}}'").reads_artifact
 
 
-def test_a_message_is_only_for_failures(policy, facts) -> None:
+def test_a_message_is_only_for_failures(policy: MakePolicy, facts: MakeFacts) -> None:
     compiled = policy("verified: {}, message: 'nobody signed {{artifact.name}}'")
     assert compiled.evaluate(facts()).findings[0].detail == "nobody signed bash"
     unseen = facts(status=Status.UNKNOWN, reason="SOURCE_DENIED")
@@ -280,7 +306,7 @@ def test_a_message_is_only_for_failures(policy, facts) -> None:
         ("- id: a\n  any:\n  - {verified: {}}\n  - cel: stats == 1\n", (9, 10)),
     ],
 )
-def test_an_error_points_into_the_policy_file(body, place) -> None:
+def test_an_error_points_into_the_policy_file(body: str, place: tuple[int, int]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         compile_policies({"p.yaml": HEAD + body}, {})
     assert "undeclared reference to 'stats'" in caught.value.message
@@ -298,10 +324,17 @@ def test_the_engine_is_loaded_only_where_a_policy_uses_it() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, cwd=root, timeout=60)
 
 
-def test_one_case_is_converted_once(policy, facts, piece, monkeypatch) -> None:
-    conversions: list[int] = []
+def test_one_case_is_converted_once(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversions: list[Case] = []
     convert = cel._variables
-    monkeypatch.setattr(cel, "_variables", lambda case: conversions.append(1) or convert(case))
+
+    def counted(case: Case) -> dict[str, Any]:
+        conversions.append(case)
+        return convert(case)
+
+    monkeypatch.setattr(cel, "_variables", counted)
     compiled = policy("cel: status != ''", "cel: signers.size() == 1", "cel: contested == false")
     seen = facts(piece(kind=SignerKind.OPENPGP))
     assert compiled.evaluate(seen).outcome.value == "passed"

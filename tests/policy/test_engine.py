@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
 
-from core.model import Location, Outcome, PolicyStatus, Role, Status
+from core.model import Facts, Location, Outcome, PolicyStatus, Role, Status, Verification
 from core.reasons import REASONS
 from policy import engine
 from policy.checks import CHECKS
-from policy.engine import compile_policies, is_unconstrained, judge, policy_status
+from policy.engine import CompiledPolicy, compile_policies, is_unconstrained, judge, policy_status
+
+MakeFacts = Callable[..., Facts]
+MakePiece = Callable[..., Verification]
+MakePolicy = Callable[..., CompiledPolicy]
 
 A = "A" * 40
 KEY = "sha256:" + "1" * 64
@@ -81,7 +86,14 @@ def test_every_change_of_meaning_changes_the_digest(old: str, new: str) -> None:
     assert digest(text.replace(old, new)) != digest(text)
 
 
-def test_the_digest_covers_what_the_names_stand_for(monkeypatch) -> None:
+def test_spelled_out_defaults_inside_alternatives_do_not_change_the_digest() -> None:
+    text = (TEXT % "warn").replace("  verified: {}", "  any: [{verified: {}}, {verified: {}}]")
+    spelled = text.replace("verified: {}", "verified: {contested: warn}", 1)
+    assert digest(spelled) == digest(text)
+    assert digest(text.replace("verified: {}", "verified: {contested: allow}", 1)) != digest(text)
+
+
+def test_the_digest_covers_what_the_names_stand_for(monkeypatch: pytest.MonkeyPatch) -> None:
     text = TEXT % "warn"
     assert digest(text, frozenset({OTHER})) != digest(text)
     (one,) = compile_policies({"p": text}, {"release": frozenset({KEY})})
@@ -91,7 +103,9 @@ def test_the_digest_covers_what_the_names_stand_for(monkeypatch) -> None:
     assert digest(text) != before
 
 
-def test_a_verdict_names_the_exact_version(policy, facts, piece) -> None:
+def test_a_verdict_names_the_exact_version(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     compiled = policy("verified: {}")
     for seen in (facts(piece()), facts()):
         verdict = compiled.evaluate(seen)
@@ -103,7 +117,15 @@ def test_a_verdict_names_the_exact_version(policy, facts, piece) -> None:
 @pytest.mark.parametrize("outcome", list(Outcome))
 @pytest.mark.parametrize("status", list(Status))
 @pytest.mark.parametrize("contested", [False, True])
-def test_verified_follows_the_status(policy, facts, piece, outcome, status, contested) -> None:
+def test_verified_follows_the_status(
+    policy: MakePolicy,
+    facts: MakeFacts,
+    piece: MakePiece,
+    outcome: Outcome,
+    status: Status,
+    *,
+    contested: bool,
+) -> None:
     seen = facts(piece(A, outcome), status=status, contested=contested, reason="")
     got = policy("verified: {}").evaluate(seen).findings[0].outcome.value
     if status is Status.UNKNOWN:
@@ -119,7 +141,9 @@ def test_verified_follows_the_status(policy, facts, piece, outcome, status, cont
 @pytest.mark.parametrize(
     ("contested", "expected"), [("allow", "passed"), ("warn", "warned"), ("refuse", "failed")]
 )
-def test_a_contested_artifact(policy, facts, piece, contested, expected) -> None:
+def test_a_contested_artifact(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece, contested: str, expected: str
+) -> None:
     seen = facts(piece(), piece(A, Outcome.INVALID, reason="DIGEST_MISMATCH"), contested=True)
     compiled = policy(f"verified: {{contested: {contested}}}")
     finding = compiled.evaluate(seen).findings[0]
@@ -127,20 +151,22 @@ def test_a_contested_artifact(policy, facts, piece, contested, expected) -> None
     assert finding.reason == ("" if expected == "passed" else "DIGEST_MISMATCH")
 
 
-def test_attested_is_not_signed(policy, facts, piece) -> None:
+def test_attested_is_not_signed(policy: MakePolicy, facts: MakeFacts, piece: MakePiece) -> None:
     attested = facts(piece(role=Role.ATTESTATION), status=Status.UNSIGNED)
     finding = policy("verified: {}").evaluate(attested).findings[0]
     assert (finding.outcome.value, finding.reason) == ("failed", "NO_SIGNATURE")
 
 
-def test_all_checks_of_a_requirement_must_hold(policy, facts, piece) -> None:
+def test_all_checks_of_a_requirement_must_hold(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     compiled = policy("verified: {}, signed_by: {any: [{openpgp: {ref: maintainers}}]}")
     assert compiled.evaluate(facts(piece(A))).outcome.value == "passed"
     wrong = compiled.evaluate(facts(piece("C" * 40)))
     assert wrong.findings[0].reason == "IDENTITY_MISMATCH"
 
 
-def test_one_alternative_is_enough(policy, facts, piece) -> None:
+def test_one_alternative_is_enough(policy: MakePolicy, facts: MakeFacts, piece: MakePiece) -> None:
     compiled = policy(
         "any: [{signed_by: {any: [{key: {ref: release}}]}},"
         " {verified: {}, signed_by: {any: [{openpgp: {ref: maintainers}}]}}]"
@@ -152,7 +178,9 @@ def test_one_alternative_is_enough(policy, facts, piece) -> None:
     assert policy("any: [{verified: {}}, {cel: 'artifact.tier == status'}]").reads_artifact
 
 
-def test_a_verdict_that_ignores_the_artifact_is_the_same_for_all(policy, facts, piece) -> None:
+def test_a_verdict_that_ignores_the_artifact_is_the_same_for_all(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     compiled = policy(
         "verified: {}",
         "signed_by: {any: [{openpgp: {ref: maintainers}}]}",
@@ -167,7 +195,7 @@ def test_a_verdict_that_ignores_the_artifact_is_the_same_for_all(policy, facts, 
         assert compiled.evaluate(here) == compiled.evaluate(there)
 
 
-def test_judge_asks_only_the_policies_that_govern(facts, piece) -> None:
+def test_judge_asks_only_the_policies_that_govern(facts: MakeFacts, piece: MakePiece) -> None:
     files = {"a": TEXT % "warn", "b": (TEXT % "enforce").replace("example", "second")}
     files["b"] = files["b"].replace("package: bash", "package: dash")
     policies = compile_policies(files, {"release": frozenset({KEY})})
@@ -186,14 +214,18 @@ def test_judge_asks_only_the_policies_that_govern(facts, piece) -> None:
         ("enforce", PolicyStatus.FAILED, False),
     ],
 )
-def test_observe_is_never_counted(facts, mode, status, unconstrained) -> None:
+def test_observe_is_never_counted(
+    facts: MakeFacts, mode: str, status: PolicyStatus, *, unconstrained: bool
+) -> None:
     policies = compile_policies({"a": TEXT % mode}, {"release": frozenset({KEY})})
     verdicts = judge(policies, facts())
     assert policy_status(verdicts) is status
     assert is_unconstrained(verdicts) is unconstrained
 
 
-def test_governed_without_a_named_signer_is_unconstrained(policy, facts, piece) -> None:
+def test_governed_without_a_named_signer_is_unconstrained(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     seen = facts(piece(A))
     loose = policy("verified: {}").evaluate(seen)
     naming = policy("signed_by: {any: [{openpgp: {ref: maintainers}}]}").evaluate(seen)
@@ -205,7 +237,7 @@ def test_governed_without_a_named_signer_is_unconstrained(policy, facts, piece) 
 
 
 @pytest.mark.parametrize("path", sorted(LIBRARY.glob("*.yaml")), ids=lambda path: path.stem)
-def test_starter_policies_compile_and_explain_themselves(path: Path, facts, piece) -> None:
+def test_starter_policies_compile_and_explain_themselves(path: Path, facts: MakeFacts) -> None:
     text = path.read_text(encoding="utf-8")
     (policy,) = compile_policies({path.name: text}, {})
     assert policy.name == path.stem
@@ -216,7 +248,9 @@ def test_starter_policies_compile_and_explain_themselves(path: Path, facts, piec
     assert all(one.reason in REASONS and one.solution for one in verdict.findings)
 
 
-def test_the_starters_make_everything_governed_and_nothing_green(facts, piece) -> None:
+def test_the_starters_make_everything_governed_and_nothing_green(
+    facts: MakeFacts, piece: MakePiece
+) -> None:
     files = {path.name: path.read_text(encoding="utf-8") for path in LIBRARY.glob("*.yaml")}
     policies = compile_policies(files, {})
     verdicts = judge(policies, facts(piece()))
@@ -242,7 +276,9 @@ EXAMPLES = {
 
 
 @pytest.mark.parametrize("key", CHECKS)
-def test_no_check_passes_without_a_signature(policy, facts, piece, key: str) -> None:
+def test_no_check_passes_without_a_signature(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece, key: str
+) -> None:
     compiled = policy(EXAMPLES[key])
     refused = [
         facts(),

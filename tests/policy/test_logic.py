@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -34,10 +35,11 @@ ANY = {
     (U, U): U, (U, N): U,
     (N, N): N,
 }  # fmt: skip
+Table = Mapping[tuple[FindingOutcome, FindingOutcome], FindingOutcome]
 lists = st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=8)
 
 
-def both(table: dict, left: FindingOutcome, right: FindingOutcome) -> FindingOutcome:
+def both(table: Table, left: FindingOutcome, right: FindingOutcome) -> FindingOutcome:
     return table[left, right] if (left, right) in table else table[right, left]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,9 @@ def test_every_word_of_the_language_is_documented() -> None:
 
 
 @pytest.mark.parametrize(("name", "together"), [("all of", all_of), ("any of", any_of)])
-def test_the_tables_of_three_valued_logic_are_the_engine_s(name: str, together) -> None:
+def test_the_tables_of_three_valued_logic_are_the_engine_s(
+    name: str, together: Callable[[list[Answer]], Answer]
+) -> None:
     rows = PAGE[PAGE.index(f"| {name} |") :].split("\n\n")[0].splitlines()
     columns = [cell.strip() for cell in rows[0].strip("| ").split("|")][1:]
     seen = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,7 +66,7 @@ def test_the_whole_language_as_built_compiles() -> None:
         ("package: bash", "package: []", "at least 1 entries", (8, 11)),
         ("package: bash", "package: 1.0", "must be a list", (8, 11)),
         ("package: bash", "package: {regex: .*}", "must be a list", (8, 11)),
-        ("tags: [\"v*\"]", "tags: [1.0]", "put it in quotes", (7, 41)),
+        ('tags: ["v*"]', "tags: [1.0]", "put it in quotes", (7, 41)),
         ("- apt: {", "- {oci: {}, apt: {", "not YAML", (9, 1)),
         ("id: signed", "id: 'Signed it'", "`require[0].id`: must have the form", (10, 3)),
         ("- id: signed\n  title", "- title", "`require[0].id` is missing", (10, 3)),
@@ -78,7 +80,7 @@ def test_the_whole_language_as_built_compiles() -> None:
         ("verified: {}", "cel: true", "must be text", (13, 3)),
         ("verified: {}", "any: []", "at least 1 entries", (13, 3)),
         ("verified: {}", "any: [{}]", "at least 1 entries", (13, 9)),
-        ("verified: {}", "any: [{verified: {}, verifie: {}}]", "did you mean `verified`?", (13, 24)),
+        ("verified: {}", "any: [{verified: {}, verifie: {}}]", "mean `verified`?", (13, 24)),
         ("24h", "1 day", "a duration is a whole number and a unit", (14, 12)),
         ("then: unknown", "then: passed", "`on_error.then`", (14, 32)),
     ],
@@ -174,10 +176,10 @@ def test_hostile_yaml_is_one_error_with_a_place(text: str) -> None:
 
 @given(st.text(max_size=60), st.integers(0, len(GOOD)), st.integers(0, 40))
 def test_noise_in_the_file_is_an_error_or_a_policy(noise: str, at: int, cut: int) -> None:
-    try:
-        compile_policies({"p.yaml": GOOD[:at] + noise + GOOD[at + cut :]}, {})
-    except ConfigurationError as error:
-        assert error.path == "p.yaml"
+    with suppress(ConfigurationError):
+        (policy,) = compile_policies({"p.yaml": GOOD[:at] + noise + GOOD[at + cut :]}, {})
+        assert policy.requirements
+        assert policy.name
 
 
 def test_two_policies_never_share_a_name() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigurationError
-from core.model import Location
+from core.model import Facts, Location
 from policy.engine import compile_policies
 from policy.selector import FIELDS
+
+MakeFacts = Callable[..., Facts]
 
 TEXT = """\
 apiVersion: countersign/v1
@@ -23,7 +27,7 @@ APT = Location("bookworm/main", "bash", "5.2.15-2+b7", "amd64")
 FILE = Location("downloads", "downloads/app.tar.gz")
 
 
-def selects(applies_to: str, facts) -> bool:
+def selects(applies_to: str, facts: Facts) -> bool:
     (policy,) = compile_policies({"p.yaml": TEXT % applies_to}, {})
     return policy.applies(facts)
 
@@ -44,8 +48,10 @@ def selects(applies_to: str, facts) -> bool:
         ("x\nacme/app", False),
     ],
 )
-def test_globs_are_anchored_at_both_ends(facts, repository, governed) -> None:
-    seen = facts(kind="oci-image", location=Location(repository, "n"))
+def test_globs_are_anchored_at_both_ends(
+    facts: MakeFacts, repository: str, *, governed: bool
+) -> None:
+    seen = facts(kind="oci", location=Location(repository, "n"))
     assert selects('{any: [{oci: {repository: "acme/**"}}]}', seen) is governed
     assert not selects('{any: [{oci: {repository: "org"}}]}', seen)
 
@@ -64,54 +70,56 @@ def test_globs_are_anchored_at_both_ends(facts, repository, governed) -> None:
         ("org?app", "org/app", False),
     ],
 )
-def test_a_star_never_crosses_a_slash(facts, pattern, text, governed) -> None:
-    seen = facts(kind="oci-image", location=Location(text, "n"))
+def test_a_star_never_crosses_a_slash(
+    facts: MakeFacts, pattern: str, text: str, *, governed: bool
+) -> None:
+    seen = facts(kind="oci", location=Location(text, "n"))
     assert selects(f'{{any: [{{oci: {{repository: "{pattern}"}}}}]}}', seen) is governed
 
 
 @pytest.mark.parametrize(
     ("block", "kind", "location", "governed"),
     [
-        ('oci: {repository: "acme/*", tags: ["x", "v*"]}', "oci-image", OCI, True),
-        ('oci: {repository: "acme/*", tags: ["x"]}', "oci-image", OCI, False),
-        ("oci: {tag: v1.2, platform: linux/arm64}", "oci-image", OCI, True),
-        ("oci: {platforms: each}", "oci-image", OCI, True),
-        ("oci: {platform: each}", "oci-image", OCI, False),
-        ("oci: {platforms: [linux/amd64]}", "oci-image", OCI, False),
+        ('oci: {repository: "acme/*", tags: ["x", "v*"]}', "oci", OCI, True),
+        ('oci: {repository: "acme/*", tags: ["x"]}', "oci", OCI, False),
+        ("oci: {tag: v1.2, platform: linux/arm64}", "oci", OCI, True),
+        ("oci: {platforms: each}", "oci", OCI, True),
+        ("oci: {platform: each}", "oci", OCI, False),
+        ("oci: {platforms: [linux/amd64]}", "oci", OCI, False),
         ("oci: {}", "oci", OCI, True),
-        ("oci: {}", "ocifer", OCI, False),
-        ("oci: {}", "deb", APT, False),
-        ("oci-image: {}", "oci-image", OCI, True),
-        ("oci-image: {}", "oci-index", OCI, False),
-        ("apt: {package: 'bas*', suite: bookworm, component: main}", "deb", APT, True),
-        ("apt: {repository: 'bookworm/*', architecture: amd64}", "deb", APT, True),
-        ("apt: {suite: bookworm-security}", "deb", APT, False),
-        ("apt: {suite: 'book*', component: non-free}", "deb", APT, False),
-        ("deb: {name: bash, version: '5.*'}", "deb", APT, True),
-        ("file_tree: {path: 'downloads/*.tar.gz'}", "file", FILE, True),
-        ("file_tree: {path: '*.tar.gz'}", "file", FILE, False),
-        ("file_tree: {path: '**.tar.gz'}", "file", FILE, True),
-        ("file_tree: {}", "deb", APT, False),
+        ("oci: {}", "oci-image", OCI, False),
+        ("oci: {}", "apt", APT, False),
+        ("apt: {package: 'bas*', suite: bookworm, component: main}", "apt", APT, True),
+        ("apt: {repository: 'bookworm/*', architecture: amd64}", "apt", APT, True),
+        ("apt: {suite: bookworm-security}", "apt", APT, False),
+        ("apt: {suite: 'book*', component: non-free}", "apt", APT, False),
+        ("apt: {name: bash, version: '5.*'}", "apt", APT, True),
+        ("file_tree: {path: 'downloads/*.tar.gz'}", "file_tree", FILE, True),
+        ("file_tree: {path: '*.tar.gz'}", "file_tree", FILE, False),
+        ("file_tree: {path: '**.tar.gz'}", "file_tree", FILE, True),
+        ("file_tree: {}", "apt", APT, False),
         ('"*": {source: debian, owner: platform, tier: release}', "anything", FILE, True),
-        ('"*": {source: other}', "deb", APT, False),
-        ('"*": {}', "deb", APT, True),
+        ('"*": {source: other}', "apt", APT, False),
+        ('"*": {}', "apt", APT, True),
         ("pypi: {project: 'acme-*'}", "pypi", Location("pypi", "acme-core", "1"), True),
-        ("file_tree: {version: '**'}", "file", FILE, True),
-        ("file_tree: {version: 'v*'}", "file", FILE, False),
+        ("file_tree: {version: '**'}", "file_tree", FILE, True),
+        ("file_tree: {version: 'v*'}", "file_tree", FILE, False),
     ],
 )
-def test_each_field_reads_its_own_fact(facts, block, kind, location, governed) -> None:
+def test_each_field_reads_its_own_fact(
+    facts: MakeFacts, block: str, kind: str, location: Location, *, governed: bool
+) -> None:
     assert selects(f"{{any: [{{{block}}}]}}", facts(kind=kind, location=location)) is governed
 
 
-def test_a_suite_may_hold_a_slash(facts) -> None:
+def test_a_suite_may_hold_a_slash(facts: MakeFacts) -> None:
     seen = facts(location=Location("stable/updates/main", "bash"))
     assert selects("{any: [{apt: {suite: stable/updates, component: main}}]}", seen)
     flat = facts(location=Location("flat", "bash"))
     assert selects("{any: [{apt: {suite: flat}}]}", flat)
 
 
-def test_one_block_is_enough(facts) -> None:
+def test_one_block_is_enough(facts: MakeFacts) -> None:
     applies_to = "{any: [{oci: {}}, {apt: {package: bash}}]}"
     assert selects(applies_to, facts())
     assert not selects(applies_to, facts(location=Location("bookworm/main", "dash")))
@@ -156,5 +164,5 @@ def test_a_block_that_means_nothing_is_refused(applies_to: str) -> None:
     assert caught.value.line == 4
 
 
-def test_every_field_reads_text(facts) -> None:
+def test_every_field_reads_text(facts: MakeFacts) -> None:
     assert all(isinstance(read(facts()), str) for read in FIELDS.values())

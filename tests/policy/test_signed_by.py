@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigurationError
-from core.model import FindingOutcome, Outcome, Role, Signer, SignerKind, Status
+from core.model import (
+    Facts,
+    FindingOutcome,
+    Outcome,
+    Role,
+    Signer,
+    SignerKind,
+    Status,
+    Verdict,
+    Verification,
+)
 from core.reasons import REASONS
 from policy.case import describe, distinct
+from policy.engine import CompiledPolicy
+
+MakeFacts = Callable[..., Facts]
+MakePiece = Callable[..., Verification]
+MakePolicy = Callable[..., CompiledPolicy]
 
 A, B, C = "A" * 40, "B" * 40, "C" * 40
 KEY = "sha256:" + "1" * 64
@@ -21,7 +37,7 @@ TWO = "signed_by: {at_least: 2, any: [{openpgp: {ref: maintainers}}, {key: {ref:
 CA = "signed_by: {any: [{ca: {ref: acme-ca, subject: 'CN=release-*'}}]}"
 
 
-def outcome(verdict):
+def outcome(verdict: Verdict) -> tuple[str, str]:
     (finding,) = verdict.findings
     assert (finding.reason == "") == (finding.outcome is FindingOutcome.PASSED)
     return finding.outcome.value, finding.reason
@@ -41,7 +57,12 @@ def outcome(verdict):
     ],
 )
 def test_only_the_named_signer_of_the_named_kind_counts(
-    policy, facts, piece, fingerprint, kind, expected
+    policy: MakePolicy,
+    facts: MakeFacts,
+    piece: MakePiece,
+    fingerprint: str,
+    kind: SignerKind,
+    expected: tuple[str, str],
 ) -> None:
     verdict = policy(ONE).evaluate(facts(piece(fingerprint, kind=kind)))
     assert outcome(verdict) == expected
@@ -50,25 +71,31 @@ def test_only_the_named_signer_of_the_named_kind_counts(
 @pytest.mark.parametrize("status", list(Status))
 @pytest.mark.parametrize("piece_outcome", list(Outcome))
 def test_it_passes_only_where_status_and_evidence_both_say_verified(
-    policy, facts, piece, status, piece_outcome
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece, status: Status, piece_outcome: Outcome
 ) -> None:
     verdict = policy(ONE).evaluate(facts(piece(A, piece_outcome), status=status))
     passed = verdict.findings[0].outcome is FindingOutcome.PASSED
     assert passed == (status is Status.VERIFIED and piece_outcome is Outcome.VERIFIED)
 
 
-def test_unknown_artifacts_are_unknown_whatever_lies_there(policy, facts, piece) -> None:
+def test_unknown_artifacts_are_unknown_whatever_lies_there(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     for pieces in ((), (piece(A),), (piece(A, Outcome.INVALID),)):
         seen = facts(*pieces, status=Status.UNKNOWN, reason="SOURCE_THROTTLED")
         assert outcome(policy(ONE).evaluate(seen)) == ("unknown", "SOURCE_THROTTLED")
 
 
-def test_only_unverifiable_evidence_is_unknown_with_its_reason(policy, facts, piece) -> None:
+def test_only_unverifiable_evidence_is_unknown_with_its_reason(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     seen = facts(piece("", Outcome.UNVERIFIABLE, reason="TRUST_ROOT_MISSING"))
     assert outcome(policy(ONE).evaluate(seen)) == ("unknown", "TRUST_ROOT_MISSING")
 
 
-def test_an_unread_signature_may_be_the_missing_one(policy, facts, piece) -> None:
+def test_an_unread_signature_may_be_the_missing_one(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     unread = piece("", Outcome.UNVERIFIABLE, reason="FORMAT_UNSUPPORTED")
     assert outcome(policy(ONE).evaluate(facts(piece(C), unread)))[0] == "unknown"
     assert outcome(policy(TWO).evaluate(facts(piece(A), unread)))[0] == "unknown"
@@ -77,7 +104,9 @@ def test_an_unread_signature_may_be_the_missing_one(policy, facts, piece) -> Non
     assert outcome(policy(ONE).evaluate(facts(piece(C), attested)))[0] == "failed"
 
 
-def test_nothing_verified_keeps_the_evidence_s_own_reason(policy, facts, piece) -> None:
+def test_nothing_verified_keeps_the_evidence_s_own_reason(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     compiled = policy(ONE)
     expired = piece(A, Outcome.UNTRUSTED, reason="KEY_EXPIRED", expected="valid", found="old")
     finding = compiled.evaluate(facts(expired)).findings[0]
@@ -89,13 +118,17 @@ def test_nothing_verified_keeps_the_evidence_s_own_reason(policy, facts, piece) 
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_only_signatures_and_provenance_count(policy, facts, piece, role) -> None:
+def test_only_signatures_and_provenance_count(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece, role: Role
+) -> None:
     seen = facts(piece(A, role=role), piece(C))
     expected = role in (Role.SIGNATURE, Role.PROVENANCE)
     assert (outcome(policy(ONE).evaluate(seen))[0] == "passed") == expected
 
 
-def test_two_signatures_by_one_signer_count_once(policy, facts, piece) -> None:
+def test_two_signatures_by_one_signer_count_once(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     compiled = policy(TWO)
     key = piece(KEY, kind=SignerKind.KEY)
     assert outcome(compiled.evaluate(facts(piece(A), piece(A)))) == ("failed", "SIGNERS_TOO_FEW")
@@ -106,7 +139,7 @@ def test_two_signatures_by_one_signer_count_once(policy, facts, piece) -> None:
     assert outcome(compiled.evaluate(facts(key, certified))) == ("failed", "SIGNERS_TOO_FEW")
 
 
-def test_a_renewed_certificate_is_the_same_signer(piece) -> None:
+def test_a_renewed_certificate_is_the_same_signer() -> None:
     def certificate(key: str, identity: str, issuer: str = "CA") -> Signer:
         return Signer(SignerKind.CERTIFICATE, key, "RSA-4096", identity, issuer)
 
@@ -125,7 +158,9 @@ def test_a_renewed_certificate_is_the_same_signer(piece) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("123"), st.sampled_from(["", "a", "b"])), max_size=7))
-def test_distinct_never_counts_more_than_keys_or_depends_on_order(marks) -> None:
+def test_distinct_never_counts_more_than_keys_or_depends_on_order(
+    marks: list[tuple[str, str]],
+) -> None:
     signers = [Signer(SignerKind.CERTIFICATE, key, "", identity) for key, identity in marks]
     count = len(distinct(signers))
     assert count <= len({key for key, _ in marks})
@@ -145,7 +180,12 @@ def test_distinct_never_counts_more_than_keys_or_depends_on_order(marks) -> None
     ],
 )
 def test_a_certificate_needs_the_authority_and_the_whole_subject(
-    policy, facts, piece, identity, anchor, expected
+    policy: MakePolicy,
+    facts: MakeFacts,
+    piece: MakePiece,
+    identity: str,
+    anchor: str,
+    expected: str,
 ) -> None:
     seen = piece(KEY, kind=SignerKind.CERTIFICATE, identity=identity, anchors=(anchor,))
     assert outcome(policy(CA).evaluate(facts(seen)))[0] == expected
@@ -167,7 +207,9 @@ def test_a_certificate_needs_the_authority_and_the_whole_subject(
         ("verified: {}", False),
     ],
 )
-def test_a_policy_names_signers_only_if_it_shuts_somebody_out(policy, requirement, named) -> None:
+def test_a_policy_names_signers_only_if_it_shuts_somebody_out(
+    policy: MakePolicy, requirement: str, *, named: bool
+) -> None:
     assert policy(requirement).names_signers is named
 
 
@@ -191,7 +233,9 @@ def test_a_policy_names_signers_only_if_it_shuts_somebody_out(policy, requiremen
         ("{kee: {ref: release}}", "did you mean `key`"),
     ],
 )
-def test_a_broken_alternative_is_one_error_with_a_place(policy, entry, complaint) -> None:
+def test_a_broken_alternative_is_one_error_with_a_place(
+    policy: MakePolicy, entry: str, complaint: str
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         policy(f"signed_by: {{any: [{entry}]}}")
     assert complaint in caught.value.message
@@ -202,18 +246,22 @@ def test_a_broken_alternative_is_one_error_with_a_place(policy, entry, complaint
 @pytest.mark.parametrize(
     "options", ["{any: []}", "{}", "{at_least: 0, any: [{key: {ref: release}}]}"]
 )
-def test_a_demand_for_nobody_is_an_error(policy, options) -> None:
+def test_a_demand_for_nobody_is_an_error(policy: MakePolicy, options: str) -> None:
     with pytest.raises(ConfigurationError):
         policy(f"signed_by: {options}")
 
 
-def test_a_spaced_fingerprint_is_read_as_gpg_prints_it(policy, facts, piece) -> None:
+def test_a_spaced_fingerprint_is_read_as_gpg_prints_it(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     spaced = " ".join([A.lower()[i : i + 4] for i in range(0, 40, 4)])
     compiled = policy(f"signed_by: {{any: [{{openpgp: {{fingerprint: '{spaced}'}}}}]}}")
     assert outcome(compiled.evaluate(facts(piece(A)))) == ("passed", "")
 
 
-def test_hostile_names_are_made_visible_and_short(policy, facts, piece) -> None:
+def test_hostile_names_are_made_visible_and_short(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
     loud = piece(C, identity="<b>\x1b[31m\u202e" + "x" * 5000)
     finding = policy(ONE).evaluate(facts(*[loud] * 1)).findings[0]
     assert "\x1b" not in finding.found
@@ -230,7 +278,11 @@ PIECES = st.lists(st.tuples(st.sampled_from([A, B, C]), OUTCOMES), max_size=5)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(PIECES, st.integers(1, 3))
 def test_more_evidence_is_judged_like_a_count_written_apart(
-    policy, facts, piece, pieces, at_least
+    policy: MakePolicy,
+    facts: MakeFacts,
+    piece: MakePiece,
+    pieces: list[tuple[str, Outcome]],
+    at_least: int,
 ) -> None:
     compiled = policy(
         f"signed_by: {{at_least: {at_least}, any: [{{openpgp: {{ref: maintainers}}}}]}}"

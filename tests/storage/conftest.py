@@ -22,7 +22,7 @@ def _seeded(url: str, locations: int) -> Database:
 def estate(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
-    """A database of each kind with a few hundred locations; nobody writes to it."""
+    """Give a database of each kind with a few hundred locations; nobody writes to it."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('estate') / 'estate.db'}"
     else:
@@ -35,6 +35,6 @@ def estate(
 
 @pytest.fixture
 def connection(estate: Database) -> Iterator[sa.Connection]:
-    """A read transaction on the estate."""
+    """Open a read transaction on the estate."""
     with estate.reading() as opened:
         yield opened

@@ -21,6 +21,7 @@ from core.cosign_container import (
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Evidence, Role, Subject, Verification
+from verification.base64_lines import decode_base64_lines
 from verification.format import Setting
 from verification.keyed import (
     SIGNATURE_STEP,
@@ -136,9 +137,8 @@ def _judge(trail: Trail, container: Container, payload: _Payload, setting: Setti
     """Check the signature: 3. its form, 4. whom we trust, 5. the mathematics."""
     try:
         encoded = container.annotations.get(SIGNATURE_ANNOTATION)
-        signature = wire.decode_base64(
-            wire.as_text(encoded, f"annotation {SIGNATURE_ANNOTATION}"), what="the signature"
-        )
+        text = wire.as_text(encoded, f"annotation {SIGNATURE_ANNOTATION}")
+        signature = decode_base64_lines(text.encode(), what="the signature")
     except MalformedError as error:
         return _refuse_malformed(trail, "signature annotation", error)
     keys = given_keys(setting.trust)

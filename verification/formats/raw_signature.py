@@ -12,9 +12,9 @@ import re
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from core import wire
 from core.errors import MalformedError
 from core.model import Evidence, Outcome, Role, Verification
+from verification.base64_lines import decode_base64_lines
 from verification.certificate_chain import (
     Authorities,
     Chain,
@@ -48,10 +48,9 @@ _MIN_RSA_BYTES = 128
 _ED25519_BYTES = 64
 _MAX_ECDSA_BYTES = 141  # P-521 in DER
 _PEM = re.compile(
-    rb"\s*-----BEGIN ((?:[A-Z0-9]+ )?SIGNATURE)-----\s+([A-Za-z0-9+/=\s]+)-----END \1-----\s*"
+    rb"\s*-----BEGIN ((?:[A-Z0-9]+ )?SIGNATURE)-----\r?\n([A-Za-z0-9+/=\s]+)-----END \1-----\s*"
 )
 _FOREIGN = (b"PGP", b"SSH")
-_LINES = re.compile(rb"[A-Za-z0-9+/=]+(?:\r?\n[A-Za-z0-9+/=]+)*(?:\r?\n)?")
 _TEXT = bytes(range(0x20, 0x7F)) + b"\t\r\n"
 
 
@@ -103,16 +102,11 @@ def _signature(content: bytes) -> bytes | None:
     armored = _PEM.fullmatch(content)
     if armored is not None and armored[1].startswith(_FOREIGN):
         return None
-    encoded = b"".join(armored[2].split()) if armored else _unwrapped(content)
     try:
-        signature = wire.decode_base64(encoded, what="the signature")
+        signature = decode_base64_lines(armored[2] if armored else content, what="the signature")
     except MalformedError:
         return None
     return signature if _has_form(signature) else None
-
-
-def _unwrapped(content: bytes) -> bytes:
-    return b"".join(content.split()) if _LINES.fullmatch(content) else b""
 
 
 def _has_form(content: bytes) -> bool:

@@ -1,0 +1,120 @@
+"""OpenPGP signatures beside an artifact, or around a text (RFC 9580, RFC 4880 before it).
+
+Steps, each a Check:
+
+    1  limits and framing                        section 6.2, for cleartext section 7
+    2  packets: signatures and nothing else      sections 4.2, 5.2
+    3  key that the signature names, in the trust given         (per signature from here on,
+    4  algorithm strength                                        verification/openpgp_judgement.py)
+    5  signature and key valid at the time of signing
+    6  mathematics
+    7  the bytes signed are this subject's
+    8  the key as it is today: noted, never decides
+    9  what the source demands of a Release, if it does
+
+Several signatures in one file are judged one by one; one by a trusted key is enough, and what the
+others lack is noted.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from core.cleartext import MESSAGE_BEGIN, read_cleartext
+from core.errors import MalformedError, TooLargeError
+from core.limits import Limits
+from core.model import Evidence, Role, Subject, Verification
+from verification.format import Setting
+from verification.openpgp_armor import SIGNATURE, begin_line
+from verification.openpgp_conclusion import Case, conclude, whole_content
+from verification.openpgp_judgement import Signed
+from verification.openpgp_packets import TAG_SIGNATURE, read_signatures, split_packets
+from verification.trail import Trail
+
+_FRAMING = "limits and framing"
+_CLEARTEXT = re.compile(rb"^" + re.escape(MESSAGE_BEGIN), re.MULTILINE)
+_ARMORED = begin_line(SIGNATURE)
+_SNIFFED_BYTES = 64 * 1024
+_WHOLE_FACTOR = 8  # content without a file is held in memory up to this times `evidence_bytes`
+
+
+class OpenPgpDetached:
+    """A file of signatures beside what they are over (`.asc`, `.sig`, `Release.gpg`)."""
+
+    name = "openpgp-detached"
+    role = Role.SIGNATURE
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether it is an armored signature, or binary that begins with one."""
+        start = evidence.content[:_SNIFFED_BYTES]
+        return start.lstrip().startswith(_ARMORED) or _is_signature_packet(start)
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Check the signatures over the subject's content."""
+        trail = Trail(self.name, self.role)
+        # 1. and 2. Is it signatures and nothing else, within the limits?
+        try:
+            packets = read_signatures(evidence.content, limits=setting.limits)
+        except MalformedError as error:
+            return _unreadable(trail, error)
+        trail.passed(_FRAMING, reference="RFC 9580 section 6.2")
+        signed = _content(evidence.subject, setting.limits)
+        return conclude(Case(evidence, setting, trail, signed, None), packets)
+
+
+class OpenPgpCleartext:
+    """A text with its signatures around it (`InRelease`, Helm provenance)."""
+
+    name = "openpgp-cleartext"
+    role = Role.SIGNATURE
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether a signed message begins on any line: to put text before it is an attack."""
+        return _CLEARTEXT.search(evidence.content) is not None
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Check the signatures over the text inside, and that the text is the subject."""
+        trail = Trail(self.name, self.role)
+        limit = max(setting.limits.release_bytes, setting.limits.evidence_bytes)
+        # 1. and 2. Is it one message with signatures and nothing else, within the limits?
+        try:
+            message = read_cleartext(evidence.content, limit=limit)
+            packets = read_signatures(message.signatures, limits=setting.limits)
+        except MalformedError as error:
+            return _unreadable(trail, error)
+        trail.passed(_FRAMING, f"{len(message.text)} bytes of text", reference="RFC 9580 section 7")
+        signed = Signed(message.canonical)
+        return conclude(Case(evidence, setting, trail, signed, message.text), packets)
+
+
+def _is_signature_packet(start: bytes) -> bool:
+    """Say whether the bytes begin with a signature packet of a version there has been."""
+    try:
+        first = next(split_packets(start, most=1))
+    except (MalformedError, StopIteration):
+        return False
+    return first.tag == TAG_SIGNATURE and first.body[:1] in (b"\x03", b"\x04", b"\x05", b"\x06")
+
+
+def _unreadable(trail: Trail, error: MalformedError) -> Verification:
+    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+    return trail.refuse(_FRAMING, reason, str(error), reference="RFC 9580 section 6.2")
+
+
+def _content(subject: Subject, limits: Limits) -> Signed:
+    """Return the bytes a detached signature should be over, from a file where there is one."""
+    content = subject.content
+    if content is None:
+        return Signed(None, "the signature is over the bytes themselves, and they are not at hand")
+    path = getattr(content, "path", None)
+    try:
+        loose = any(b"\r" in chunk for chunk in content.chunks())
+        if isinstance(path, Path):
+            return Signed(path, has_loose_ends=loose)
+        whole = whole_content(content, _WHOLE_FACTOR * limits.evidence_bytes)
+    except OSError as error:
+        return Signed(None, f"the content cannot be read: {error.strerror}")
+    if whole is None:
+        return Signed(None, "the content is too large to be held in memory and is not in a file")
+    return Signed(whole, has_loose_ends=loose)

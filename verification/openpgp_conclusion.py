@@ -1,0 +1,240 @@
+"""Bring the signatures of one piece of OpenPGP evidence to one verification.
+
+Steps 3 to 9 of verification/formats/openpgp.py. Several signatures in one file are judged one by
+one; one by a trusted key is enough, and what the others lack is noted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from core.model import (
+    Check,
+    CheckOutcome,
+    Content,
+    Digest,
+    Evidence,
+    Outcome,
+    Verification,
+    digest_of,
+)
+from core.reasons import outcome_of
+from verification.format import Setting
+from verification.openpgp_candidate import Keyrings, given_keyrings
+from verification.openpgp_diagnosis import Cause
+from verification.openpgp_judgement import Judgement, Signed, judge
+from verification.openpgp_packets import SignaturePacket, UnreadSignature
+from verification.release import judge_release
+from verification.trail import Trail
+
+_PACKETS, _KEYRING = "packets", "keyring"
+_SUBJECT, _TODAY = "covers this subject", "key as of today"
+_STRONG_DIGESTS = ("sha512", "sha384", "sha256", "blake2b512")
+# Worst last: which of several refusals says most about what to do.
+_TELLING = (
+    "FORMAT_UNSUPPORTED",
+    "MALFORMED",
+    "KEY_UNKNOWN",
+    "TIME_IN_FUTURE",
+    "SIGNATURE_EXPIRED",
+    "KEY_EXPIRED",
+    "KEY_REVOKED",
+    "ALGORITHM_WEAK",
+    "KEYRING_UNUSABLE",
+    "CONTENT_NEEDED",
+    "SUBJECT_MISMATCH",
+    "SIGNATURE_INVALID",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One piece of evidence after its framing: the signatures, and what they should be over."""
+
+    evidence: Evidence
+    setting: Setting
+    trail: Trail
+    signed: Signed
+    text: bytes | None  # the text inside, for cleartext
+
+
+def conclude(case: Case, packets: Sequence[SignaturePacket | UnreadSignature]) -> Verification:
+    """Carry out steps 3 to 9 for evidence whose framing is in order; never raise on bad bytes."""
+    count = f"{len(packets)} signature{'s' if len(packets) > 1 else ''}"
+    case.trail.passed(_PACKETS, count, reference="RFC 9580 section 5.2")
+    case.trail.claims["signatures"] = str(len(packets))
+    keyrings = given_keyrings(case.setting)
+    for note in keyrings.notes:
+        case.trail.noted(_KEYRING, note)
+    if not keyrings.read:
+        return _no_keyring(case.trail, keyrings)
+    # 3. to 6., for each signature.
+    judged = [
+        judge(packet, case.signed, keyrings, case.setting, case.trail.format) for packet in packets
+    ]
+    best = max(judged, key=_telling)
+    verification = _with_checks(case.trail, judged, best)
+    if best.verification.outcome is not Outcome.VERIFIED:
+        return verification
+    return _beyond_signature(case, verification, best)
+
+
+def _no_keyring(trail: Trail, keyrings: Keyrings) -> Verification:
+    if keyrings.broken:
+        return trail.refuse(_KEYRING, "KEYRING_UNUSABLE", keyrings.broken[0])
+    detail = "no OpenPGP keyring is given, so no signature can be judged"
+    return trail.refuse(_KEYRING, "TRUST_ROOT_MISSING", detail)
+
+
+def _telling(judgement: Judgement) -> tuple[int, float]:
+    """Rank: verified first, longest-lasting first; then what says most about what to do."""
+    verification = judgement.verification
+    if verification.outcome is Outcome.VERIFIED:
+        due_at = verification.due_at
+        return len(_TELLING), due_at.timestamp() if due_at else float("inf")
+    reason = verification.reason
+    return _TELLING.index(reason) if reason in _TELLING else -1, 0.0
+
+
+def _with_checks(trail: Trail, judged: Sequence[Judgement], best: Judgement) -> Verification:
+    """Return the best verification with the checks of all; what others lack becomes a note."""
+    checks = list(trail.checks)
+    is_verified = best.verification.outcome is Outcome.VERIFIED
+    for number, one in enumerate(judged, start=1):
+        prefix = f"signature {number} of {len(judged)}: " if len(judged) > 1 else ""
+        for check in one.verification.checks:
+            fails = check.outcome is CheckOutcome.FAILED
+            outcome = CheckOutcome.NOTED if fails and is_verified else check.outcome
+            checks.append(replace(check, step=prefix + check.step, outcome=outcome))
+    return replace(
+        best.verification,
+        checks=tuple(checks),
+        claims={**trail.claims, **best.verification.claims},
+        anchors=tuple(
+            dict.fromkeys(
+                anchor for one in judged for anchor in one.verification.anchors if is_verified
+            )
+        ),
+    )
+
+
+def _beyond_signature(case: Case, verification: Verification, best: Judgement) -> Verification:
+    """Carry out steps 7 to 9 for evidence of which a signature holds."""
+    # 7. Are the bytes that were signed those of this subject?
+    differs = _differs(case)
+    if differs is not None:
+        failed = Check(_SUBJECT, CheckOutcome.FAILED, differs.detail, differs.reason)
+        verification = replace(verification, checks=(*verification.checks, failed))
+        return _refused(verification, differs)
+    passed = Check(_SUBJECT, CheckOutcome.PASSED, reference="RFC 9580 section 5.2.4")
+    verification = replace(verification, checks=(*verification.checks, passed))
+    # 8. What has become of the key since?
+    verification = replace(
+        verification, checks=(*verification.checks, *_today(best, case.setting.now))
+    )
+    # 9. Is it the Release that the source asks for?
+    return _release(case, verification)
+
+
+def _differs(case: Case) -> Cause | None:
+    """Compare what was signed with every digest the subject states; None where all are equal."""
+    stated = [one for one in case.evidence.subject.digests if one.algorithm in _STRONG_DIGESTS]
+    if not stated and case.evidence.subject.content is not None:
+        stated = [case.evidence.subject.content.digest("sha256")]
+    if not stated:
+        detail = "the subject states no strong digest to compare the signed text with"
+        return Cause("CONTENT_NEEDED", detail)
+    for digest in stated:
+        found = _signed_digest(case, digest.algorithm)
+        if found != digest:
+            detail = "what the signature covers is not this subject"
+            return Cause("SUBJECT_MISMATCH", detail, str(digest), str(found))
+    return None
+
+
+def _signed_digest(case: Case, algorithm: str) -> Digest:
+    if case.text is not None:
+        return digest_of(case.text, algorithm)
+    if isinstance(case.signed.content, bytes):
+        return digest_of(case.signed.content, algorithm)
+    if case.evidence.subject.content is None:
+        raise ValueError("a detached signature was verified over no content")
+    return case.evidence.subject.content.digest(algorithm)
+
+
+def _refused(verification: Verification, cause: Cause) -> Verification:
+    outcome = outcome_of(cause.reason)
+    if outcome in (None, Outcome.VERIFIED):
+        raise KeyError(f"{cause.reason} is no reason of a verification")
+    return replace(
+        verification,
+        outcome=outcome,
+        reason=cause.reason,
+        detail=cause.detail,
+        expected=cause.expected,
+        found=cause.found,
+        due_at=None,
+        due_reason="",
+    )
+
+
+def _today(best: Judgement, now: datetime) -> tuple[Check, ...]:
+    certificate = best.certificate
+    if certificate is None:
+        return ()
+    said: list[Check] = []
+    if certificate.is_revoked:
+        detail = "the key has been revoked since; signatures from before count"
+        said.append(Check(_TODAY, CheckOutcome.NOTED, detail, "KEY_REVOKED"))
+    if certificate.expires_at is not None and certificate.expires_at <= now:
+        detail = f"the key expired on {certificate.expires_at.isoformat()}"
+        said.append(Check(_TODAY, CheckOutcome.NOTED, detail, "KEY_EXPIRED"))
+    return tuple(said)
+
+
+def _release(case: Case, verification: Verification) -> Verification:
+    expectation = case.evidence.expectation
+    if expectation is None:
+        return verification
+    content = case.text if case.text is not None else _release_content(case)
+    if content is None:
+        detail = f"a Release of more than {case.setting.limits.release_bytes} bytes (release_bytes)"
+        return _refused(verification, Cause("TOO_LARGE", detail))
+    judgement = judge_release(content, expectation, case.setting.now)
+    verification = replace(
+        verification,
+        checks=(*verification.checks, *judgement.checks),
+        claims={**verification.claims, **judgement.claims},
+    )
+    if judgement.reason:
+        why = Cause(judgement.reason, judgement.detail, judgement.expected, judgement.found)
+        refused = _refused(verification, why)
+        return replace(refused, due_at=judgement.due_at, due_reason=judgement.due_reason)
+    dues = (
+        (verification.due_at, verification.due_reason),
+        (judgement.due_at, judgement.due_reason),
+    )
+    known = [(moment, reason) for moment, reason in dues if moment is not None]
+    due_at, due_reason = min(known, default=(None, ""))
+    return replace(verification, due_at=due_at, due_reason=due_reason)
+
+
+def _release_content(case: Case) -> bytes | None:
+    if isinstance(case.signed.content, bytes):
+        return case.signed.content
+    content = case.evidence.subject.content
+    return None if content is None else whole_content(content, case.setting.limits.release_bytes)
+
+
+def whole_content(content: Content, most: int) -> bytes | None:
+    """Return all bytes of the content, or None where there are more than `most`."""
+    kept: list[bytes] = []
+    size = 0
+    for chunk in content.chunks():
+        size += len(chunk)
+        if size > most:
+            return None
+        kept.append(chunk)
+    return b"".join(kept)
