@@ -13,7 +13,7 @@ from pathlib import Path
 class Found:
     """A source found on this machine: its entry for the settings, and a line for people."""
 
-    entry: str
+    entry: dict[str, object]
     summary: str
 
 
@@ -28,8 +28,11 @@ def _apt(root: Path) -> list[Found]:
     files += folder.glob("sources.list.d/*.sources")
     if not any(file.is_file() for file in files):
         return []
-    entry = (
-        "  # the apt sources this machine already uses, each with its own Signed-By keyring\n"
-        "  - {id: machine-apt, kind: apt, from: machine, every: 6h, owner: platform}\n"
-    )
-    return [Found(entry, "the apt sources of this machine")]
+    entry: dict[str, object] = {
+        "id": "machine-apt",
+        "kind": "apt",
+        "from": "machine",
+        "every": "6h",
+        "owner": "platform",
+    }
+    return [Found(entry, "the apt sources of this machine, each with its own Signed-By keyring")]

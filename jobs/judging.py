@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.glob import Glob
 from core.model import Facts, Location, Verdict
 from policy.engine import CompiledPolicy, is_unconstrained, policy_status
+from policy.selector import FIELDS
 from storage.documents import dump, dump_verification
 from storage.judgement import Judgement
 
@@ -27,29 +28,7 @@ class ExclusionRule:
         """Say whether the rule takes this location out of coverage."""
         if facts.kind != self.kind:
             return False
-        return all(glob.matches(_field(facts, name)) for name, glob in self.fields)
-
-
-FIELDS: dict[str, Callable[[Facts], str]] = {
-    "repository": lambda f: f.location.repository,
-    "name": lambda f: f.location.name,
-    "version": lambda f: f.location.version,
-    "variant": lambda f: f.location.variant,
-    "source": lambda f: f.source,
-    "owner": lambda f: f.owner,
-    "tier": lambda f: f.tier,
-}
-ALIASES = {
-    "path": "name",
-    "package": "name",
-    "tag": "version",
-    "tags": "version",
-    "platform": "variant",
-}
-
-
-def _field(facts: Facts, name: str) -> str:
-    return FIELDS[ALIASES.get(name, name)](facts)
+        return all(glob.matches(FIELDS[name](facts)) for name, glob in self.fields)
 
 
 class PolicyJudge:

@@ -23,13 +23,14 @@ from core.limits import MIB, Limits
 from core.model import Trust, TrustEntry, TrustKind
 from core.settings import Secret, SettingsFile, Source, TrustFile, load
 from jobs.clock import Clock
-from jobs.judging import ALIASES, FIELDS, ExclusionRule, PolicyJudge
+from jobs.judging import ExclusionRule, PolicyJudge
 from jobs.pipeline import Prepared, Stop
 from jobs.reading import Reading, seal_of
 from jobs.secrets import reveal
 from jobs.writing import WritePlan, describe_all
 from net.http import Http
 from policy.engine import CompiledPolicy, compile_policies
+from policy.selector import FIELDS
 from storage import configuration, migrate
 from storage.configuration import ExclusionEntry, PolicyEntry, SourceEntry
 from storage.database import Database
@@ -258,9 +259,8 @@ def _exclusion_entries(file: SettingsFile) -> list[tuple[ExclusionEntry, Matches
 def _glob(
     file: SettingsFile, where: tuple[str | int, ...], name: str, pattern: str
 ) -> tuple[str, Glob]:
-    known = [*FIELDS, *ALIASES]
-    if name not in known:
-        raise file.error(f"no such field `{name}`; {suggestion(name, known)}", *where, name)
+    if name not in FIELDS:
+        raise file.error(f"no such field `{name}`; {suggestion(name, FIELDS)}", *where, name)
     try:
         return name, Glob.parse(pattern)
     except MalformedError as error:

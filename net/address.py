@@ -28,6 +28,7 @@ _MALFORMED = "is not a URL that can be asked for"
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
+_PROTOCOLS = ipaddress.IPv4Network("192.0.0.0/24")  # RFC 6890, 2.1: of which Python knows a part
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], list[str]]
@@ -121,6 +122,8 @@ def is_public(address: IpAddress) -> bool:
             return is_public(inner)
         if address in _NAT64_LOCAL or address.is_site_local:
             return False
+    elif address in _PROTOCOLS:
+        return False
     return address.is_global and not (
         address.is_multicast or address.is_unspecified or address.is_reserved
     )

@@ -26,7 +26,7 @@ def vectors() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
-    """A PostgreSQL server of this test run; its absence means a visible skip, a failure in CI."""
+    """Start a PostgreSQL for this test run; its absence is a visible skip, a failure in CI."""
     if postgres.binaries() is None:
         if os.environ.get("CI"):
             pytest.fail("PostgreSQL not found, install the package postgresql")
@@ -37,7 +37,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database, once of each kind."""
+    """Return the address of an empty database, once of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'countersign.db'}"
     url = postgres.new_database(request.getfixturevalue("postgres_server"))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import click
+from ruamel.yaml import YAML
 
 from core.errors import UsageError
 from core.settings import load
 from jobs.discovery import Found, discover
-from jobs.estate import build_estate, settings_yaml
+from jobs.estate import Estate, build_estate, settings_entries
 from storage import migrate
 from storage.database import Database
 
@@ -45,8 +47,7 @@ def init(folder: Path, *, discovering: bool, example: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     estate = build_estate(folder / "example") if example else None
     found = discover() if discovering else []
-    sections = [settings_yaml(estate, folder)] if estate is not None else []
-    target.write_text(HEAD + _sources(sections, found), encoding="utf-8")
+    target.write_text(HEAD + _body(estate, found, folder), encoding="utf-8")
     _write_policies(folder / "policies")
     file = load(target)
     migrate.upgrade(Database.open(file.settings.database, base=file.folder))
@@ -55,11 +56,23 @@ def init(folder: Path, *, discovering: bool, example: bool) -> None:
         click.echo(f"found {one.summary}")
 
 
-def _sources(sections: list[str], found: list[Found]) -> str:
-    listed = "".join(one.entry for one in found)
-    if not sections:
-        return f"sources:\n{listed}" if listed else NOTHING_FOUND
-    return "\n".join(sections) + listed
+def _body(estate: Estate | None, found: list[Found], folder: Path) -> str:
+    if estate is None and not found:
+        return NOTHING_FOUND
+    entries = settings_entries(estate, folder) if estate is not None else {}
+    sources = [entries["source"]] if entries else []
+    body: dict[str, object] = {"trust": entries["trust"]} if entries else {}
+    return _yaml(body | {"sources": sources + [one.entry for one in found]})
+
+
+def _yaml(body: dict[str, object]) -> str:
+    written = io.StringIO()
+    yaml = YAML(typ="rt")
+    yaml.default_flow_style = None
+    yaml.width = 100
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.dump(body, written)
+    return written.getvalue()
 
 
 def _write_policies(folder: Path) -> None:

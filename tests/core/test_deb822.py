@@ -144,7 +144,7 @@ def test_files_are_listed_by_sha256_or_else_sha512() -> None:
         f"{SHA256[1:]} 1 a",
         f"{SHA256[1:]}g 1 a",
         f"{SHA256} -1 a",
-        f"{SHA256} ١ a",
+        f"{SHA256} \u0661 a",
         f"{SHA256} 1 a\n{SHA256} 2 a",
         f"{SHA256} 1 a\n{'c' * 64} 1 a",
     ],
@@ -182,7 +182,7 @@ def test_dates_in_utc_are_read(text: str) -> None:
         "Sat, 10 Jun 2023 08:55:45 CEST",
         "Fri, 31 Feb 2023 08:55:45 UTC",
         "Sat, 10 Jun 2023 25:55:45 UTC",
-        "Sat, ١٠ Jun 2023 08:55:45 UTC",
+        "Sat, \u0661\u0660 Jun 2023 08:55:45 UTC",
         "Sat, 10 Jun 2023 08:55:45 UTC\nX: y",
     ],
 )

@@ -184,8 +184,8 @@ class Estate:
         for part in range(2):
             troubled = partial and part == 1
             self._add(schema.unit, id=self._next(schema.unit), source_id=number,
-                      name=f"unit-{part}", state="", complete_at=NOW - DAY, reason="SOURCE_DENIED" if troubled else "",
-                      detail="401" if troubled else "", gone_at=None)  # fmt: skip
+                      name=f"unit-{part}", state="", complete_at=NOW - DAY,
+                      reason="SOURCE_DENIED" if troubled else "", detail="401" if troubled else "", gone_at=None)  # fmt: skip
         for entry in range(1, 5):
             if (entry + number) % 2:
                 self._add(schema.source_trust, source_id=number, unit="", entry_id=entry,
@@ -217,7 +217,8 @@ class Estate:
         self._add(schema.scan, id=self._next(schema.scan), source_id=number, state=state,
                   slot=started.isoformat(), started_at=started, beat_at=ended or NOW,
                   finished_at=ended, cancel_at=None, units_total=2,
-                  units_done=1 if not ended else 2, sightings=10, requests=4, bytes=1000, rows_written=3, errors=errors)  # fmt: skip
+                  units_done=1 if not ended else 2, sightings=10, requests=4, bytes=1000,
+                  rows_written=3, errors=errors)  # fmt: skip
 
     # --- evidence and what it vouches for --------------------------------------------------------
 
@@ -299,8 +300,8 @@ class Estate:
         unconstrained = policy_status == "passed" and location_id % 3 == 0
         word = WORDS[number % len(WORDS)]
         self._add(schema.location, id=location_id, source_id=source,
-                  unit_id=source * 2 - number % 2, repository=f"repo-{number % 3}", name=f"{word}-{number // 2}",
-                  version=f"1.{number % 2}", variant="amd64" if kind == "apt" else "",
+                  unit_id=source * 2 - number % 2, repository=f"repo-{number % 3}",
+                  name=f"{word}-{number // 2}", version=f"1.{number % 2}", variant="amd64" if kind == "apt" else "",
                   artifact_id=self._artifact(kind, number), set_id=set_id,
                   status=standing["status"], reason=standing["reason"],
                   contested=standing["contested"], policy_status=policy_status,
