@@ -177,7 +177,9 @@ def _one_line(words: list[str]) -> dict[str, str]:
             fields[key] = f"{fields.get(key, '')} {value.replace(',', ' ')}".strip()
     if len(rest) < 2:  # noqa: PLR2004 - URI and suite
         raise MalformedError("an entry is `deb [options] URI suite component...`")
-    uri, suite, components = rest[0].strip('"'), rest[1].strip('"'), rest[2:]
+    # Quotes and brackets may hold blanks, which separate words in the other format.
+    uri, suite = (word.strip('"').replace(" ", "%20") for word in rest[:2])
+    components = rest[2:]
     spelled = {"types": kind, "uris": uri, "suites": suite, "components": " ".join(components)}
     return fields | spelled
 

@@ -6,12 +6,13 @@ import hashlib
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.errors import CollectionError, DeniedError, TooLargeError, UnreachableError
-from core.model import Digest
+from core.model import Digest, digest_of
 from core.text import display
 
 CHUNK = 1024 * 1024
@@ -59,40 +60,63 @@ class Stamp:
 class FileContent:
     """The bytes of a regular file as it was when the stamp was taken.
 
-    Every reading ends with an UnreachableError (CONTENT_CHANGED) when the file is not, or is no
-    longer, the one with that stamp: digests taken at different times are of the same bytes.
+    The first reading fixes their SHA-256, and every later one ends with CONTENT_CHANGED when it
+    met other bytes or another file: what is verified is what was hashed, whoever writes meanwhile.
     """
 
-    path: Path
+    file: Path
     stamp: Stamp
+    spool: Path  # a folder that nobody else writes to
     _digests: dict[str, Digest] = field(default_factory=dict, compare=False, repr=False)
+    _copies: list[Path] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def size(self) -> int:
         """Length in bytes."""
         return self.stamp.size
 
+    @property
+    def path(self) -> Path:
+        """A copy of our own, made on first use: for readers that open files by themselves."""
+        if not self._copies:
+            self.digest("sha256")
+            self._copies.append(self._copy())
+        return self._copies[0]
+
+    def drop_copy(self) -> None:
+        """Remove the copy, if one was made."""
+        while self._copies:
+            self._copies.pop().unlink(missing_ok=True)
+
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes in order; they count only once the iteration has come to its end."""
+        known = self._digests.get("sha256")
+        hashed = hashlib.sha256()
         try:
             # Without O_NONBLOCK a FIFO put in the file's place would stop us for ever.
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            with open(os.open(self.path, flags), "rb", buffering=0) as file:  # noqa: PTH123 - Path.open cannot refuse symbolic links
-                self._compare(os.fstat(file.fileno()))
+            with open(os.open(self.file, flags), "rb", buffering=0) as opened:  # noqa: PTH123 - Path.open cannot refuse symbolic links
+                self._compare(os.fstat(opened.fileno()))
                 left = self.size
-                while left and (chunk := file.read(min(CHUNK, left))):
+                while left and (chunk := opened.read(min(CHUNK, left))):
                     left -= len(chunk)
+                    if known is not None:
+                        hashed.update(chunk)
                     yield chunk
-                self._compare(os.fstat(file.fileno()))
+                self._compare(os.fstat(opened.fileno()))
         except OSError as error:
-            raise unreadable(self.path, error) from None
+            raise unreadable(self.file, error) from None
+        # A writer that has the file mapped may change bytes long before any stamp shows it.
+        if left or (known is not None and hashed.hexdigest() != known.value):
+            raise self._changed()
 
     def digests(self, algorithms: Iterable[str]) -> tuple[Digest, ...]:
         """Return the digests, reading the file at most once for all that are not yet known."""
         wanted = sorted(set(algorithms))
+        # SHA-256 comes with the first pass, so that there is something to hold later ones to.
         hashes = {
             name: hashlib.new(_HASHES.get(name, name), usedforsecurity=False)
-            for name in wanted
+            for name in {*wanted, "sha256"}
             if name not in self._digests
         }
         for chunk in self.chunks() if hashes else ():
@@ -108,21 +132,35 @@ class FileContent:
     def read(self, limit: int, limit_name: str) -> bytes:
         """Return all bytes; TooLargeError when they are more than `limit`."""
         self.refuse_over(limit, limit_name)
-        return b"".join(self.chunks())
+        content = b"".join(self.chunks())
+        self._digests.setdefault("sha256", digest_of(content))
+        return content
 
     def refuse_over(self, limit: int, limit_name: str) -> None:
         """Raise TooLargeError when the file is longer than `limit` bytes, without reading it."""
         if self.size > limit:
             raise TooLargeError(
-                f"{display(str(self.path))}: {self.size} bytes, more than {limit} ({limit_name})"
+                f"{display(str(self.file))}: {self.size} bytes, more than {limit} ({limit_name})"
             )
+
+    def _copy(self) -> Path:
+        try:
+            descriptor, name = tempfile.mkstemp(dir=self.spool)
+            with open(descriptor, "wb") as written:  # noqa: PTH123 - a descriptor has no Path
+                written.writelines(self.chunks())
+        except OSError as error:
+            raise unreadable(self.spool, error) from None
+        return Path(name)
 
     def _compare(self, facts: os.stat_result) -> None:
         if not stat.S_ISREG(facts.st_mode) or Stamp.of(facts) != self.stamp:
-            raise UnreachableError(
-                f"{display(str(self.path))}: changed while it was being read; scan it again",
-                reason="CONTENT_CHANGED",
-            )
+            raise self._changed()
+
+    def _changed(self) -> UnreachableError:
+        return UnreachableError(
+            f"{display(str(self.file))}: changed while it was being read; scan it again",
+            reason="CONTENT_CHANGED",
+        )
 
 
 def unreadable(path: Path, error: OSError) -> CollectionError:

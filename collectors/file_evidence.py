@@ -78,6 +78,7 @@ class Neighbours:
     def __init__(self, unit: str, files: Mapping[str, FileContent], limits: Limits) -> None:
         self.unit, self.files, self.limits = unit, files, limits
         self.unread = False
+        self._subjects: list[FileContent] = []
         self._lines: dict[str, list[Listed]] = {}
         self._broken: dict[str, Unread] = {}  # signed lists that cannot be read
         rest = [name for name in files if not self._is_evidence(name)]
@@ -117,6 +118,11 @@ class Neighbours:
         self.unread |= bool(unread)
         looked = () if evidence or unread else self._looked(name)
         return EvidenceSet(key, tuple(evidence), looked=looked, unread=tuple(unread))
+
+    def drop_copies(self) -> None:
+        """Remove what the last set's verification needed copies of."""
+        while self._subjects:
+            self._subjects.pop().drop_copy()
 
     def _vouching(self, name: str) -> Iterator[Evidence | Unread]:
         agreeing, contradicting = self._compare(name)
@@ -192,6 +198,7 @@ class Neighbours:
 
     def _subject(self, name: str) -> Subject:
         content = self.files[name]
+        self._subjects.append(content)
         return Subject(shown(name), content.digests(self.algorithms(name)), content)
 
     def _looked(self, name: str) -> tuple[str, ...]:

@@ -74,7 +74,7 @@ class FileTreeCollector:
     Options: type[BaseModel] = FileTreeOptions
 
     def __init__(self, source: str, options: BaseModel, surroundings: Surroundings) -> None:
-        self.source, self.limits = source, surroundings.limits
+        self.source, self.limits, self.spool = source, surroundings.limits, surroundings.spool
         self.options = cast("FileTreeOptions", options)
         self.top = surroundings.base / self.options.path
         self._unlisted: dict[str, CollectionError] = {}
@@ -141,6 +141,7 @@ class FileTreeCollector:
         if key not in told:
             told.add(key)
             yield neighbours.evidence_set(name, key)
+            neighbours.drop_copies()  # whoever asks for the next one has verified this one
         # 3. Say where it lies.
         digest = content.digest("sha256")
         artifact = Artifact("file", digest, DigestOrigin.COMPUTED, size=content.size)
@@ -171,7 +172,7 @@ class FileTreeCollector:
         try:
             return {
                 entry.name: FileContent(
-                    Path(entry.path), Stamp.of(entry.stat(follow_symlinks=False))
+                    Path(entry.path), Stamp.of(entry.stat(follow_symlinks=False)), self.spool
                 )
                 for entry in _listing(folder, self.limits.files)[1]
             }

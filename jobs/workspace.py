@@ -93,6 +93,10 @@ class Workspace:
         judge = PolicyJudge(policies, exclusions)
         return cls(file, database, clock, entries, policies, judge, rows, sources)
 
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
     def prepare(self, name: str, stop: Stop, spool: Path) -> Prepared:
         """Build the source's collector and everything its scan works under."""
         position, source = self._source(name)

@@ -149,9 +149,6 @@ def _locations(
 
 
 def _verdicts(connection: Connection, ids: Sequence[int]) -> dict[int, list[VerdictDetail]]:
-    findings = finding.join(requirement, requirement.c.id == finding.c.requirement_id).join(
-        finding_text, finding_text.c.id == finding.c.text_id
-    )
     c = verdict.c
     statement = (
         sa.select(
@@ -163,10 +160,15 @@ def _verdicts(connection: Connection, ids: Sequence[int]) -> dict[int, list[Verd
         )
         .join(policy, policy.c.id == c.policy_id)
         .join(policy_version, policy_version.c.id == c.version_id)
+        .outerjoin(requirement, requirement.c.policy_id == c.policy_id)
         .outerjoin(
-            findings,
-            sa.and_(finding.c.location_id == c.location_id, requirement.c.policy_id == c.policy_id),
+            finding,
+            sa.and_(
+                finding.c.location_id == c.location_id,
+                finding.c.requirement_id == requirement.c.id,
+            ),
         )
+        .outerjoin(finding_text, finding_text.c.id == finding.c.text_id)
         .where(c.location_id.in_(ids))
         .order_by(c.location_id, policy.c.name, requirement.c.id)
     )  # fmt: skip
@@ -175,7 +177,7 @@ def _verdicts(connection: Connection, ids: Sequence[int]) -> dict[int, list[Verd
     for row in connection.execute(statement):
         key = (row.location_id, row.policy_id)
         heads.setdefault(key, row)
-        if row.requirement is not None:
+        if row.said is not None:
             said[key].append(_finding(row))
     found: dict[int, list[VerdictDetail]] = defaultdict(list)
     for key, row in heads.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -69,7 +68,7 @@ def count(connection: Connection, chosen: ArtifactFilter) -> int:
     if chosen.requirement and not _uses(chosen, BEYOND_FINDING_COUNTS):
         return _finding_count(search)
     if chosen.change is not None and not _uses(chosen, BEYOND_INSTANTS):
-        return int(connection.execute(sa.select(_change_count(search))).scalar_one())
+        return _change_counts(search, [chosen])[0]
     lanes = lanes_of(search)
     if not lanes:
         return 0
@@ -114,36 +113,54 @@ def _finding_count(search: Search) -> int:
 
 
 def count_changes(connection: Connection, filters: Sequence[ArtifactFilter]) -> tuple[int, ...]:
-    """Return the numbers of several filters of the same sources, in one statement more."""
+    """Return the numbers of several filters of the same sources, in three statements.
+
+    Whether a location is excluded or gone is not in the indexes of instants. So index ranges are
+    counted without reading a row, and the few that do not count are taken away: those that are
+    excluded or gone have indexes of their own.
+    """
     if not filters:
         return ()
-    search = search_of(connection, filters[0])
-    if any(_uses(one, BEYOND_INSTANTS) for one in filters):
+    if any(_uses(one, BEYOND_INSTANTS) or one.change is None for one in filters):
         return tuple(count(connection, one) for one in filters)
-    numbers = [
-        _change_count(replace(search, chosen=one)).label(f"n{i}") for i, one in enumerate(filters)
-    ]
-    return tuple(int(number) for number in connection.execute(sa.select(*numbers)).one())
+    search = search_of(connection, filters[0])
+    return _change_counts(search, filters)
 
 
-def _change_count(search: Search) -> sa.ColumnElement[int]:
-    """Count an index range, then take away the few in it that do not count: no row is read.
+def _change_counts(search: Search, filters: Sequence[ArtifactFilter]) -> tuple[int, ...]:
+    c = location.c
+    ranged = sa.select(*(_ranged_count(search, one) for one in filters))
+    excluded = (
+        sa.select(*(sa.func.sum(sa.case((_changed(one), 1), else_=0)) for one in filters))
+        .where(c.gone_at.is_(None), c.exclusion_id.is_not(None))
+        .where(*search.scope.conditions(c.source_id))
+        .with_hint(location, "INDEXED BY ix_location_excluded", "sqlite")
+    )
+    numbers, outside = (search.connection.execute(one).one() for one in (ranged, excluded))
+    return tuple(
+        int(number) if one.change is Change.GONE else int(number) - int(less or 0)
+        for one, number, less in zip(filters, numbers, outside, strict=True)
+    )
 
-    Whether a location is excluded or gone is not in the index of instants; those that are have
-    indexes of their own.
-    """
-    chosen, c = search.chosen, location.c
-    column, index = SINCE[chosen.change or Change.NEW]
-    ranged = [c[column] >= chosen.since, *search.scope.conditions(c.source_id)]
-    if chosen.change is Change.GONE:
-        return _counted([*ranged, c.gone_at.is_not(None), c.exclusion_id.is_(None)], index)
-    gone: sa.ColumnElement[int] = sa.literal(0)
-    if chosen.change in NEWLY:
-        ranged += [c.gone_at.is_(None), c.status == NEWLY[chosen.change]]
-    else:
-        gone = _counted([*ranged, c.gone_at.is_not(None)], "ix_location_gone_at")
-    excluded = [*ranged, c.exclusion_id.is_not(None), c.gone_at.is_(None)]
-    return _counted(ranged, index) - gone - _counted(excluded, "ix_location_excluded")
+
+def _changed(chosen: ArtifactFilter) -> sa.ColumnElement[bool]:
+    """Return the condition on instants and status that the change is."""
+    change = chosen.change or Change.NEW
+    since = location.c[SINCE[change][0]] >= chosen.since
+    return since if change not in NEWLY else sa.and_(since, location.c.status == NEWLY[change])
+
+
+def _ranged_count(search: Search, chosen: ArtifactFilter) -> sa.ColumnElement[int]:
+    """Count what changed, excluded locations too (of gone ones: without them)."""
+    c, change = location.c, chosen.change or Change.NEW
+    where = [_changed(chosen), *search.scope.conditions(c.source_id)]
+    gone = [*where, c.gone_at.is_not(None)]
+    if change is Change.GONE:
+        return _counted([*gone, c.exclusion_id.is_(None)], "ix_location_gone_at")
+    if change is Change.NEW:
+        number = _counted(where, "ix_location_first_seen_at")
+        return number - _counted(gone, "ix_location_gone_at")
+    return _counted([*where, c.gone_at.is_(None)], "ix_location_since")
 
 
 def _counted(where: Sequence[sa.ColumnElement[bool]], index: str) -> sa.ColumnElement[int]:

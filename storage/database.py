@@ -17,8 +17,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from core.errors import ConfigurationError, ConflictError, StorageError
+from storage import hints
 
 BUSY_SECONDS = 30
+
+Connection = sa.Connection  # for the rings above, which do not import SQLAlchemy
 PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=NORMAL",
@@ -127,6 +130,7 @@ def _anchored(url: URL, base: Path | None) -> URL:
 
 def _sqlite(url: URL, begin: str) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    hints.honour(engine)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:

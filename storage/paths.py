@@ -38,6 +38,7 @@ from storage.scope import (
     location_conditions,
     scope_of,
 )
+from storage.search import matching
 
 STATUS_ORDER = (Status.FAILED, Status.UNKNOWN, Status.UNSIGNED, Status.VERIFIED)
 SINCE = {
@@ -62,7 +63,7 @@ class Search:
 def search_of(connection: sa.Connection, chosen: ArtifactFilter) -> Search:
     """Read what the filter's names stand for; a few small statements."""
     scope = scope_of(connection, chosen)
-    where = list(location_conditions(chosen, scope, connection.dialect.name))
+    where = list(location_conditions(chosen, scope))
     c = location.c
     if chosen.change is not None and chosen.since is not None:
         where.append(c[SINCE[chosen.change][0]] >= chosen.since)
@@ -153,7 +154,8 @@ def _anchor_lanes(search: Search) -> Sequence[Lane]:
 
 
 def _text_lanes(search: Search) -> Sequence[Lane]:
-    return [Lane((), location, search.where, location.c.id)]
+    found = matching(search.connection.dialect.name, search.chosen.text)
+    return [Lane((), location, (*search.where, found), location.c.id)]
 
 
 def _excluded_lanes(search: Search) -> Sequence[Lane]:

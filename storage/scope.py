@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from storage.filters import ArtifactFilter, Change, Exclusion
 from storage.schema import location, source, standing_count
-from storage.search import matching
+from storage.search import named
 
 Conditions = tuple[sa.ColumnElement[bool], ...]
 
@@ -68,7 +68,7 @@ def counted_conditions(chosen: ArtifactFilter, scope: Scope) -> Conditions:
     )
 
 
-def location_conditions(chosen: ArtifactFilter, scope: Scope, dialect: str) -> Conditions:
+def location_conditions(chosen: ArtifactFilter, scope: Scope) -> Conditions:
     """Return the conditions on `location` that its own columns decide."""
     c = location.c
     found = [
@@ -83,7 +83,7 @@ def location_conditions(chosen: ArtifactFilter, scope: Scope, dialect: str) -> C
     else:
         found.append(c.exclusion_id.is_(None))
     if chosen.text:
-        found.append(matching(dialect, chosen.text))
+        found.append(named(chosen.text))
     return tuple(found)
 
 

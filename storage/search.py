@@ -64,17 +64,22 @@ def matching(dialect: str, text: str) -> sa.ColumnElement[bool]:
 
     Three characters or more match anywhere, fewer at the start of the name.
     """
-    if len(text) < TRIGRAM:
-        return location.c.name.ilike(f"{_escaped(text)}%", escape=_ESCAPE)
-    anywhere = holding(location.c.name, text)
-    if dialect != "sqlite":
-        return anywhere
+    decided = named(text)
+    if len(text) < TRIGRAM or dialect != "sqlite":
+        return decided
     # LIKE ... ESCAPE does not use the trigrams, and detail='none' knows no phrases: so every
     # trigram must occur, and LIKE then decides.
     found = sa.select(location_search.c.rowid).where(
         sa.text("location_search MATCH :trigrams").bindparams(trigrams=_trigrams(text))
     )
-    return sa.and_(location.c.id.in_(found), anywhere)
+    return sa.and_(location.c.id.in_(found), decided)
+
+
+def named(text: str) -> sa.ColumnElement[bool]:
+    """Return the same condition without the index, for rows that something else finds."""
+    if len(text) < TRIGRAM:
+        return location.c.name.ilike(f"{_escaped(text)}%", escape=_ESCAPE)
+    return holding(location.c.name, text)
 
 
 def holding(column: sa.ColumnElement[str], text: str) -> sa.ColumnElement[bool]:

@@ -46,6 +46,7 @@ from storage.schema import (
 )
 
 BATCH = 2000
+LOOKED_THROUGH = 50_000  # ids at a time when looking for what was not seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,13 +365,18 @@ class StandingWriter:
     def retire(self, connection: sa.Connection, after: int) -> tuple[int, int]:
         """Let a batch of unseen locations of the unit be gone; return (last id or 0, rows)."""
         c = location.c
-        rows = connection.execute(
-            sa.select(location)
-            .where(c.unit_id == self.unit_id, c.gone_at.is_(None), c.id > after)
-            .order_by(c.id)
-            .limit(BATCH)
-        ).all()
-        unseen = [row for row in rows if row.id not in self.seen]
+        ids = list(
+            connection.execute(
+                sa.select(c.id)
+                .where(c.unit_id == self.unit_id, c.gone_at.is_(None), c.id > after)
+                .order_by(c.id)
+                .limit(LOOKED_THROUGH)
+            ).scalars()
+        )
+        missing = [row_id for row_id in ids if row_id not in self.seen][:BATCH]
+        last = missing[-1] if len(missing) == BATCH else ids[-1] if ids else 0
+        whole = len(missing) < BATCH and len(ids) < LOOKED_THROUGH
+        unseen = connection.execute(sa.select(location).where(c.id.in_(missing))).all()
         said, rewrites = read_said(connection, [row.id for row in unseen]), Rewrites()
         for row in unseen:
             self._count_findings(said.findings.get(row.id, []), row.exclusion_id, -1)
@@ -380,7 +386,7 @@ class StandingWriter:
             rewrites.update(row, {"gone_at": self.now})
         written = rewrites.write(connection)
         self.deltas.flush(connection, self.now)
-        return (rows[-1].id if len(rows) == BATCH else 0), written
+        return (0 if whole else last), written
 
     # --- rows ------------------------------------------------------------------------------------
 

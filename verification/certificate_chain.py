@@ -24,7 +24,7 @@ from verification.certificates import (
     issuer_name,
     read_authority,
 )
-from verification.public_key import STRONG_HASHES, PublicKey
+from verification.public_key import STRONG_HASHES, PublicKey, after
 
 MAX_CHAIN = 8  # certificates between the signer's and the anchor
 
@@ -82,13 +82,14 @@ class Authorities:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A signer's certificate and what it chains to; `due_at` is when the first of them ends."""
+    """A signer's certificate and what it chains to; `due_at` is when it stops to hold."""
 
     leaf: x509.Certificate
     key: PublicKey
     anchor: str  # sha256:<hex> of the anchor's DER
     length: int
-    due_at: datetime
+    due_at: datetime | None
+    due_reason: str
     pinned: str = ""  # set where the leaf itself was given as an authority
 
 
@@ -142,16 +143,26 @@ def _chain(
     anchors: list[Authority],
     pinned: str,
 ) -> Chain:
-    ends = [certificate.not_valid_after_utc for certificate in path]
+    second = timedelta(seconds=1)  # notAfter is a closed bound in whole seconds
+    ends = [after(certificate.not_valid_after_utc, second) for certificate in path]
+    due_at, due_reason = _earliest(ends), "CERT_EXPIRED_AT_SIGNING"
     windows = [member.valid_until for member in anchors if member.certificate == path[-1]]
-    if windows and None not in windows:
-        ends.append(max(end for end in windows if end is not None))
-    # notAfter is a closed bound in whole seconds.
-    try:
-        due_at = min(ends) + timedelta(seconds=1)
-    except OverflowError:
-        due_at = min(ends)
-    return Chain(leaf, key, certificate_digest(path[-1]), len(path), due_at, pinned)
+    window = _latest(windows)
+    if window is not None and (due_at is None or window < due_at):
+        due_at, due_reason = window, "CERT_UNTRUSTED"
+    anchor = certificate_digest(path[-1])
+    return Chain(leaf, key, anchor, len(path), due_at, due_reason, pinned)
+
+
+def _earliest(ends: list[datetime | None]) -> datetime | None:
+    return min((end for end in ends if end is not None), default=None)
+
+
+def _latest(windows: list[datetime | None]) -> datetime | None:
+    """Return when the last of these windows has passed; None where one stays open."""
+    closed = [after(window) for window in windows]
+    known = [end for end in closed if end is not None]
+    return max(known) if len(known) == len(closed) else None
 
 
 def _usage_fault(leaf: x509.Certificate) -> Fault | None:

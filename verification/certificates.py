@@ -9,6 +9,7 @@ from datetime import UTC
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from core import wire
 from core.errors import MalformedError
@@ -55,6 +56,9 @@ def _load(encoded: bytes) -> x509.Certificate:
         _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.version)
     except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, TypeError) as error:
         raise MalformedError(f"not a certificate: {error}") from None
+    # The one field outside the signature that the library lets vary: the count of unused bits.
+    if not certificate.public_bytes(Encoding.DER).endswith(b"\x00" + certificate.signature):
+        raise MalformedError("not a certificate: its signature is no whole number of bytes")
     return certificate
 
 

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Subject, TrustEntry, digest_of
+from core.model import Digest, Subject, TrustEntry, digest_of
 
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 16384  # above it a single check costs seconds, and the key may be an attacker's
@@ -129,10 +129,10 @@ class Attempt:
 ANY_TERMS = Terms()
 
 
-def after(moment: datetime | None) -> datetime | None:
-    """Return the first instant after a closed bound, or None where there is none."""
+def after(moment: datetime | None, step: timedelta = timedelta.resolution) -> datetime | None:
+    """Return the first instant after a closed bound of that resolution, None where none comes."""
     try:
-        return None if moment is None else moment + timedelta.resolution
+        return None if moment is None else moment + step
     except OverflowError:
         return None
 
@@ -202,35 +202,35 @@ def verify_signature(
         if digest is None:
             refused = refused if algorithm == "sha1" else AttemptOutcome.CONTENT_NEEDED
             continue
-        scheme = _holds(key, signature, digest.raw, algorithm, terms)
+        scheme = _scheme(key.material, signature, digest, terms)
         if scheme:
             weak = algorithm not in STRONG_HASHES or key.weakness
-            return Attempt(AttemptOutcome.WEAK if weak else AttemptOutcome.VERIFIED, scheme)
+            outcome = AttemptOutcome.WEAK if weak else AttemptOutcome.VERIFIED
+            return Attempt(outcome, f"{key.algorithm} with {scheme}")
     return Attempt(refused)
 
 
-def _holds(key: PublicKey, signature: bytes, digest: bytes, algorithm: str, terms: Terms) -> str:
+def _scheme(
+    material: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
+    signature: bytes,
+    digest: Digest,
+    terms: Terms,
+) -> str:
     """Return the name of the scheme under which the signature holds, or an empty string."""
-    title = f"{key.algorithm} with SHA-{algorithm.removeprefix('sha')}"
-    if isinstance(key.material, ec.EllipticCurvePublicKey):
-        return title if _ecdsa_holds(key.material, signature, digest, algorithm, terms) else ""
-    if isinstance(key.material, rsa.RSAPublicKey):
-        found = _rsa_padding(key.material, signature, digest, algorithm, terms)
-        return f"{title} ({found})" if found else ""
-    return ""
+    hashed = f"SHA-{digest.algorithm.removeprefix('sha')}"
+    if isinstance(material, rsa.RSAPublicKey):
+        found = _rsa_padding(material, signature, digest, terms)
+        return f"{hashed} ({found})" if found else ""
+    return hashed if _ecdsa_holds(material, signature, digest, terms) else ""
 
 
 def _ecdsa_holds(
-    material: ec.EllipticCurvePublicKey,
-    signature: bytes,
-    digest: bytes,
-    algorithm: str,
-    terms: Terms,
+    material: ec.EllipticCurvePublicKey, signature: bytes, digest: Digest, terms: Terms
 ) -> bool:
-    scheme = ec.ECDSA(utils.Prehashed(_HASHES[algorithm]))
+    scheme = ec.ECDSA(utils.Prehashed(_HASHES[digest.algorithm]))
     for encoded in _encodings(material, signature, terms.encodings):
         try:
-            material.verify(encoded, digest, scheme)
+            material.verify(encoded, digest.raw, scheme)
         except (InvalidSignature, UnsupportedAlgorithm, ValueError):
             continue
         return True
@@ -248,19 +248,19 @@ def _encodings(
 
 
 def _rsa_padding(
-    material: rsa.RSAPublicKey, signature: bytes, digest: bytes, algorithm: str, terms: Terms
+    material: rsa.RSAPublicKey, signature: bytes, digest: Digest, terms: Terms
 ) -> Padding | None:
     """Try RFC 8017 section 8.2.2 (PKCS #1 v1.5), then 8.1.2 (PSS, any salt length)."""
     if material.key_size > MAX_RSA_BITS or len(signature) != (material.key_size + 7) // 8:
         return None
-    hashed = _HASHES[algorithm]
+    hashed = _HASHES[digest.algorithm]
     schemes: dict[Padding, padding.AsymmetricPadding] = {
         Padding.PKCS1: padding.PKCS1v15(),
         Padding.PSS: padding.PSS(padding.MGF1(hashed), padding.PSS.AUTO),
     }
     for allowed in terms.paddings:
         try:
-            material.verify(signature, digest, schemes[allowed], utils.Prehashed(hashed))
+            material.verify(signature, digest.raw, schemes[allowed], utils.Prehashed(hashed))
         except (InvalidSignature, UnsupportedAlgorithm, ValueError):
             continue
         return allowed

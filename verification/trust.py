@@ -69,27 +69,38 @@ def _authority(entry: TrustEntry, certificate: x509.Certificate) -> Credential:
         certificate_digest(certificate),
         certificate.subject.rfc4514_string(),
         certificate_key_algorithm(certificate),
-        max(begins, entry.valid_from) if entry.valid_from else begins,
-        min(ends, entry.valid_until) if entry.valid_until else ends,
+        _later(begins, entry.valid_from),
+        _earlier(ends, entry.valid_until),
         is_revoked=False,
         digest=digest_of(entry.content),
     )
 
 
 def _describe_keyring(entry: TrustEntry, limits: Limits) -> tuple[Credential, ...]:
+    """Leave out what `only` keeps from vouching; a keyring's own broken parts are left out too."""
+    keyring = read_keyring(entry, limits)
     return tuple(
         Credential(
             entry.kind,
             certificate.fingerprint,
             ", ".join(certificate.user_ids),
             certificate.algorithm,
-            certificate.created_at,
-            certificate.expires_at,
+            _later(certificate.created_at, entry.valid_from),
+            _earlier(certificate.expires_at, entry.valid_until),
             is_revoked=certificate.is_revoked,
             digest=digest_of(entry.content),
         )
-        for certificate in read_keyring(entry, limits).certificates
+        for certificate in keyring.certificates
+        if any(keyring.accepts(certificate, key.fingerprint) for key in certificate.keys)
     )
+
+
+def _later(begins: datetime, window: datetime | None) -> datetime:
+    return max(begins, window) if window else begins
+
+
+def _earlier(ends: datetime | None, window: datetime | None) -> datetime | None:
+    return min(ends, window) if ends and window else ends or window
 
 
 _DESCRIBERS = {

@@ -180,7 +180,8 @@ def suites(root: Path, text: str) -> list[Suite]:
 def test_a_unit_is_a_suite_of_an_archive_with_all_that_is_asked_of_it(root: Path) -> None:
     (suite,) = suites(
         root,
-        "deb http://a.example.org/x s main\ndeb [arch=i386] http://a.example.org/x/ s main contrib\n"
+        "deb http://a.example.org/x s main\n"
+        "deb [arch=i386] http://a.example.org/x/ s main contrib\n"
         "deb-src http://a.example.org/x s main\n",
     )
     assert (suite.unit, suite.base) == ("a.example.org/x s", "s")

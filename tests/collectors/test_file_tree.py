@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from collectors.collector import Surroundings
-from collectors.file_content import FileContent, raw, shown
+from collectors.file_content import FileContent, Stamp, raw, shown
 from collectors.file_tree import FileTreeCollector, FileTreeOptions
 from core.errors import CollectionError, DeniedError, RefusedError, UnreachableError
 from core.limits import Limits
@@ -66,8 +66,10 @@ NOTHING = Remembered()
 def collector_of(
     folder: Path, limits: Limits | None = None, **options: object
 ) -> FileTreeCollector:
+    spool = folder.parent / "spool"
+    spool.mkdir(exist_ok=True)
     surroundings = Surroundings(
-        cast("Http", None), limits or Limits(), {}, base=folder.parent, spool=folder
+        cast("Http", None), limits or Limits(), {}, base=folder.parent, spool=spool
     )
     parsed = FileTreeOptions.model_validate({"path": folder.name, **options})
     return FileTreeCollector("downloads", parsed, surroundings)
@@ -532,6 +534,41 @@ class TestHostileFolders:
         with pytest.raises(UnreachableError):
             list(content.chunks())
 
+    def test_bytes_changed_under_an_unchanged_stamp_are_not_taken_for_those_hashed(
+        self, folder: Path
+    ) -> None:
+        # As a writer with the file mapped can do it: the stamp of now, the digest of before.
+        old = FileContent(put(folder, "app", b"good"), stamp_of(folder / "app"), folder)
+        digest = old.digest("sha256")
+        put(folder, "app", b"evil")
+        new = FileContent(folder / "app", stamp_of(folder / "app"), folder, {"sha256": digest})
+        assert list(FileContent(new.file, new.stamp, folder).chunks()) == [b"evil"]
+        for reading in (
+            lambda: list(new.chunks()),
+            lambda: new.digest("sha512"),
+            lambda: new.read(100, "limit"),
+            lambda: new.path,
+        ):
+            with pytest.raises(UnreachableError) as raised:
+                reading()
+            assert raised.value.reason == "CONTENT_CHANGED"
+
+    def test_readers_that_open_files_get_a_copy_nobody_can_exchange(self, folder: Path) -> None:
+        put(folder, "app", b"app")
+        put(folder, "app.asc", ARMOR)
+        spool = folder.parent / "spool"
+        stream = collector_of(folder).collect(".", NOTHING)
+        found = next(stream)
+        assert isinstance(found, EvidenceSet)
+        content = found.evidence[0].subject.content
+        assert isinstance(content, FileContent)
+        copy = content.path
+        put(folder, "app", b"exchanged")
+        assert copy.parent == spool
+        assert copy.read_bytes() == b"app"
+        assert isinstance(next(stream), Sighting)
+        assert list(spool.iterdir()) == []
+
     def test_names_are_kept_as_they_are(self, folder: Path) -> None:
         names = ["<script>alert(1)", "\u202egnp.exe", "\x1b[31mred"]
         names += ["=cmd|x", "new\nline", "ünï", " "]
@@ -587,6 +624,10 @@ class TestHostileFolders:
         found = read(folder, "x" * 100, limits=Limits(name_characters=64))
         assert found.error is not None
         assert found.error.reason == "TOO_LARGE"
+
+
+def stamp_of(file: Path) -> Stamp:
+    return Stamp.of(file.stat())
 
 
 def _chain(first: Discovery, rest: Iterator[Discovery]) -> Iterator[Discovery]:
@@ -657,8 +698,9 @@ class TestUnreadable:
         # pytest's own folders are closed to everybody else.
         with tempfile.TemporaryDirectory() as base:
             Path(base).chmod(0o755)
-            made = Path(base) / "downloads"
+            made, spool = Path(base) / "downloads", Path(base) / "spool"
             made.mkdir()
+            spool.mkdir()
             yield made
             for path in made.rglob("*"):
                 path.chmod(0o755)
@@ -755,4 +797,4 @@ def seen_by_nobody(folder: Path) -> Iterator[None]:
 
 
 def _never_read(self: FileContent) -> Iterator[bytes]:
-    raise AssertionError(f"read again: {self.path}")
+    raise AssertionError(f"read again: {self.file}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -95,6 +96,13 @@ class _Server(socketserver.ThreadingTCPServer):
     request_queue_size = 64
     owner: HostileServer
 
+    def get_request(self) -> tuple[socket.socket, object]:
+        connection, client = super().get_request()
+        tls = self.owner.tls
+        if tls is None:
+            return connection, client
+        return tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), client
+
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: clients of these tests hang up in the middle."""
 
@@ -108,6 +116,7 @@ class HostileServer:
     """The server; a context manager. `asked` lists requests in the order they came."""
 
     script: Script
+    tls: ssl.SSLContext | None = None
     asked: list[Asked] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -126,7 +135,7 @@ class HostileServer:
     @property
     def url(self) -> str:
         """The server's own URL, without a path."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self.tls is None else 'https'}://127.0.0.1:{self.port}"
 
     def paths(self) -> list[str]:
         """Return `METHOD path` of every request so far."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,13 +17,17 @@ Validators = frozenset({"etag", "last-modified"})
 
 @dataclass
 class StaticServer:
-    """What is served and what was asked. `answers` overrides a path: (status, body)."""
+    """What is served and what was asked. `answers` overrides a path: (status, body).
+
+    `clients` are closed before the server is.
+    """
 
     folder: Path
     url: str = ""
     validators: frozenset[str] = Validators
     requests: list[tuple[str, int]] = field(default_factory=list)  # path, status
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    clients: ExitStack = field(default_factory=ExitStack)
 
     def asked(self) -> list[tuple[str, int]]:
         """Return the log and begin a new one."""
@@ -80,7 +84,8 @@ def static_server(folder: Path) -> Iterator[StaticServer]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield served
+        with served.clients:
+            yield served
     finally:
         server.shutdown()
         thread.join()

@@ -65,10 +65,10 @@ def trust(estate: Estate) -> Trust:
 
 
 @pytest.fixture(scope="module")
-def sets(estate: Estate) -> Mapping[str, EvidenceSet]:
+def sets(estate: Estate, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, EvidenceSet]:
     """Return what the collector found to vouch for each file, by path."""
     surroundings = Surroundings(
-        cast("Http", None), LIMITS, {}, base=estate.folder, spool=estate.folder
+        cast("Http", None), LIMITS, {}, estate.folder, tmp_path_factory.mktemp("spool")
     )
     options = FileTreeOptions.model_validate({"path": "releases"})
     collector = FileTreeCollector("example", options, surroundings)

@@ -28,7 +28,7 @@ def estate(
     else:
         made = postgres.new_database(request.getfixturevalue("postgres_server"))
         url = made.render_as_string(hide_password=False)
-    database = _seeded(url, 600)
+    database = _seeded(url, 400)
     yield database
     database.close()
 

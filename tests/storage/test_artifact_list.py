@@ -139,7 +139,7 @@ FIELDS = {
 
 @given(parts=st.fixed_dictionaries({}, optional=FIELDS))
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_combination_agrees_with_plain_sql(
     connection: sa.Connection, parts: dict[str, object]

@@ -66,12 +66,16 @@ class Gnupg:
         listing = self.run("--with-colons", "--list-keys", f"{name}@acme.test").decode()
         return [line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:")]
 
-    def sign(self, name: str, *options: str, at: str = SIGNED, mode: str = "--detach-sign") -> bytes:
+    def sign(
+        self, name: str, *options: str, at: str = SIGNED, mode: str = "--detach-sign"
+    ) -> bytes:
         return self.run("--local-user", f"{name}@acme.test", *options, "-o-", mode, "text", at=at)
 
     def revoke(self, name: str, code: str) -> None:
         answers = f"y\n{code}\n\ny\n"
-        written = self.run("-o-", "--gen-revoke", f"{name}@acme.test", at=WITHDRAWN, answers=answers)
+        written = self.run(
+            "-o-", "--gen-revoke", f"{name}@acme.test", at=WITHDRAWN, answers=answers
+        )
         (self.home / "revocation").write_bytes(written)
         self.run("--import", "revocation")
 

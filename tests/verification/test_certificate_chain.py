@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import base64
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ed448
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.errors import MalformedError
+from core.model import Trust, TrustEntry, TrustKind
 from tests.verification.specimens import (
     AUTHORITY,
     DAY,
@@ -16,14 +22,17 @@ from tests.verification.specimens import (
     Extensions,
     authority_entry,
     certificate,
+    openssl,
     pem,
     private_key,
+    private_pem,
     setting,
 )
 from verification.certificate_chain import Chain, Fault, given_authorities, verify_chain
 from verification.certificates import (
     certificate_claims,
     certificate_digest,
+    certificate_key_algorithm,
     certificate_signer,
     certified_key,
     read_certificates,
@@ -113,7 +122,8 @@ def test_window_of_the_trust_entry_ends_the_chain() -> None:
         judgement = verify_chain((leaf(),), authorities, NOW)
         assert reason(judgement) == expected
         if isinstance(judgement, Chain):
-            assert judgement.due_at == NOW + timedelta(seconds=1)
+            assert judgement.due_at == NOW + timedelta.resolution
+            assert judgement.due_reason == "CERT_UNTRUSTED"
 
 
 def test_missing_link_is_untrusted() -> None:
@@ -153,11 +163,15 @@ def test_bounds_of_validity_are_closed_and_the_future_is_not_now() -> None:
 
 def test_issuer_must_be_an_authority() -> None:
     plain = certificate("link", "root", LINK_KEY, ROOT_KEY)
+    denied: Extensions = ((x509.BasicConstraints(ca=False, path_length=None), True),)
+    leaf_only = certificate("link", "root", LINK_KEY, ROOT_KEY, denied)
     signing_only: Extensions = (*AUTHORITY, (usage("digital_signature"), True))
     no_certificates = certificate("link", "root", LINK_KEY, ROOT_KEY, signing_only)
     unknown = certificate("link", "root", LINK_KEY, ROOT_KEY, (*AUTHORITY, (UNKNOWN, True)))
     signed = certificate("signer", "link", LEAF_KEY, LINK_KEY)
-    assert [reason(judged(signed, each)) for each in (plain, no_certificates, unknown)] == [
+    links = (plain, leaf_only, no_certificates, unknown)
+    assert [reason(judged(signed, each)) for each in links] == [
+        "CERT_UNTRUSTED",
         "CERT_UNTRUSTED",
         "CERT_UNTRUSTED",
         "CERT_USAGE",
@@ -218,15 +232,21 @@ def test_every_changed_byte_of_a_certificate_is_refused() -> None:
     assert accepted == []
 
 
-def read_der(one: x509.Certificate) -> bytes:
-    from cryptography.hazmat.primitives.serialization import Encoding
+def test_signature_with_unused_bits_is_malformed() -> None:
+    """Most signatures with a low bit of zero may be written in a second way."""
+    signed = next(each for each in iter(leaf, None) if each.signature[-1] % 2 == 0)
+    der = read_der(signed)
+    place = len(der) - len(signed.signature) - 1
+    assert der[place] == 0
+    with pytest.raises(MalformedError, match="whole number of bytes"):
+        read_certificates(der[:place] + b"\x01" + der[place + 1 :])
 
+
+def read_der(one: x509.Certificate) -> bytes:
     return one.public_bytes(Encoding.DER)
 
 
 def test_certificates_are_read_as_pem_der_and_base64_of_pem() -> None:
-    import base64
-
     both = pem(leaf()) + b"text between\n" + pem(LINK)
     assert len(read_certificates(both)) == 2
     assert len(read_certificates(base64.b64encode(both) + b"\n")) == 2
@@ -270,9 +290,56 @@ def test_claims_and_signer_come_from_the_certificate() -> None:
 
 
 def test_broken_authority_is_set_aside_with_its_name() -> None:
-    from core.model import Trust, TrustEntry, TrustKind
-
     broken = TrustEntry("torn", TrustKind.AUTHORITY, b"-----BEGIN CERTIFICATE-----", "test")
     authorities = given_authorities(Trust((broken, authority_entry(ROOT))))
     assert len(authorities.members) == 1
     assert authorities.broken[0].startswith("torn: ")
+
+
+def test_chain_lasts_as_long_as_the_longest_window_of_its_anchor() -> None:
+    soon, later = (authority_entry(ROOT, until=NOW + each * timedelta(hours=1)) for each in (1, 2))
+    for entries, due_at in (
+        ((soon, later), NOW + timedelta(hours=2, microseconds=1)),
+        ((soon, authority_entry(ROOT)), NOW + DAY + timedelta(seconds=1)),
+    ):
+        chain = verify_chain((leaf(),), given_authorities(setting(*entries).trust), NOW)
+        assert isinstance(chain, Chain)
+        assert chain.due_at == due_at
+
+
+def test_certificate_that_never_ends_leaves_nothing_due() -> None:
+    never = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    root = certificate("root", "root", ROOT_KEY, ROOT_KEY, AUTHORITY, until=never)
+    chain = judged(certificate("s", "root", LEAF_KEY, ROOT_KEY, until=never), given=(root,))
+    assert isinstance(chain, Chain)
+    assert chain.due_at is None
+
+
+def test_key_of_a_foreign_kind_is_malformed() -> None:
+    foreign = ed448.Ed448PrivateKey.generate()
+    builder = x509.CertificateBuilder().subject_name(ROOT.subject).issuer_name(ROOT.subject)
+    signed = (
+        builder.public_key(foreign.public_key())
+        .serial_number(7)
+        .not_valid_before(NOW - DAY)
+        .not_valid_after(NOW + DAY)
+        .sign(ROOT_KEY, hashes.SHA256())
+    )
+    assert reason(judged(signed)) == "MALFORMED"
+    assert certificate_key_algorithm(signed) == "unknown"
+
+
+def test_weak_link_of_the_chain_is_named(tmp_path: Path) -> None:
+    (tmp_path / "root.key").write_bytes(private_pem(ROOT_KEY))
+    (tmp_path / "link.key").write_bytes(private_pem(LINK_KEY))
+    (tmp_path / "root.pem").write_bytes(pem(ROOT))
+    (tmp_path / "extensions").write_text("basicConstraints=critical,CA:TRUE\n")
+    words = "req -new -key link.key -subj /CN=link -out link.csr"
+    openssl(tmp_path, *words.split())
+    words = "x509 -req -sha1 -days 3650 -in link.csr -CA root.pem -CAkey root.key -set_serial 7"
+    (link,) = read_certificates(
+        openssl(tmp_path, *words.split(), "-extfile", "extensions"),
+    )
+    signed = certificate("signer", "link", LEAF_KEY, LINK_KEY)
+    assert reason(judged(signed, link)) == "ALGORITHM_WEAK"
+    assert reason(judged(signed, LINK, link)) == "accepted"

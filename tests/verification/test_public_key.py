@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from core.errors import MalformedError
 from core.limits import Limits
@@ -233,18 +234,12 @@ def test_ed25519_needs_the_bytes_and_reads_no_more_than_its_bound() -> None:
 
 def test_raw_ecdsa_form_needs_the_terms_to_allow_it() -> None:
     content, key = CONTENT, of("p256")
-    r, s = _numbers(sign(private_key("p256"), content))
+    r, s = decode_dss_signature(sign(private_key("p256"), content))
     raw = r.to_bytes(32) + s.to_bytes(32)
     allowed = Terms(encodings=Encodings.DER_OR_RAW)
     assert tried(key, raw, content, allowed).outcome is AttemptOutcome.VERIFIED
     assert tried(key, raw, content).outcome is AttemptOutcome.REFUSED
     assert tried(of("p384"), raw, content, allowed).outcome is AttemptOutcome.REFUSED
-
-
-def _numbers(signature: bytes) -> tuple[int, int]:
-    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
-    return decode_dss_signature(signature)
 
 
 @pytest.mark.parametrize(

@@ -111,23 +111,9 @@ class Dsse:
         """Check envelope, type, statement, signature and subject, in this order."""
         trail = Trail(self.name, self.role)
         # 1. The envelope, and what it says is inside.
-        if _first_line(evidence.content) is not evidence.content:
-            detail = "several envelopes in one file: each is evidence of its own"
-            return trail.refuse("envelope", "FORMAT_UNSUPPORTED", detail)
-        try:
-            envelope = read_envelope(evidence.content, setting.limits)
-        except MalformedError as error:
-            return _refuse_malformed(trail, "envelope", error)
-        trail.passed("envelope", f"{len(envelope.signatures)} signatures", reference="DSSE v1")
-        if envelope.payload_type != PAYLOAD_TYPE:
-            return trail.refuse(
-                "payload type",
-                "PAYLOAD_TYPE",
-                "the envelope holds something else than an in-toto statement",
-                expected=PAYLOAD_TYPE,
-                found=envelope.payload_type[:200],
-            )
-        trail.passed("payload type", PAYLOAD_TYPE)
+        envelope = _envelope(trail, evidence.content, setting.limits)
+        if isinstance(envelope, Verification):
+            return envelope
         # 2. The statement: what it is about decides the role of a refusal, too.
         try:
             statement = read_statement(envelope.payload, setting.limits)
@@ -145,6 +131,27 @@ class Dsse:
         # 4. One of the statement's subjects is this artifact.
         refusal = _refuse_subject(trail, statement, evidence.subject)
         return replace(refusal or verified(trail, trials), statement=statement)
+
+
+def _envelope(trail: Trail, content: bytes, limits: Limits) -> Envelope | Verification:
+    if _first_line(content) is not content:
+        detail = "several envelopes in one file: each is evidence of its own"
+        return trail.refuse("envelope", "FORMAT_UNSUPPORTED", detail)
+    try:
+        envelope = read_envelope(content, limits)
+    except MalformedError as error:
+        return _refuse_malformed(trail, "envelope", error)
+    trail.passed("envelope", f"{len(envelope.signatures)} signatures", reference="DSSE v1")
+    if envelope.payload_type != PAYLOAD_TYPE:
+        return trail.refuse(
+            "payload type",
+            "PAYLOAD_TYPE",
+            "the envelope holds something else than an in-toto statement",
+            expected=PAYLOAD_TYPE,
+            found=envelope.payload_type[:200],
+        )
+    trail.passed("payload type", PAYLOAD_TYPE)
+    return envelope
 
 
 def _first_line(content: bytes) -> bytes:

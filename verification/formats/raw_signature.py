@@ -227,5 +227,5 @@ def _verified_by(trail: Trail, chain: Chain, key: PublicKey) -> Verification:
         checks=tuple(trail.checks),
         anchors=(chain.anchor,),
         due_at=chain.due_at,
-        due_reason="CERT_EXPIRED_AT_SIGNING",
+        due_reason=chain.due_reason if chain.due_at else "",
     )

@@ -213,3 +213,17 @@ def test_only_the_container_is_recognised() -> None:
     assert not FORMAT.recognises(evidence(payload()))
     assert not FORMAT.recognises(evidence(b""))
     assert judged(MAGIC).reason == "MALFORMED"
+
+
+def test_entries_that_hold_no_public_key() -> None:
+    ring = TrustEntry("ring", TrustKind.KEYRING, b"", "test")
+    assert judged(signed(payload()), ring).reason == "TRUST_ROOT_MISSING"
+    assert judged(signed(payload()), key_entry(b"torn")).reason == "KEYRING_UNUSABLE"
+    assert judged(signed(payload()), key_entry(b"torn"), key_entry(KEY)).reason == ""
+
+
+def test_optional_part_may_be_missing() -> None:
+    for optional in (None, {}, {"creator": None, "timestamp": True}):
+        document = json.loads(payload()) | {"optional": optional}
+        verification = judged(signed(json.dumps(document).encode()))
+        assert verification.claims == {"docker-reference": "registry.acme.example/app"}

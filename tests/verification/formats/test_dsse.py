@@ -164,6 +164,10 @@ STATEMENTS: dict[str, tuple[object, str]] = {
     "predicate is a list": (statement(OURS) | {"predicate": []}, "MALFORMED"),
     "no predicate": ({k: v for k, v in statement(OURS).items() if k != "predicate"}, ""),
     "no JSON": (b"hello", "MALFORMED"),
+    "long name": (
+        statement() | {"subject": [{"name": "n" * 1025, "digest": {"sha256": OURS.value}}]},
+        "MALFORMED",
+    ),
 }
 
 

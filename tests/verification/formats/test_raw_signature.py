@@ -244,7 +244,7 @@ def test_unreadable_hint_changes_nothing() -> None:
     assert judged(SIGNATURE, authority_entry(ROOT), hint=b"junk").reason == "TRUST_ROOT_MISSING"
 
 
-def test_weak_link_of_the_chain_is_named(tmp_path: Path) -> None:
+def test_weakly_signed_certificate_is_named(tmp_path: Path) -> None:
     (tmp_path / "root.key").write_bytes(private_pem(ROOT_KEY))
     (tmp_path / "leaf.key").write_bytes(private_pem(KEY))
     words = "req -new -key leaf.key -subj /CN=signer -out leaf.csr"
@@ -254,3 +254,30 @@ def test_weak_link_of_the_chain_is_named(tmp_path: Path) -> None:
     signed = openssl(tmp_path, *words.split())
     verification = judged(SIGNATURE, authority_entry(ROOT), hint=signed)
     assert (verification.outcome, verification.reason) == (Outcome.INVALID, "ALGORITHM_WEAK")
+
+
+def test_broken_authority_is_named_where_no_other_vouches() -> None:
+    broken = TrustEntry("torn", TrustKind.AUTHORITY, b"torn", "test")
+    signed = pem(certificate("signer", "root", KEY, ROOT_KEY))
+    other = certificate("other", "other", KEY, KEY, AUTHORITY)
+    assert judged(SIGNATURE, broken).reason == "KEYRING_UNUSABLE"
+    assert judged(SIGNATURE, broken, hint=signed).reason == "KEYRING_UNUSABLE"
+    assert judged(SIGNATURE, broken, authority_entry(other), hint=signed).reason == (
+        "KEYRING_UNUSABLE"
+    )
+    assert judged(SIGNATURE, broken, authority_entry(ROOT), hint=signed).reason == ""
+
+
+def test_short_key_of_the_certificate_is_weak(tmp_path: Path) -> None:
+    signature = openssl_signature(MADE["short rsa"], tmp_path)
+    signed = pem(certificate("signer", "root", private_key("rsa-1024"), ROOT_KEY))
+    assert judged(signature, authority_entry(ROOT), hint=signed).reason == "ALGORITHM_WEAK"
+
+
+def test_certificate_that_was_given_itself_is_noted() -> None:
+    own = certificate("me", "me", KEY, KEY)
+    verification = judged(SIGNATURE, authority_entry(own), hint=pem(own))
+    assert verification.outcome is Outcome.VERIFIED
+    assert [each.detail for each in verification.checks if each.outcome == "noted"] == [
+        "the signer's own certificate was given as an authority"
+    ]

@@ -1,0 +1,119 @@
+"""Whole lists as CSV or JSON, and kept bytes: streamed, in flat memory, never shown as a page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+from flask import Blueprint, Response, request, stream_with_context
+
+from core.model import Digest
+from core.text import csv_cell
+from dashboard.site import now, reading
+from storage import artifact_list, evidence
+from storage.filters import ArtifactFilter
+from storage.views import ArtifactRow
+
+BATCH = 500
+FIELDS = (
+    "source", "kind", "owner", "repository", "name", "version", "variant", "artifact_kind",
+    "digest", "status", "reason", "contested", "policy_status", "unconstrained",
+    "exclusion_rule", "first_seen_at", "since_at", "status_since_at", "gone_at",
+)  # fmt: skip
+
+blueprint = Blueprint("downloads", __name__)
+
+
+@blueprint.get("/artifacts.csv")
+def as_csv() -> Response:
+    """Download every row of a filtered list as CSV."""
+    return _attached(_csv(_chosen()), "text/csv", "csv")
+
+
+@blueprint.get("/artifacts.json")
+def as_json() -> Response:
+    """Download every row of a filtered list as JSON."""
+    return _attached(_json(_chosen()), "application/json", "json")
+
+
+@blueprint.get("/evidence/<digest>")
+def raw(digest: str) -> Response:
+    """Download kept bytes exactly as they were found."""
+    chosen = Digest.parse(digest)
+    with reading() as connection:
+        size = evidence.raw(connection, chosen).size  # a missing one is a page, not a broken stream
+    response = Response(stream_with_context(_raw(chosen)), mimetype="application/octet-stream")
+    response.headers["Content-Length"] = str(size)
+    response.headers["Content-Disposition"] = f'attachment; filename="{file_name(chosen)}"'
+    return response
+
+
+def file_name(digest: Digest) -> str:
+    """Return the name under which kept bytes are downloaded."""
+    return f"{digest.algorithm}-{digest.value[:16]}.bin"
+
+
+def _chosen() -> ArtifactFilter:
+    return ArtifactFilter.from_parameters(request.args.to_dict())
+
+
+def _attached(parts: Iterator[str], media_type: str, suffix: str) -> Response:
+    response = Response(stream_with_context(parts), mimetype=media_type)
+    name = f"artifacts-{now():%Y%m%dT%H%M%SZ}.{suffix}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _raw(digest: Digest) -> Iterator[bytes]:
+    with reading() as connection:
+        yield from evidence.raw(connection, digest).chunks
+
+
+def _csv(chosen: ArtifactFilter) -> Iterator[str]:
+    yield ",".join(FIELDS) + "\r\n"
+    with reading() as connection:
+        for rows in _batches(artifact_list.stream(connection, chosen)):
+            text = io.StringIO(newline="")
+            writer = csv.writer(text)
+            writer.writerows([csv_cell(_text(getattr(row, name))) for name in FIELDS] for row in rows)
+            yield text.getvalue()
+
+
+def _json(chosen: ArtifactFilter) -> Iterator[str]:
+    head = {"filter": chosen.to_parameters(), "generated_at": _text(now())}
+    yield json.dumps(head)[:-1] + ', "artifacts": ['
+    separator = "\n"
+    with reading() as connection:
+        for rows in _batches(artifact_list.stream(connection, chosen)):
+            lines = [
+                json.dumps({name: _plain(getattr(row, name)) for name in FIELDS}) for row in rows
+            ]
+            yield separator + ",\n".join(lines)
+            separator = ",\n"
+    yield "\n]}\n"
+
+
+def _batches(rows: Iterator[ArtifactRow]) -> Iterator[list[ArtifactRow]]:
+    batch: list[ArtifactRow] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, bool | int) or value is None else _text(value)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)

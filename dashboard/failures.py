@@ -1,0 +1,38 @@
+"""Failures: what is not verified, by reason; what policies object to, by requirement."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+
+from core.model import Status
+from dashboard.page import Page
+from dashboard.site import reading, render
+from storage import artifact_list, coverage, failures
+from storage.filters import ArtifactFilter
+
+ROWS = 25
+
+PAGE = Page("Failures", Blueprint("failures", __name__), "show")
+
+
+@PAGE.blueprint.get("/failures")
+def show() -> str:
+    """Show all groups, then the beginning of the list of one status."""
+    asked = ArtifactFilter.from_parameters(request.args.to_dict())
+    base = coverage.narrowed(asked)
+    chosen = base.narrowed(status=asked.status or Status.FAILED)
+    with reading() as connection:
+        everything = coverage.coverage(connection)
+        return render(
+            connection,
+            "failures.html",
+            base=base,
+            chosen=chosen,
+            found=failures.failures(connection, base),
+            page=artifact_list.page(connection, chosen, limit=ROWS),
+            choices={
+                "source": [line.label for line in everything.by_source],
+                "owner": [line.label for line in everything.by_owner],
+                "kind": [line.label for line in everything.by_kind],
+            },
+        )

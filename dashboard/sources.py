@@ -1,0 +1,78 @@
+"""Sources: what is read, how well that goes, and the two things one may ask of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, redirect, request, url_for
+
+from core.errors import MalformedError
+from dashboard.page import Page
+from dashboard.site import now, reading, render, site
+from storage import requests, sources
+from storage.views import ScanRow, SourceHealth
+
+STATES: dict[str, Callable[[SourceHealth], bool]] = {
+    "never_read": lambda one: one.read_at is None,
+    "stale": lambda one: one.stale,
+    "troubled": lambda one: bool(one.reason),
+    "running": lambda one: one.running is not None,
+}
+
+PAGE = Page("Sources", Blueprint("sources", __name__), "show")
+
+
+@PAGE.blueprint.get("/sources")
+def show() -> str:
+    """Show the health of all sources, or of the configured ones in one state."""
+    state = request.args.get("state", "")
+    if state and state not in STATES:
+        raise MalformedError(f"state is one of {', '.join(STATES)}")
+    with reading() as connection:
+        found = sources.health(connection, now())
+        if state:
+            found = tuple(one for one in found if one.configured and STATES[state](one))
+        return render(connection, "sources.html", found=found, state=state)
+
+
+@PAGE.blueprint.get("/sources/progress.json")
+def progress() -> Response:
+    """Return what runs now, for the pages that watch it."""
+    with reading() as connection:
+        return jsonify(scans=[_progress(scan) for scan in sources.running(connection)])
+
+
+@PAGE.blueprint.get("/sources/<name>")
+def one(name: str) -> str:
+    """Show one source with its units and scans."""
+    with reading() as connection:
+        return render(connection, "source.html", found=sources.detail(connection, name, now()))
+
+
+@PAGE.blueprint.post("/sources/<name>/scan")
+def scan(name: str) -> Any:
+    """Ask the scheduler for a scan."""
+    with site().database.writing() as connection:
+        requests.request_scan(connection, name, now())
+    return redirect(url_for("sources.one", name=name), 303)
+
+
+@PAGE.blueprint.post("/sources/<name>/cancel")
+def cancel(name: str) -> Any:
+    """Ask the running scan to stop."""
+    with site().database.writing() as connection:
+        requests.request_cancel(connection, name, now())
+    return redirect(url_for("sources.one", name=name), 303)
+
+
+def _progress(scan: ScanRow) -> dict[str, object]:
+    return {
+        "id": scan.id,
+        "source": scan.source,
+        "units_done": scan.units_done,
+        "units_total": scan.units_total,
+        "sightings": scan.sightings,
+        "requests": scan.requests,
+        "cancelling": scan.cancel_at is not None,
+    }

@@ -1,0 +1,165 @@
+"""What a page costs: few statements, whatever the size, and no pass over a big table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from core.model import Digest, FindingOutcome, PolicyStatus, Status
+from storage import (
+    artifact_detail,
+    artifact_list,
+    changes,
+    coverage,
+    exclusions,
+    failures,
+    signers,
+    sources,
+    trust,
+)
+from storage.database import Database
+from storage.filters import ArtifactFilter, Change, Exclusion, SignerFilter
+from tests.fakes import seed
+
+BIG = (
+    "location", "artifact", "verification", "verdict", "finding", "evidence_item", "evidence_set",
+    "status_change", "location_past", "verification_anchor", "set_signer", "blob",
+)  # fmt: skip
+MOST_STATEMENTS = 8
+A = ArtifactFilter
+HOT = [
+    A(),
+    A(status=Status.FAILED),
+    A(status=Status.VERIFIED, source="debian"),
+    A(status=Status.FAILED, reason="KEY_EXPIRED"),
+    A(policy_status=PolicyStatus.FAILED),
+    A(policy_status=PolicyStatus.UNGOVERNED, owner="web"),
+    A(contested=True),
+    A(unconstrained=True),
+    A(exclusion=Exclusion.ONLY),
+    A(exclusion_rule=1),
+    A(policy="signed"),
+    A(policy="signed", requirement="signature", finding=FindingOutcome.FAILED),
+    A(signer=3),
+    A(signer=3, status=Status.VERIFIED),
+    A(trust=1),
+    A(evidence_set=2),
+    A(text="tool"),
+    A(text="tool", status=Status.FAILED),
+    *(A(change=change, since=seed.NOW - seed.DAY) for change in Change),
+]
+PAGES: dict[str, Callable[[sa.Connection], object]] = {
+    "coverage": coverage.coverage,
+    "trend": lambda connection: coverage.trend(connection, seed.NOW.date()),
+    "failures": failures.failures,
+    "signers": lambda connection: signers.page(connection, SignerFilter()),
+    "signer": lambda connection: signers.detail(connection, 3),
+    "sources": lambda connection: sources.health(connection, seed.NOW),
+    "source": lambda connection: sources.detail(connection, "registry", seed.NOW),
+    "trust": trust.page,
+    "changes": lambda connection: changes.changes(connection, seed.NOW - seed.DAY),
+    "exclusions": exclusions.rules,
+    "artifact": lambda connection: artifact_detail.detail(
+        connection, Digest("sha256", seed.digest_of("artifact", "apt", 20).hex())
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    path: Path = tmp_path_factory.mktemp("large") / "large.db"
+    database = Database.open(f"sqlite:///{path}")
+    with database.writing() as connection:
+        seed.fill(connection, 5000)
+    yield database
+    database.close()
+
+
+@contextmanager
+def statements(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """Collect what is sent to the database, BEGIN apart."""
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, text: str, values: Any, _context: Any, _many: Any) -> None:
+        if not text.startswith("BEGIN"):
+            sent.append((text, values))
+
+    sa.event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        sa.event.remove(database.engine, "before_cursor_execute", note)
+
+
+def passes(connection: sa.Connection, sent: list[tuple[str, Any]]) -> list[str]:
+    """Return the plan lines that read a big table row by row without an index."""
+    found = []
+    for text, values in sent:
+        plan = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {text}", values)
+        lines = [str(row[3]) for row in plan.fetchall()]
+        found += [line for line in lines if line in {f"SCAN {table}" for table in BIG}]
+        found += [line for line in lines if "AUTOMATIC" in line and "excluded" not in line]
+    return found
+
+
+@pytest.mark.parametrize("chosen", HOT, ids=lambda one: str(one.to_parameters()))
+def test_lists_and_counts_use_an_index(large: Database, chosen: ArtifactFilter) -> None:
+    with large.reading() as connection:
+        with statements(large) as sent:
+            page = artifact_list.page(connection, chosen, limit=10)
+            if page.next_after:
+                artifact_list.page(connection, chosen, after=page.next_after, limit=10)
+            artifact_list.count(connection, chosen)
+        assert len(sent) <= 2 * MOST_STATEMENTS
+        assert passes(connection, sent) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_need_few_statements_whatever_the_size(
+    large: Database, estate: Database, name: str
+) -> None:
+    numbers = []
+    for database in (large, estate):
+        with database.reading() as connection, statements(database) as sent:
+            PAGES[name](connection)
+            numbers.append(len(sent))
+    assert numbers[0] == numbers[1] <= MOST_STATEMENTS
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_pass_over_no_big_table(large: Database, name: str) -> None:
+    with large.reading() as connection:
+        with statements(large) as sent:
+            PAGES[name](connection)
+        assert [one for one in passes(connection, sent) if "AUTOMATIC" not in one] == []
+
+
+def test_a_deep_page_reads_no_more_than_the_first(large: Database) -> None:
+    """Counted in SQLite's own steps: keyset paging does not grow with the depth."""
+    chosen = A(status=Status.VERIFIED)
+    with large.reading() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        steps = [0]
+
+        def step() -> int:
+            steps[0] += 1
+            return 0
+
+        after, costs = "", []
+        driver.set_progress_handler(step, 100)
+        while True:
+            steps[0] = 0
+            page = artifact_list.page(connection, chosen, after=after, limit=50)
+            costs.append(steps[0])
+            after = page.next_after
+            if not after:
+                break
+        driver.set_progress_handler(None, 0)
+    assert len(costs) > 30
+    assert max(costs) <= 3 * min(costs[:-1])

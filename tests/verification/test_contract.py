@@ -1,0 +1,76 @@
+"""What every format in the table must keep, whatever bytes it is given."""
+
+from __future__ import annotations
+
+from pkgutil import resolve_name
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.cosign_container import MAGIC
+from core.model import Outcome, Role
+from core.reasons import outcome_of
+from tests.verification.specimens import evidence, key_entry, private_key, setting
+from verification import FORMATS
+from verification.format import Format
+from verification.verifier import formats, verification_key, verify
+
+NEVER_SLOW = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+STARTS = [
+    b"",
+    MAGIC,
+    b'{"payloadType": "", "payload": "", "signatures": [',
+    b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n",
+    b"-----BEGIN PGP SIGNATURE-----\n\n",
+    b"-----BEGIN SIGNATURE-----\n",
+    b"\xc2\xc0\x5e\x04\x00",
+    b"\x88\x75\x04\x00",
+    b"\x30\x45\x02",
+    b"0" * 64 + b"  ",
+    b"SHA256 (",
+]
+BYTES = st.builds(lambda start, rest: start + rest, st.sampled_from(STARTS), st.binary())
+
+
+@pytest.fixture(params=list(FORMATS.items()), ids=list(FORMATS))
+def entry(request: pytest.FixtureRequest) -> tuple[str, Format]:
+    name, place = request.param
+    return name, resolve_name(place)()
+
+
+def test_entry_has_the_name_it_stands_under_and_a_role(entry: tuple[str, Format]) -> None:
+    name, resolved = entry
+    assert resolved.name == name
+    assert isinstance(resolved.role, Role)
+
+
+def test_formats_are_asked_in_the_order_of_the_table() -> None:
+    assert [each.name for each in formats()] == list(FORMATS)
+
+
+@NEVER_SLOW
+@given(content=BYTES, hint=st.binary(max_size=64))
+def test_no_bytes_make_any_format_raise_or_verify(content: bytes, hint: bytes) -> None:
+    offered = evidence(content, hint=hint)
+    given_trust = setting(key_entry(private_key("p256")), key_entry(private_key("ed25519")))
+    for each in formats():
+        assert each.recognises(offered) in (True, False)
+        verification = each.verify(offered, given_trust)
+        assert verification.outcome is not Outcome.VERIFIED
+        assert verification.outcome is outcome_of(verification.reason)
+        assert verification.format == each.name
+
+
+@NEVER_SLOW
+@given(content=BYTES, hint=st.binary(max_size=64))
+def test_no_bytes_make_the_verifier_raise_or_verify(content: bytes, hint: bytes) -> None:
+    offered = evidence(content, hint=hint)
+    given_trust = setting(key_entry(private_key("p256")))
+    verification = verify(offered, given_trust)
+    assert verification.outcome is outcome_of(verification.reason)
+    assert verification.outcome is not Outcome.VERIFIED
+    assert not verification.detail.startswith("reading it failed")
+    assert len(verification_key(offered, given_trust)) == 64
