@@ -18,13 +18,14 @@ from typing import Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from collectors.collector import Memory, Surroundings
-from collectors.oci_evidence import SignatureReader
-from collectors.oci_look import Look, LookedAt
+from collectors.oci_evidence import SignatureReader, is_companion
+from collectors.oci_look import Look
 from collectors.oci_registry import Registry, is_name
-from collectors.ordered import in_order
+from collectors.parallel import in_order
 from core.errors import (
     CollectionError,
     CountersignError,
+    DeniedError,
     MalformedError,
     ThrottledError,
     TooLargeError,
@@ -33,7 +34,8 @@ from core.errors import (
 from core.glob import Glob
 from core.model import Discovery, EvidenceSet, UnitEnd
 from core.settings import Secret
-from net.address import read_url
+from core.text import display
+from net.address import Target, read_url
 from net.bearer import Credentials
 
 PATIENCE = 3  # tags in a row without an answer, after which the rest is not asked
@@ -138,25 +140,25 @@ class OciCollector:
     def collect(self, unit: str, memory: Memory) -> Iterator[Discovery]:
         """Yield what one repository holds; a tag that breaks leaves the unit incomplete."""
         if not is_name(unit):
-            raise MalformedError(f"the catalog names {unit!r}, which no repository can be called")
+            raise MalformedError(f"no repository can be called {display(unit, 120)!r}")
         names = self._registry.tags(unit)
         if names is None:
             if unit in self._literal:
                 raise UnreachableError(f"{self._registry.host} has no repository {unit}")
             yield UnitEnd()  # in the catalog, yet without a single tag
             return
-        faults = Faults(unit)
+        faults = Faults()
         for bad in names.bad:
             faults.add(MalformedError(f"{unit}: no tag can be called {bad!r}"))
         signatures = SignatureReader(self._registry, unit, frozenset(names.good), self.limits)
         look = Look(self._registry, signatures, unit, memory, platforms=self.options.platforms)
         wanted = sorted(tag for tag in names.good if self._is_wanted(tag))
-        yield from _untold(self._looks(look, wanted, faults), look)
+        yield from self._looks(look, wanted, faults)
         faults.raise_if_any()
         yield UnitEnd()
 
     def _looks(self, look: Look, tags: list[str], faults: Faults) -> Iterator[Discovery]:
-        at_once = self.options.connections
+        at_once, told = self.options.connections, set[str]()
         for outcome in in_order(look.at, tags, at_once=at_once, ahead=AHEAD * at_once):
             if isinstance(outcome, CountersignError):
                 faults.add(outcome)
@@ -164,7 +166,55 @@ class OciCollector:
             faults.silent = 0
             for fault in outcome.faults:
                 faults.add(fault)
-            yield from outcome.discoveries
+            for discovery in outcome.discoveries:
+                if isinstance(discovery, EvidenceSet):
+                    if discovery.key in told:
+                        continue
+                    told.add(discovery.key)
+                    look.told(discovery.key)
+                yield discovery
 
     def _is_wanted(self, tag: str) -> bool:
         return not is_companion(tag) and any(glob.matches(tag) for glob in self._tags)
+
+
+class Faults:
+    """What went wrong in one unit: the first is told, the others are counted."""
+
+    def __init__(self) -> None:
+        self._first: CountersignError | None = None
+        self._count = 0
+        self.silent = 0  # in a row
+
+    def add(self, fault: CountersignError) -> None:
+        """Note a fault; raise at once where going on would only make it worse."""
+        self._first = self._first or fault
+        self._count += 1
+        if isinstance(fault, ThrottledError) or _reason(fault) == "SCAN_INCOMPLETE":
+            raise fault
+        self.silent += isinstance(fault, UnreachableError | DeniedError)
+        if self.silent >= PATIENCE:
+            self.raise_if_any()
+
+    def raise_if_any(self) -> None:
+        """Raise one CollectionError for all faults so far, if there are any."""
+        if self._first is not None:
+            more = f" (and {self._count - 1} more)" if self._count > 1 else ""
+            raise CollectionError(f"{self._first}{more}", reason=_reason(self._first))
+
+
+def _reason(fault: CountersignError) -> str:
+    if isinstance(fault, CollectionError):
+        return fault.reason
+    return "TOO_LARGE" if isinstance(fault, TooLargeError) else "MALFORMED"
+
+
+def _is_literal(pattern: str) -> bool:
+    return not set(pattern) & set("*?")
+
+
+def _read(url: str) -> Target:
+    try:
+        return read_url(url)
+    except CountersignError as error:
+        raise ValueError(str(error)) from None

@@ -14,6 +14,7 @@ those the layer names. On a re-scan one HEAD for each signature tag tells whethe
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
@@ -31,11 +32,17 @@ SUFFIXES = {".sig": SIMPLE_SIGNING, ".att": ENVELOPE}
 PAYLOAD_TYPES = ("cosign container image signature", "https://sigstore.dev/cosign/sign/v1")
 _DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _SHOWN_TYPES = 5
+_COMPANION = re.compile(r"(?:sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128})(?:\.(?:sig|att|sbom))?\Z")
 
 
 def companion(digest: Digest, suffix: str) -> str:
     """Return the tag under which tools put what belongs to a digest."""
     return f"{digest.algorithm}-{digest.value}{suffix}"
+
+
+def is_companion(tag: str) -> bool:
+    """Say whether a tag holds what belongs to another document rather than an artifact."""
+    return _COMPANION.match(tag) is not None
 
 
 @dataclass(slots=True)
@@ -89,7 +96,9 @@ class SignatureReader:
         state["referrers"] = "none" if referrers is None else referrers.state
         return state
 
-    def read(self, digest: Digest, notes: tuple[str, ...] = ()) -> tuple[EvidenceSet, dict[str, str]]:
+    def read(
+        self, digest: Digest, notes: tuple[str, ...] = ()
+    ) -> tuple[EvidenceSet, dict[str, str]]:
         """Return everything that vouches for a digest, and its state ({} to look again)."""
         look = _Look()
         for suffix in SUFFIXES:
@@ -127,9 +136,7 @@ class SignatureReader:
                 raise  # the source's trouble, not the evidence's: the image keeps its last look
             look.trouble(str(error))
 
-    def _read_layers(
-        self, digest: Digest, suffix: str, manifest: Manifest, look: _Look
-    ) -> None:
+    def _read_layers(self, digest: Digest, suffix: str, manifest: Manifest, look: _Look) -> None:
         place = f"{self._repository}:{companion(digest, suffix)}"
         if manifest.is_index:
             raise MalformedError(f"{place}: an index where signatures are expected")
@@ -146,9 +153,7 @@ class SignatureReader:
         for descriptor in listed[:room]:
             self._read_layer(digest, suffix, descriptor, look)
 
-    def _read_layer(
-        self, digest: Digest, suffix: str, descriptor: Descriptor, look: _Look
-    ) -> None:
+    def _read_layer(self, digest: Digest, suffix: str, descriptor: Descriptor, look: _Look) -> None:
         place = f"{self._repository}:{companion(digest, suffix)}"
         if descriptor.media_type != SUFFIXES[suffix]:
             kind = display(descriptor.media_type, 100)

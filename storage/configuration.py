@@ -249,7 +249,7 @@ def _trust_entry(
     now: datetime,
 ) -> int:
     digest = entry_digest(entry)
-    known = connection.execute(
+    known: int | None = connection.execute(
         sa.select(trust_entry.c.id).where(trust_entry.c.digest == digest)
     ).scalar_one_or_none()
     if known is not None:

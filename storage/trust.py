@@ -139,19 +139,18 @@ def _credentials(connection: Connection, ids: Sequence[int]) -> dict[int, list[C
 
 
 def _anchored(ids: Sequence[int]) -> sa.Select[*tuple[Any, ...]]:
-    """Select (entry, verification), once each, of all that verified by an entry."""
+    """Select (entry, verification) of all that verified by an entry, by some key in it."""
     c, anchor = credential.c, verification_anchor.c
     return (
         sa.select(c.entry_id, verification.c.id.label("verification_id"))
         .join(verification_anchor, anchor.anchor == c.fingerprint)
         .join(verification, verification.c.id == anchor.verification_id)
         .where(c.entry_id.in_(ids), verification.c.outcome == Outcome.VERIFIED)
-        .distinct()
     )
 
 
 def _verifications(connection: Connection, ids: Sequence[int]) -> Counter[int]:
-    pairs = _anchored(ids).subquery("pairs")
+    pairs = _anchored(ids).distinct().subquery("pairs")
     statement = sa.select(pairs.c.entry_id, sa.func.count().label("n")).group_by(pairs.c.entry_id)
     return Counter({row.entry_id: int(row.n) for row in connection.execute(statement)})
 

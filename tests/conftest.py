@@ -25,13 +25,13 @@ def vectors() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+def postgres_server() -> Iterator[sa.URL]:
     """Start a PostgreSQL for this test run; its absence is a visible skip, a failure in CI."""
     if postgres.binaries() is None:
         if os.environ.get("CI"):
             pytest.fail("PostgreSQL not found, install the package postgresql")
         pytest.skip("PostgreSQL not found, install the package postgresql")
-    with postgres.cluster(tmp_path_factory.mktemp("postgres")) as maintenance:
+    with postgres.cluster() as maintenance:
         yield maintenance
 
 

@@ -19,8 +19,6 @@ from core.errors import MalformedError
 from verification.openpgp_key import KeyMaterial, read_key
 from verification.openpgp_keyring import (
     MAX_PACKETS,
-    TAG_PUBLIC_KEY,
-    TAG_SUBKEY,
     Certificate,
     names_key,
 )
@@ -31,6 +29,7 @@ from verification.openpgp_packets import (
     read_signature,
     split_packets,
 )
+from verification.openpgp_tidying import TAG_PUBLIC_KEY, TAG_SUBKEY
 
 WEAK_HASHES = frozenset({1, 2, 3})  # MD5, SHA-1, RIPEMD-160
 _CERTIFICATIONS = frozenset({0x10, 0x11, 0x12, 0x13, 0x1F})

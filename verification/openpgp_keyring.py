@@ -22,8 +22,13 @@ from verification.openpgp_armor import PUBLIC_KEY, armored_blocks, begin_line, d
 from verification.openpgp_key import KeyMaterial, read_key
 from verification.openpgp_packets import Packet, split_packets
 from verification.openpgp_subpackets import key_id_of
+from verification.openpgp_tidying import (
+    TAG_PUBLIC_KEY,
+    TAG_SECRET_KEY,
+    TAG_SUBKEY,
+    tidy_certificate,
+)
 
-TAG_SECRET_KEY, TAG_PUBLIC_KEY, TAG_SUBKEY = 5, 6, 14
 MAX_PACKETS = 200_000
 _PRIVATE = b"-----BEGIN PGP PRIVATE KEY BLOCK-----"
 _KEYBOX = b"KBXf"
@@ -164,7 +169,7 @@ def _certificate(packets: Sequence[Packet]) -> Certificate:
         raise MalformedError("a private key; give the public one (`gpg --export`)")
     fingerprint = read_key(first.body).fingerprint
     try:
-        engine = Cert.from_bytes(b"".join(packet.raw for packet in packets))
+        engine = Cert.from_bytes(tidy_certificate(packets))
     except Exception as error:  # noqa: BLE001 - the engine's errors have no common class
         raise MalformedError(f"certificate {fingerprint} is broken: {_first(error)}") from None
     return describe(engine)

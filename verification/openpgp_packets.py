@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
@@ -88,7 +89,7 @@ class SignaturePacket:
         """Return the packet with an unhashed area that names these keys and nothing else."""
         area = b"".join(_issuer_subpacket(bytes.fromhex(one)) for one in fingerprints)
         body = self.head + len(area).to_bytes(_AREA_OCTETS[self.version], "big") + area + self.tail
-        return b"\xc2\xff" + len(body).to_bytes(4, "big") + body
+        return _framed(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,18 +190,8 @@ def read_signature(body: bytes) -> SignaturePacket | UnreadSignature:
     version = _number(body, 0, 1)
     if version <= _V3:
         return UnreadSignature("ALGORITHM_WEAK", f"a signature of the obsolete version {version}")
-    if version not in _AREA_OCTETS:
-        raise MalformedError(f"an OpenPGP signature of unknown version {version}")
-    kind, key_algorithm, hash_algorithm = (
-        _number(body, 1, 1),
-        _number(body, 2, 1),
-        _number(body, 3, 1),
-    )
-    area, end = _area(body, 4, _AREA_OCTETS[version])
-    unhashed, after = _area(body, end, _AREA_OCTETS[version])
-    prefix_end = _salt_end(body, after + 2) if version == _V6 else after + 2
-    if prefix_end > len(body):
-        raise MalformedError("an OpenPGP signature ends too early")
+    layout = _layout(body)
+    kind, key_algorithm, hash_algorithm = body[1:4]
     numbers = _NUMBERS.get(key_algorithm)
     if numbers is None or hash_algorithm not in HASHES:
         what = f"key algorithm {key_algorithm}, hash algorithm {hash_algorithm}"
@@ -210,11 +201,65 @@ def read_signature(body: bytes) -> SignaturePacket | UnreadSignature:
         kind,
         key_algorithm,
         hash_algorithm,
-        read_hashed(area),
-        read_hints(unhashed),
-        body[:end],
-        body[after:prefix_end] + numbers(key_algorithm, body[prefix_end:]),
+        read_hashed(layout.hashed),
+        read_hints(layout.unhashed),
+        body[: layout.head_end],
+        body[layout.unhashed_end : layout.numbers_at]
+        + numbers(key_algorithm, body[layout.numbers_at :]),
     )
+
+
+def tidy_signature(packet: Packet, hash_start: bytes) -> bytes:
+    """Return a signature packet with canonical numbers and, where given, this start of its hash.
+
+    A packet that is broken, or in order, comes back as it was.
+    """
+    body = packet.body
+    try:
+        layout = _layout(body)
+        numbers = _NUMBERS.get(body[2], _untouched)(body[2], body[layout.numbers_at :])
+    except MalformedError:
+        return packet.raw
+    start = hash_start or body[layout.unhashed_end : layout.unhashed_end + 2]
+    salt = body[layout.unhashed_end + 2 : layout.numbers_at]
+    tidy = body[: layout.unhashed_end] + start + salt + numbers
+    return packet.raw if tidy == body else _framed(tidy)
+
+
+def signed_part(body: bytes) -> bytes:
+    """Return what a signature signs of itself: version to hashed area; nothing where broken."""
+    try:
+        return body[: _layout(body).head_end]
+    except MalformedError:
+        return b""
+
+
+def _framed(body: bytes) -> bytes:
+    return b"\xc2\xff" + len(body).to_bytes(4, "big") + body
+
+
+class _Layout(NamedTuple):
+    """Where the parts of a signature's body are (sections 5.2.3 and 5.2.3.1)."""
+
+    hashed: bytes
+    unhashed: bytes
+    head_end: int
+    unhashed_end: int
+    numbers_at: int
+
+
+def _layout(body: bytes) -> _Layout:
+    version = _number(body, 0, 1)
+    if version not in _AREA_OCTETS:
+        raise MalformedError(f"an OpenPGP signature of unknown version {version}")
+    hashed, head_end = _area(body, 4, _AREA_OCTETS[version])
+    unhashed, unhashed_end = _area(body, head_end, _AREA_OCTETS[version])
+    at = unhashed_end + 2  # after the first bits of the hash
+    if version == _V6:
+        at += 1 + _number(body, at, 1)  # the salt
+    if at > len(body):
+        raise MalformedError("an OpenPGP signature ends too early")
+    return _Layout(hashed, unhashed, head_end, unhashed_end, at)
 
 
 def _area(body: bytes, at: int, octets: int) -> tuple[bytes, int]:
@@ -222,10 +267,6 @@ def _area(body: bytes, at: int, octets: int) -> tuple[bytes, int]:
     if end > len(body):
         raise MalformedError("an area of subpackets runs past the OpenPGP signature")
     return body[at + octets : end], end
-
-
-def _salt_end(body: bytes, at: int) -> int:
-    return at + 1 + _number(body, at, 1)
 
 
 def _canonical_mpis(algorithm: int, numbers: bytes) -> bytes:

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,19 +32,26 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[sa.URL]:
-    """Start a server in an empty folder; yield the address of its maintenance database.
+def cluster() -> Iterator[sa.URL]:
+    """Start a server in a folder of its own; yield the address of its maintenance database.
 
-    PostgreSQL refuses to run as root: there it runs as the account that its package made.
+    PostgreSQL refuses to run as root: there it runs as the account that its package made. Not in
+    pytest's folders: each new run of pytest closes them to other accounts.
     """
     programs = binaries()
     if programs is None:
         raise FileNotFoundError("PostgreSQL is not installed")
+    with (
+        tempfile.TemporaryDirectory(prefix="postgres-") as name,
+        _server(programs, Path(name)) as maintenance,
+    ):
+        yield maintenance
+
+
+@contextmanager
+def _server(programs: Path, folder: Path) -> Iterator[sa.URL]:
     root = os.geteuid() == 0
     if root:
-        for parent in (folder, *folder.parents):  # pytest's folders are closed to others
-            if parent != Path("/tmp") and parent.is_relative_to("/tmp"):
-                parent.chmod(parent.stat().st_mode | 0o011)
         shutil.chown(folder, "postgres", "postgres")
     prefix = ["runuser", "-u", "postgres", "--"] if root else []
     data = folder / "data"
@@ -53,13 +61,13 @@ def cluster(folder: Path) -> Iterator[sa.URL]:
     options = [f"-c {name}={value}" for name, value in FAST.items()]
     options += [f"-k {folder}", f"-p {port}", "-c listen_addresses=127.0.0.1"]
     control = [*prefix, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
-    _run([*control, "-o", " ".join(options), "start"])
     try:
+        _run([*control, "-o", " ".join(options), "start"])
         yield sa.URL.create(
             "postgresql+psycopg", "postgres", host="127.0.0.1", port=port, database="postgres"
         )
     finally:
-        _run([*control, "-m", "immediate", "stop"])
+        subprocess.run([*control, "-m", "immediate", "stop"], capture_output=True, check=False)
 
 
 def new_database(maintenance: sa.URL) -> sa.URL:

@@ -185,7 +185,8 @@ class Estate:
             troubled = partial and part == 1
             self._add(schema.unit, id=self._next(schema.unit), source_id=number,
                       name=f"unit-{part}", state="", complete_at=NOW - DAY,
-                      reason="SOURCE_DENIED" if troubled else "", detail="401" if troubled else "", gone_at=None)  # fmt: skip
+                      reason="SOURCE_DENIED" if troubled else "",
+                      detail="401" if troubled else "", gone_at=None)  # fmt: skip
         for entry in range(1, 5):
             if (entry + number) % 2:
                 self._add(schema.source_trust, source_id=number, unit="", entry_id=entry,
@@ -301,7 +302,8 @@ class Estate:
         word = WORDS[number % len(WORDS)]
         self._add(schema.location, id=location_id, source_id=source,
                   unit_id=source * 2 - number % 2, repository=f"repo-{number % 3}",
-                  name=f"{word}-{number // 2}", version=f"1.{number % 2}", variant="amd64" if kind == "apt" else "",
+                  name=f"{word}-{number // 2}", version=f"1.{number % 2}",
+                  variant="amd64" if kind == "apt" else "",
                   artifact_id=self._artifact(kind, number), set_id=set_id,
                   status=standing["status"], reason=standing["reason"],
                   contested=standing["contested"], policy_status=policy_status,

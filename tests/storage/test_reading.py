@@ -66,7 +66,8 @@ def test_signatures_without_a_time_are_counted_apart(connection: sa.Connection) 
         undated
         == connection.execute(
             sa.text(
-                "SELECT count(*) FROM verification WHERE signer_id IS NOT NULL AND signed_at IS NULL"
+                "SELECT count(*) FROM verification "
+                "WHERE signer_id IS NOT NULL AND signed_at IS NULL"
             )
         ).scalar_one()
     )

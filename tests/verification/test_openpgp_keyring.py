@@ -14,6 +14,7 @@ from core.limits import Limits
 from core.model import TrustEntry, TrustKind
 from tests.verification.openpgp_material import material
 from verification.openpgp_keyring import Keyring, merge, read_keyring
+from verification.openpgp_packets import split_packets
 
 DEBIAN = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LIMITS = Limits()
@@ -146,10 +147,46 @@ def test_merged_copies_know_what_either_knows() -> None:
 
 
 def without_revocation(content: bytes) -> bytes:
-    from verification.openpgp_packets import split_packets
-
     kept = [p.raw for p in split_packets(content, most=50) if p.tag != 2 or p.body[1] != 0x20]
     return b"".join(kept)
+
+
+def untidy(content: bytes, *, longer: int, hash_start: bytes) -> bytes:
+    """Write the numbers of self-signatures `longer` bytes longer, and this start of the hash."""
+    written = []
+    for packet in split_packets(content, most=9):
+        body = packet.body
+        if packet.tag != 2:
+            written.append(packet.raw)
+            continue
+        hashed_end = 6 + int.from_bytes(body[4:6], "big")
+        at = hashed_end + 2 + int.from_bytes(body[hashed_end : hashed_end + 2], "big")
+        bits = int.from_bytes(body[at + 2 : at + 4], "big") + 8 * longer
+        number = bits.to_bytes(2, "big") + bytes(longer) + body[at + 4 :]
+        whole = body[:at] + hash_start + number
+        written.append(b"\xc2\xff" + len(whole).to_bytes(4, "big") + whole)
+    return b"".join(written)
+
+
+@pytest.mark.parametrize("name", ["rsa", "sub"])
+def test_self_signatures_written_untidily_hold(name: str) -> None:
+    as_made = material().keyring(name)
+    (expected,) = read(as_made).certificates
+    for longer, start in ((1, b"\x99\x01"), (0, b"\x99\x01"), (2, b"\0\0")):
+        (certificate,) = read(untidy(as_made, longer=longer, hash_start=start)).certificates
+        assert certificate.user_ids == expected.user_ids != ()
+
+
+def test_self_signature_that_was_altered_does_not_hold() -> None:
+    as_made = bytearray(material().keyring("rsa"))
+    as_made[-1] ^= 1
+    assert read(bytes(as_made)).certificates[0].user_ids == ()
+
+
+def test_forge_key_with_a_wrong_hash_start_reads(vectors: Path) -> None:
+    content = (vectors / "trust-roots" / "github-web-flow-2017.asc").read_bytes()
+    (certificate,) = read(content).certificates
+    assert certificate.user_ids == ("GitHub (web-flow commit signing) <noreply@github.com>",)
 
 
 def test_debian_archive_keyring_reads() -> None:

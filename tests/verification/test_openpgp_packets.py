@@ -14,11 +14,13 @@ from core.limits import Limits
 from tests.verification.openpgp_material import material
 from verification.openpgp_armor import SIGNATURE, armored_blocks, dearmor
 from verification.openpgp_packets import (
+    Packet,
     SignaturePacket,
     UnreadSignature,
     read_signature,
     read_signatures,
     split_packets,
+    tidy_signature,
 )
 from verification.openpgp_subpackets import read_hashed, read_hints
 
@@ -83,9 +85,24 @@ def test_untidy_numbers_become_canonical() -> None:
     assert signature_of(untidy).tail == read.tail
 
 
+def test_tidying_a_packet_changes_nothing_but_its_numbers() -> None:
+    tidy, untidy = packet(), packet()[:-6] + b"\x00\x08\x01" + b"\x00\x10\x00\x01"
+    (read,) = split_packets(tidy_signature(Packet(2, untidy, b""), b""), most=1)
+    assert read.body == tidy
+    for body in (tidy, tidy[:-1], b"", b"\x05"):
+        assert tidy_signature(Packet(2, body, b"as it was"), b"") == b"as it was"
+
+
 @pytest.mark.parametrize(
     "numbers",
-    [b"\x00\x01\x01", b"\x00\x01\x01\x00\x01", b"\x00\x01\x03\x00\x01\x01", b"\x00\x01\x01" * 3, b"\xff\xff" + b"\x01" * 8192 + b"\x00\x01\x01", b""],
+    [
+        b"\x00\x01\x01",
+        b"\x00\x01\x01\x00\x01",
+        b"\x00\x01\x03\x00\x01\x01",
+        b"\x00\x01\x01" * 3,
+        b"\xff\xff" + b"\1" * 8192 + b"\x00\x01\x01",
+        b"",
+    ],
 )
 def test_numbers_that_do_not_fit_are_malformed(numbers: bytes) -> None:
     with pytest.raises(MalformedError):

@@ -1,0 +1,66 @@
+"""What exists is documented, and what is documented exists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from app import countersign
+from collectors import COLLECTORS
+from dashboard import PAGES
+from verification import FORMATS
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+
+
+def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands(countersign)), ids=lambda one: str(one))
+def test_every_command_is_documented_and_helps(name: str, command: click.Command) -> None:
+    assert f"`{name}" in (DOCS / "commands.md").read_text()
+    assert command.get_help(click.Context(command, info_name=name)).startswith("Usage:")
+
+
+@pytest.mark.parametrize("kind", COLLECTORS)
+def test_every_collector_is_documented(kind: str) -> None:
+    assert f"`{kind}`" in (DOCS / "settings.md").read_text()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_documented(name: str) -> None:
+    assert f"`{name}`" in (DOCS / "formats.md").read_text()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_documented(name: str) -> None:
+    assert name.lower() in (DOCS / "pages.md").read_text().lower()
+
+
+def test_every_dependency_is_explained() -> None:
+    text = (DOCS / "dependencies.md").read_text()
+    for file in ("requirements.in", "requirements-dev.in"):
+        for line in (ROOT / file).read_text().splitlines():
+            name = re.match(r"[a-z][a-z0-9-]*", line)
+            if name:
+                assert name[0] in text, name[0]
+
+
+@pytest.mark.parametrize("page", [*DOCS.rglob("*.md"), ROOT / "README.md"], ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
