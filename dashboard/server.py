@@ -58,6 +58,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "workers": 1,
             "graceful_timeout": GRACE_SECONDS,
             "loglevel": "warning",
+            "control_socket_disable": True,
             "limit_request_line": 8190,
             **options,
         }

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from core.model import PolicyStatus, Status
 from storage.bulk import insert_rows, upsert_rows
 from storage.schema import (
     evidence_set,
@@ -103,7 +104,7 @@ def keep_day(connection: sa.Connection, source_id: int, now: datetime) -> None:
         )
     )
     counted = standing_count
-    connection.execute(
+    written = connection.execute(
         standing_day.insert().from_select(
             ["day", "source_id", "status", "policy_status", "locations"],
             sa.select(
@@ -114,6 +115,10 @@ def keep_day(connection: sa.Connection, source_id: int, now: datetime) -> None:
             .group_by(counted.c.source_id, counted.c.status, counted.c.policy_status),
         )
     )  # fmt: skip
+    if not written.rowcount:  # a day without a row would carry yesterday's numbers on
+        nothing = {"status": Status.VERIFIED, "policy_status": PolicyStatus.UNGOVERNED}
+        row = {"day": day, "source_id": source_id, "locations": 0} | nothing
+        connection.execute(standing_day.insert(), row)
 
 
 def _counted_standings() -> sa.Select[Any]:

@@ -34,7 +34,7 @@ def test_every_table_entry_resolves(entry: str) -> None:
 
 
 def test_pages_resolve() -> None:
-    assert all(resolve_name(entry) for entry in PAGES.values())
+    assert all(resolve_name(entry) for entry in PAGES)
 
 
 @pytest.mark.parametrize("heavy", ["flask", "sqlalchemy", "cryptography", "urllib3", "pysequoia"])

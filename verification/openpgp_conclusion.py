@@ -32,7 +32,7 @@ from verification.trail import Trail
 _PACKETS, _KEYRING = "packets", "keyring"
 _SUBJECT, _TODAY = "covers this subject", "key as of today"
 _STRONG_DIGESTS = ("sha512", "sha384", "sha256", "blake2b512")
-# Worst last: which of several refusals says most about what to do.
+# Least telling first: which of several refusals says most about what to do.
 _TELLING = (
     "FORMAT_UNSUPPORTED",
     "MALFORMED",
@@ -42,6 +42,7 @@ _TELLING = (
     "KEY_EXPIRED",
     "KEY_REVOKED",
     "ALGORITHM_WEAK",
+    "CERT_USAGE",
     "KEYRING_UNUSABLE",
     "CONTENT_NEEDED",
     "SUBJECT_MISMATCH",

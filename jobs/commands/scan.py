@@ -12,11 +12,13 @@ from typing import Any
 
 import click
 
+from core.errors import ConflictError
 from core.model import ScanState
 from jobs.clock import utc_now
 from jobs.commands.context import DONE, UNDECIDED, config_option
 from jobs.executors import open_executor
 from jobs.pipeline import Stop
+from jobs.rejudging import follow_time
 from jobs.scanning import SourceReport, scan_source
 from jobs.workspace import Workspace
 from storage.scans import ScanCounts
@@ -38,22 +40,31 @@ def scan(config: Path, names: tuple[str, ...], *, as_json: bool) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.event.set())
     began = workspace.clock()
     wanted = names or tuple(source.id for source in workspace.file.settings.sources)
-    with open_executor(workspace.file.settings.executor) as executor:
-        reports = []
-        with nullcontext(None) if as_json else _bars() as bars:
-            for name in wanted:
+    follow_time(workspace)
+    reports: list[SourceReport] = []
+    busy: list[str] = []
+    with (
+        open_executor(workspace.file.settings.executor) as executor,
+        nullcontext(None) if as_json else _bars() as bars,
+    ):
+        for name in wanted:
+            try:
                 follow = _follow(bars, name)
-                try:
-                    reports.append(scan_source(workspace, name, executor, stop, progress=follow))
-                except KeyboardInterrupt:
-                    stop.event.set()
-                    raise
+                reports.append(scan_source(workspace, name, executor, stop, progress=follow))
+            except ConflictError as error:
+                busy.append(f"{name}: not scanned: {error}")
+            except KeyboardInterrupt:
+                stop.event.set()
+                raise
+    for words in busy:
+        click.echo(words, err=True)
     seconds = (workspace.clock() - began).total_seconds()
     if as_json:
         click.echo(json.dumps(_document(reports, seconds)))
     else:
         _table(reports, seconds)
-    sys.exit(DONE if all(one.scan.state in READ for one in reports) else UNDECIDED)
+    whole = not busy and all(one.scan.state in READ for one in reports)
+    sys.exit(DONE if whole else UNDECIDED)
 
 
 def _bars() -> Any:

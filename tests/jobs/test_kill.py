@@ -40,7 +40,7 @@ def test_scan_killed_anywhere_ends_as_an_undisturbed_one(
     other = f"sqlite:///{settings.parent / 'undisturbed.db'}"
     undisturbed.write_text(
         settings.read_text().replace(f"database: {database_url}", f"database: {other}")
-    )  
+    )
     fresh = Database.open(other)
     migrate.upgrade(fresh)
     fresh.close()
