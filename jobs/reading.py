@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -85,6 +85,7 @@ class UnitReader:
     def __init__(self, reading: Reading, unit: str, memory: Memory) -> None:
         self._reading, self._unit, self._memory = reading, unit, memory
         self._verified: OrderedDict[str, Verification] = OrderedDict()
+        self._unproved = False  # some set of the unit did not verify
 
     def batches(self) -> Iterator[UnitBatch]:
         """Yield batches; the last one carries either `end` or `error`."""
@@ -121,8 +122,14 @@ class UnitReader:
             case IndexKept():
                 batch.indexes.append(discovery)
             case UnitEnd():
-                batch.end = discovery
+                batch.end = self._close(discovery)
         return None
+
+    def _close(self, end: UnitEnd) -> UnitEnd:
+        # what an unverified list says of itself (its date) must not bind the verified ones after it
+        if self._unproved and end.state_unless_verified:
+            return replace(end, state=end.state_unless_verified)
+        return end
 
     def _take_set(self, batch: UnitBatch, found: EvidenceSet) -> ScanError | None:
         trust = found.trust if found.trust is not None else self._reading.trust
@@ -132,6 +139,7 @@ class UnitReader:
             return ScanError(self._unit, "METADATA_ROLLBACK", rolled_back[0].verification.detail)
         batch.sets.append(facts)
         batch.trusts.append(trust)
+        self._unproved = self._unproved or facts.status is not Status.VERIFIED
         is_list = any(item.through for item in facts.items)
         if is_list and facts.status is Status.FAILED and self._memory.unit_state():
             words = f"the list does not verify any more, its content is not believed: {facts.key}"

@@ -45,7 +45,12 @@ Script = dict[str, Answer | Sequence[Answer]]
 
 
 def answer(
-    status: int, body: bytes = b"", *, after: After = "keep", length: int | None = None, **fields: str
+    status: int,
+    body: bytes = b"",
+    *,
+    after: After = "keep",
+    length: int | None = None,
+    **fields: str,
 ) -> Step:
     """Return a step with the right Content-Length (or the one given), `a_b` becoming `a-b`."""
     lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body) if length is None else length}"]  # fmt: skip
@@ -82,7 +87,7 @@ class _Handler(socketserver.StreamRequestHandler):
         try:
             line = self.rfile.readline(65536).decode("latin-1").split()
             headers: dict[str, str] = {}
-            while (field_line := self.rfile.readline(65536).decode("latin-1").strip()):
+            while field_line := self.rfile.readline(65536).decode("latin-1").strip():
                 name, _, value = field_line.partition(":")
                 headers[name.lower()] = value.strip()
         except OSError:

@@ -19,7 +19,7 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +50,12 @@ class Pushed:
 
     def descriptor(self, **more: object) -> dict[str, object]:
         """Return how an index names it."""
-        return {"mediaType": self.media_type, "digest": self.digest, "size": len(self.content), **more}
+        return {
+            "mediaType": self.media_type,
+            "digest": self.digest,
+            "size": len(self.content),
+            **more,
+        }
 
 
 class RecordingHttp(Http):
@@ -58,8 +63,10 @@ class RecordingHttp(Http):
 
     asked: list[str]
 
-    def __init__(self, limits: Limits, *, home: str) -> None:
-        super().__init__(limits, home=home, pause=lambda _seconds: None)
+    def __init__(
+        self, limits: Limits, *, home: str, cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
+        super().__init__(limits, home=home, pause=lambda _seconds: None, cancelled=cancelled)
         self.asked = []
 
     def get(
@@ -131,9 +138,7 @@ class Registry:
         }
         return self.push_manifest(repository, tag, document)
 
-    def push_index(
-        self, repository: str, tag: str, platforms: Mapping[str, Pushed]
-    ) -> Pushed:
+    def push_index(self, repository: str, tag: str, platforms: Mapping[str, Pushed]) -> Pushed:
         """Push an index of children that were pushed before, by `os/architecture[/variant]`."""
         listed = []
         for platform, child in platforms.items():

@@ -172,6 +172,18 @@ def test_first_list_of_another_key_is_shown_as_failed(
     assert standings(workspace) == {("failed", "KEY_UNKNOWN"): 3}
 
 
+def test_date_of_a_forged_list_does_not_make_the_honest_one_a_rollback(
+    workspace: Workspace, archive: AptArchive, keys: tuple[SigningKey, SigningKey]
+) -> None:
+    archive.key = keys[1]
+    publish(archive, packages(3), LATER)
+    scan(workspace)
+    archive.key = keys[0]
+    publish(archive, packages(4), FIRST)
+    scan(workspace)
+    assert standings(workspace) == {("verified", ""): 4}
+
+
 def test_unsigned_archive_is_unsigned(workspace: Workspace, archive: AptArchive) -> None:
     archive.write("stable", {LIST: packages(3)}, suffixes=(".xz",), signed="not")
     scan(workspace)

@@ -44,7 +44,9 @@ def refused(script: Script, error: type[Exception], *, path: str = "/a") -> str:
 
 def test_answer_comes_whole_with_lower_case_headers_over_one_connection() -> None:
     ports: set[str] = set()
-    with HostileServer({"/a": answer(200, b"body", X_Thing="1"), "/b": answer(404, b"no")}) as server:
+    with HostileServer(
+        {"/a": answer(200, b"body", X_Thing="1"), "/b": answer(404, b"no")}
+    ) as server:
         http = client(server)
         first, second = http.get(server.url + "/a"), http.get(server.url + "/b")
         head = http.head(server.url + "/a")
@@ -87,7 +89,9 @@ def test_undeclared_huge_body_is_cut_at_the_limit(step: Step) -> None:
 
 
 def test_chunked_answer_is_read() -> None:
-    step = raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
+    step = raw(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    )
     with HostileServer({"/a": step}) as server:
         http = client(server)
         assert http.get(server.url + "/a").body == b"abcde"
@@ -96,7 +100,9 @@ def test_chunked_answer_is_read() -> None:
 
 @pytest.mark.parametrize("size", [b"-1", b"-5", b"zz", b"ffffffffffffffffffff", b""])
 def test_chunk_of_impossible_size_reads_no_more_than_the_limit_allows(size: bytes) -> None:
-    flood = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n" + b"x" * 4_000_000
+    flood = (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n" + b"x" * 4_000_000
+    )
     with HostileServer({"/a": raw(flood)}) as server:
         http = client(server)
         with pytest.raises((UnreachableError, TooLargeError)):
@@ -134,7 +140,9 @@ def test_broken_off_body_is_unreachable_after_all_tries_and_tries_pause_longer()
 
 
 def test_passing_fault_passes() -> None:
-    script: Script = {"/a": [answer(503), answer(200, b"ha", length=9, after="reset"), answer(200, b"ok")]}
+    script: Script = {
+        "/a": [answer(503), answer(200, b"ha", length=9, after="reset"), answer(200, b"ok")]
+    }
     with HostileServer(script) as server:
         http = client(server, Limits(attempts=3, read_seconds=5))
         assert http.get(server.url + "/a").body == b"ok"
