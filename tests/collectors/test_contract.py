@@ -17,7 +17,7 @@ from net.http import Http
 
 # The least that a source of each kind must say.
 LEAST: dict[str, dict[str, object]] = {
-    "apt": {"url": "https://deb.example/debian", "suites": ["stable"]},
+    "apt": {"url": "https://deb.example/debian", "suites": ["stable"], "components": ["main"]},
     "file_tree": {"path": "releases"},
     "oci": {"url": "https://registry.example"},
 }

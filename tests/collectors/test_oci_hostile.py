@@ -53,8 +53,8 @@ def image(name: str, **more: object) -> bytes:
 
 
 def manifest(content: bytes, kind: str = IMAGE, **fields: str) -> Step:
-    fields.setdefault("Docker_Content_Digest", digest(content))
-    return answer(200, content, Content_Type=kind, **fields)
+    fields = {"Docker_Content_Digest": digest(content), "Content_Type": kind, **fields}
+    return answer(200, content, fields=fields)
 
 
 def child(content: bytes, platform: object = None, **more: object) -> dict[str, object]:
@@ -561,7 +561,7 @@ def referrers(*types: str, **fields: str) -> Step:
         for kind in types
     ]
     document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}
-    return answer(200, json.dumps(document).encode(), Content_Type=INDEX, **fields)
+    return answer(200, json.dumps(document).encode(), fields={"Content_Type": INDEX, **fields})
 
 
 def referrers_script(step: Step | Callable[[Asked], Step]) -> Script:

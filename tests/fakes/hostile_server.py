@@ -50,11 +50,14 @@ def answer(
     *,
     after: After = "keep",
     length: int | None = None,
-    **fields: str,
+    fields: Mapping[str, str] | None = None,
+    **more: str,
 ) -> Step:
     """Return a step with the right Content-Length (or the one given), `a_b` becoming `a-b`."""
-    lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body) if length is None else length}"]  # fmt: skip
-    lines += [f"{name.replace('_', '-')}: {value}" for name, value in fields.items()]
+    size = len(body) if length is None else length
+    lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {size}"]
+    named = {**(fields or {}), **more}
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in named.items()]
     return Step(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"), body, after)
 
 

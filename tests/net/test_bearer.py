@@ -33,7 +33,13 @@ TAGS = "/v2/acme/app/tags/list"
         ('Basic realm="a b"', {"basic": {"realm": "a b"}}),
         (
             'Bearer realm="https://a/t",service="s",scope="repository:x/y:pull,push"',
-            {"bearer": {"realm": "https://a/t", "service": "s", "scope": "repository:x/y:pull,push"}},
+            {
+                "bearer": {
+                    "realm": "https://a/t",
+                    "service": "s",
+                    "scope": "repository:x/y:pull,push",
+                }
+            },
         ),
         (
             'Basic realm="r", BEARER realm=bare , Scope="q\\"uoted"',
@@ -111,7 +117,8 @@ def test_credentials_go_to_the_realm_of_home_and_the_token_to_home() -> None:
         http.authenticate(ALICE)
         assert http.get(server.url + TAGS).body == b"inside"
         http.close()
-        assert [one.headers.get("authorization") for one in server.asked] == [None, BASIC, "Bearer t0k.en"]  # fmt: skip
+        sent = [one.headers.get("authorization") for one in server.asked]
+        assert sent == [None, BASIC, "Bearer t0k.en"]
 
 
 def test_realm_on_another_host_gets_no_credentials() -> None:

@@ -26,6 +26,10 @@ from tests.fakes.hostile_server import Asked, HostileServer, Script, Step, answe
 QUICK = Limits(connect_seconds=2, read_seconds=0.05, total_seconds=5, attempts=1, redirects=3)
 
 
+MORNING = "Mon, 23 Nov 2026 10:00"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 def client(server: HostileServer, limits: Limits = QUICK, **more: object) -> Http:
     more.setdefault("pause", lambda _seconds: None)
     return Http(limits, home=server.url, **more)  # type: ignore[arg-type]
@@ -76,7 +80,7 @@ def test_body_up_to_the_limit_is_read_and_one_byte_more_is_not() -> None:
     "step",
     [
         raw(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 5000),
-        raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"400\r\n" + b"x" * 1024 + b"\r\n" + b"400\r\n" + b"x" * 1024 + b"\r\n0\r\n\r\n"),
+        raw(CHUNKED + 2 * (b"400\r\n" + b"x" * 1024 + b"\r\n") + b"0\r\n\r\n"),
     ],
 )  # fmt: skip
 def test_undeclared_huge_body_is_cut_at_the_limit(step: Step) -> None:
@@ -214,7 +218,7 @@ def test_throttled_waits_as_asked_up_to_a_cap() -> None:
     script: Script = {
         "/a": [answer(429, Retry_After="7"), answer(200, b"ok")],
         "/date": [
-            answer(503, Date="Mon, 23 Nov 2026 10:00:00 GMT", Retry_After="Mon, 23 Nov 2026 10:00:09 GMT"),
+            answer(503, Date=f"{MORNING}:00 GMT", Retry_After=f"{MORNING}:09 GMT"),
             answer(200, b"ok"),
         ],
         "/long": answer(429, Retry_After="3600"),
@@ -239,7 +243,11 @@ def test_server_error_is_unreachable() -> None:
 
 
 def test_redirect_is_followed_and_counted() -> None:
-    script: Script = {"/a": answer(307, Location="/b"), "/b": answer(302, Location="c"), "/c": answer(200, b"end")}  # fmt: skip
+    script: Script = {
+        "/a": answer(307, Location="/b"),
+        "/b": answer(302, Location="c"),
+        "/c": answer(200, b"end"),
+    }
     with HostileServer(script) as server:
         http = client(server)
         response = http.get(server.url + "/a")
@@ -290,12 +298,13 @@ def test_header_injection_is_refused_before_anything_is_sent() -> None:
 
 def two_hosts(run: Callable[[HostileServer, HostileServer, Http], None], there: Script) -> None:
     """Run with a home that redirects /a to another host which the settings allow."""
-    with HostileServer(there) as other:
-        with HostileServer({"/a": answer(302, Location=other.url + "/b")}) as home:
-            http = client(home)
-            http.allow([other.url])
-            run(home, other, http)
-            http.close()
+    script: Script = {}
+    with HostileServer(there) as other, HostileServer(script) as home:
+        script["/a"] = answer(302, Location=other.url + "/b")
+        http = client(home)
+        http.allow([other.url])
+        run(home, other, http)
+        http.close()
 
 
 def test_credentials_stay_with_their_host_over_a_redirect() -> None:

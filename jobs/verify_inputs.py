@@ -1,0 +1,191 @@
+"""What `verify` reads from disk, bounded: the artifact, evidence, lists and trust files.
+
+What was named on the command line and cannot be read is a UsageError; what it says is judged
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from collectors.file_content import FileContent, Stamp, shown
+from core import wire
+from core.errors import MalformedError, UsageError
+from core.limits import MIB, Limits
+from core.model import Content, Digest, MemoryContent, Subject, Trust, TrustEntry, TrustKind
+from core.text import display
+from verification.openpgp_keyring import read_keyring
+from verification.trust import describe
+
+MAX_TRUST_BYTES = 16 * MIB
+OPTIONS = {TrustKind.KEY: "--key", TrustKind.KEYRING: "--keyring", TrustKind.AUTHORITY: "--ca"}
+_DIGEST_LIKE = re.compile(r"[a-z0-9]{1,20}:[0-9A-Fa-f]{16,}\Z")
+_BEGIN = b"-----BEGIN "
+_BLOCK = re.compile(
+    rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?(?:-----END \1-----|(?=-----BEGIN )|\Z)", re.DOTALL
+)
+_FITTING = {  # what a PEM block is → the option it belongs to
+    b"CERTIFICATE": TrustKind.AUTHORITY,
+    b"PUBLIC KEY": TrustKind.KEY,
+    b"RSA PUBLIC KEY": TrustKind.KEY,
+    b"PGP PUBLIC KEY BLOCK": TrustKind.KEYRING,
+}
+_SSH_KEY = re.compile(
+    rb"^[^#\n]*\b(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) AAAA", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenTrust:
+    """What the trust options add up to, and what in their files had to be left out."""
+
+    trust: Trust
+    warnings: tuple[str, ...]
+
+
+def memory_bytes(limits: Limits) -> int:
+    """Return up to how many bytes a file is read into memory; a longer one stays on disk."""
+    return max(limits.evidence_bytes, limits.release_bytes)
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """Read at most `limit` + 1 bytes, so that whoever judges them sees that they are too many."""
+    try:
+        with path.open("rb") as opened:
+            return opened.read(limit + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def open_content(path: Path, spool: Path, limits: Limits) -> Content:
+    """Return a file's content: in memory where it is small, else read from disk as it is needed."""
+    most = memory_bytes(limits)
+    content = read_file(path, most)
+    if len(content) <= most:
+        return MemoryContent(content)
+    try:
+        resolved = path.resolve(strict=True)
+        stamp = Stamp.of(resolved.stat())
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if not resolved.is_file():
+        raise UsageError(
+            f"{_place(path)}: more than {most} bytes, and no regular file that could be read twice"
+        )
+    return FileContent(resolved, stamp, spool)
+
+
+def file_subject(path: Path, spool: Path, limits: Limits, *, name: str = "") -> Subject:
+    """Return a file as a subject; CollectionError when it changes while it is being hashed."""
+    content = open_content(path, spool, limits)
+    return Subject(name or path.name, (content.digest("sha256"),), content)
+
+
+def read_digest(text: str) -> Digest | None:
+    """Return the digest an argument states, None where it is something else."""
+    try:
+        return Digest.parse(text)
+    except MalformedError:
+        if _DIGEST_LIKE.match(text) and not os.path.lexists(text):
+            raise UsageError(
+                f"{display(text, 160)}: no digest; write algorithm:hex, such as sha256: and 64"
+                " lower-case hex digits"
+            ) from None
+        return None
+
+
+def json_lines(content: bytes) -> list[bytes]:
+    """Return the documents of a JSON-lines file, or all the content where it is one document."""
+    lines = [line for line in content.split(b"\n") if line.strip()]
+    several = len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines)
+    return lines if several else [content]
+
+
+# --- trust ----------------------------------------------------------------------------------------
+
+
+def read_trust(files: Iterable[tuple[TrustKind, Path]], limits: Limits) -> GivenTrust:
+    """Read every trust file; what is broken inside one is left out and warned of.
+
+    UsageError where a file cannot be read at all or holds nothing of its kind.
+    """
+    entries: list[TrustEntry] = []
+    warnings: list[str] = []
+    for kind, path in files:
+        content = read_file(path, MAX_TRUST_BYTES)
+        if len(content) > MAX_TRUST_BYTES:
+            raise UsageError(f"{_place(path)}: more than {MAX_TRUST_BYTES} bytes of trust")
+        later = _not_read_yet(content, limits)
+        if later:
+            warnings.append(
+                f"{_place(path)}: {later} is not read yet, so nothing in it vouches for anything"
+            )
+            continue
+        good, broken = _sift(_entries(kind, path, content), limits)
+        if not good:
+            raise UsageError(_no_trust(kind, path, content, broken))
+        entries += good
+        warnings += [f"{_place(path)}: left out: {display(words)}" for words in broken]
+    return GivenTrust(Trust(tuple(entries)), tuple(warnings))
+
+
+def _entries(kind: TrustKind, path: Path, content: bytes) -> Iterator[TrustEntry]:
+    """Yield one entry for each PEM block, so that a broken one takes no other with it."""
+    blocks = [found[0] for found in _BLOCK.finditer(content)]
+    if kind is TrustKind.KEYRING or len(blocks) < 2:  # noqa: PLR2004 - one block is the whole
+        yield TrustEntry(shown(path), kind, content, shown(path))
+        return
+    for number, block in enumerate(blocks, start=1):
+        yield TrustEntry(f"{shown(path)} ({number})", kind, block + b"\n", shown(path))
+
+
+def _sift(
+    entries: Iterable[TrustEntry], limits: Limits
+) -> tuple[list[TrustEntry], Sequence[str]]:
+    good: list[TrustEntry] = []
+    broken: list[str] = []
+    for entry in entries:
+        try:
+            if entry.kind is TrustKind.KEYRING:
+                broken += read_keyring(entry, limits).notes
+            else:
+                describe(entry, limits)
+        except MalformedError as error:
+            broken.append(str(error))
+        else:
+            good.append(entry)
+    return good, broken
+
+
+def _no_trust(kind: TrustKind, path: Path, content: bytes, broken: Sequence[str]) -> str:
+    labels = {found[1] for found in _BLOCK.finditer(content)}
+    fitting = {_FITTING[label] for label in labels & _FITTING.keys()} - {kind}
+    advice = f"; give it with {OPTIONS[min(fitting)]}" if fitting else ""
+    why = broken[0] if broken else "it is empty"
+    return f"{_place(path)}: nothing {OPTIONS[kind]} could trust: {display(why)}{advice}"
+
+
+def _not_read_yet(content: bytes, limits: Limits) -> str:
+    """Name a kind of trust file that is known and has no reader; empty where it is another."""
+    start = content[:4096].lstrip()
+    if start.startswith(b"{"):
+        try:
+            wire.read_json(content, limits=limits)
+        except MalformedError:
+            return ""
+        return "trust in JSON (a trusted root, a list of keys)"
+    if start.startswith(b"untrusted comment:"):
+        return "a minisign key"
+    return "a list of SSH keys" if _BEGIN not in content and _SSH_KEY.search(content) else ""
+
+
+def _place(path: Path) -> str:
+    return display(shown(path))
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{_place(path)}: {error.strerror or 'cannot be read'}")
