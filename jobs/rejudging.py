@@ -9,7 +9,7 @@ from core.model import Outcome, Verification
 from jobs.reading import set_facts_for
 from jobs.workspace import Workspace
 from jobs.writing import restate, standing_from
-from storage import configuration, sets
+from storage import configuration, scans, sets
 from storage.facts import ItemFacts, SetFacts, record_set
 from storage.standings import SourceRow, StandingWriter
 from verification.standing import combine
@@ -69,6 +69,7 @@ def _rejudge_set(
 ) -> int:
     with workspace.database.reading() as connection:
         facts = sets.load_set(connection, set_id)
+    waiting = now is not None and any(_waits(item.verification, now) for item in facts.items)
     if now is not None:
         facts = aged(facts, now)
     about = set_facts_for(
@@ -79,11 +80,18 @@ def _rejudge_set(
     moment = workspace.clock()
     with workspace.database.writing() as connection:
         recorded = record_set(connection, source.id, facts, moment)
+        if waiting:
+            scans.forget_states(connection, source.id)
     if not recorded.restate:
         return recorded.written
     writer = StandingWriter(source, 0, workspace.judge, workspace.rows, moment)
     standing = standing_from(recorded.id, facts)
     return recorded.written + restate(workspace.database, writer, standing, 0)
+
+
+def _waits(v: Verification, now: datetime) -> bool:
+    # a key whose window opens may make what failed verify: that takes a new look at the bytes
+    return v.outcome is not Outcome.VERIFIED and v.due_at is not None and v.due_at <= now
 
 
 def aged(facts: SetFacts, now: datetime) -> SetFacts:

@@ -163,6 +163,11 @@ def fail_unit(connection: sa.Connection, unit_id: int, error: ScanError) -> None
     )
 
 
+def forget_states(connection: sa.Connection, source_id: int) -> None:
+    """Let the next scan of a source look at everything anew."""
+    connection.execute(unit.update().where(unit.c.source_id == source_id).values(state=""))
+
+
 def lose_unit(connection: sa.Connection, unit_id: int, now: datetime) -> None:
     """Remember that the source no longer has this unit."""
     connection.execute(unit.update().where(unit.c.id == unit_id).values(gone_at=now, state=""))

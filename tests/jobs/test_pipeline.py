@@ -216,3 +216,18 @@ def test_rebuilt_rollups_are_the_maintained_ones(workspace: Workspace) -> None:
     with workspace.database.writing() as connection:
         rollups.rebuild(connection, NOW)
     assert dump(workspace) == text
+
+
+def test_key_whose_window_opens_verifies_from_then_on(workspace: Workspace, reopen: Reopen) -> None:
+    settings = workspace.file.path
+    text = settings.read_text()
+    entry = "file: example/trust/ec.pem"
+    settings.write_text(text.replace(entry, entry + "\n      valid: {from: 2026-11-24}"))
+    early, name = reopen(settings, NOW), "keys/beacon-ec.tar.gz"
+    scan(early)
+    assert standings(workspace)[name][0] == "failed"
+    late = reopen(settings, NOW + timedelta(days=1))
+    follow_time(late)
+    scan(late)
+    assert standings(workspace)[name] == ("verified", "")
+    dump(workspace)

@@ -1,0 +1,304 @@
+"""What `verify` was asked, made into evidence and trust, and judged to one answer.
+
+No database and no settings: everything comes from the arguments, and `now` is one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from collectors.file_content import shown
+from core.checksums import is_checksum_list
+from core.cleartext import MESSAGE_BEGIN, read_cleartext
+from core.errors import CollectionError, MalformedError, UsageError
+from core.limits import Limits
+from core.model import (
+    Check,
+    CheckOutcome,
+    Digest,
+    Evidence,
+    MemoryContent,
+    Outcome,
+    Role,
+    Status,
+    Subject,
+    Trust,
+    Unread,
+    Verification,
+    digest_of,
+)
+from core.reasons import outcome_of
+from core.text import display
+from jobs.chains import SNIFFED_BYTES, Member, Walk, extend, release_expectation, walk
+from jobs.image_folder import folder_names, is_image_folder, read_image_folder
+from jobs.verify_inputs import (
+    file_subject,
+    json_lines,
+    memory_bytes,
+    read_digest,
+    read_file,
+)
+from verification.format import Setting
+from verification.standing import COUNTED_ROLES, combine
+from verification.trail import Trail
+from verification.verifier import UNRECOGNISED, IdentityDemand, demand_identity, verify
+
+_BYTES = "application/octet-stream"
+_NOTHING = UsageError(
+    "nothing to verify: name an artifact, or evidence that holds what it signs (--bundle,"
+    " --signature, --through)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Everything a verification was asked with; `spool` is a folder for copies of large files."""
+
+    artifact: str = ""
+    bundle: Path | None = None
+    signature: Path | None = None
+    certificate: Path | None = None
+    through: tuple[Path, ...] = ()
+    name: str = ""
+    trust: Trust = Trust()
+    demand: IdentityDemand = IdentityDemand()
+    limits: Limits = Limits()
+    spool: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One outcome, that of `verification`, which decided; `pieces` are all, where several were."""
+
+    name: str
+    digest: Digest | None
+    verification: Verification
+    pieces: tuple[Verification, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What is to be verified: pieces of evidence over one subject, and where that leads to."""
+
+    artifact: Subject
+    evidence: tuple[Evidence, ...] = ()
+    unread: tuple[Unread, ...] = ()
+    members: tuple[Member, ...] = ()  # the chain from the evidence's subject down to the artifact
+
+
+def answer(question: Question, now: datetime) -> Answer:
+    """Read what the question names and judge it; UsageError where it cannot mean anything."""
+    try:
+        case = _case(question)
+    except CollectionError as error:
+        name = question.name or question.artifact
+        return Answer(name, None, _refusal("artifact", error.reason, str(error)))
+    setting = Setting(question.trust, now, question.limits)
+    judged = [
+        demand_identity(verify(each, setting), question.demand) for each in case.evidence
+    ]
+    if len(case.members) > 1:
+        walked = _walk(judged, case.members, question.limits)
+        judged = [extend(each, case.members, walked) for each in judged]
+    decided = decide(judged, case.unread)
+    digest = next(iter(case.artifact.digests), None)
+    return Answer(case.artifact.name, digest, decided, tuple(judged) if len(judged) > 1 else ())
+
+
+def decide(judged: Sequence[Verification], unread: Sequence[Unread]) -> Verification:
+    """Return the verification that decides over all pieces, with a note where they disagree."""
+    status, reason, contested = combine(judged, unread)
+    deciding = _deciding(judged, status, reason)
+    if deciding is None:
+        lacking = unread[0] if unread else Unread("FORMAT_UNSUPPORTED", "no evidence was found")
+        return _refusal("evidence", lacking.reason, lacking.detail)
+    notes = [
+        Check("evidence", CheckOutcome.NOTED, each.detail, each.reason) for each in unread
+    ]
+    if contested:
+        words = "contested: another piece of evidence is invalid"
+        notes.append(Check("evidence", CheckOutcome.NOTED, words))
+    return replace(deciding, checks=(*deciding.checks, *notes)) if notes else deciding
+
+
+def _deciding(
+    judged: Sequence[Verification], status: Status, reason: str
+) -> Verification | None:
+    """Return the piece that the combined status comes from; None where it comes from none."""
+    if status is Status.VERIFIED:
+        return next(
+            each
+            for each in judged
+            if each.outcome is Outcome.VERIFIED and each.role in COUNTED_ROLES
+        )
+    if status is Status.UNSIGNED:
+        # Only attestations and timestamps, and none of them invalid: each proves what it says.
+        by_worth = (Outcome.VERIFIED, Outcome.UNTRUSTED, Outcome.UNVERIFIABLE)
+        return min(judged, key=lambda each: by_worth.index(each.outcome), default=None)
+    wanted = outcome_of(reason)
+    counted = [each for each in judged if each.role in COUNTED_ROLES] or judged
+    return next(
+        (each for each in (*counted, *judged) if (each.outcome, each.reason) == (wanted, reason)),
+        None,
+    )
+
+
+def _walk(
+    judged: Sequence[Verification], members: Sequence[Member], limits: Limits
+) -> Walk:
+    """Follow the chain once, and only where something vouches for its first list."""
+    verified = any(each.outcome is Outcome.VERIFIED for each in judged)
+    return walk(members, limits) if verified else Walk(())
+
+
+def _refusal(step: str, reason: str, detail: str) -> Verification:
+    return Trail(UNRECOGNISED, Role.SIGNATURE).refuse(step, reason, detail)
+
+
+# --- from the arguments to evidence ---------------------------------------------------------------
+
+
+def _case(question: Question) -> _Case:
+    files = [path for path in (question.bundle, question.signature) if path is not None]
+    if question.certificate is not None and question.signature is None:
+        raise UsageError("--certificate names what lies beside a --signature; give that too")
+    if question.through:
+        return _chain_case(question, files)
+    path = Path(question.artifact) if question.artifact else None
+    digest = read_digest(question.artifact) if question.artifact else None
+    if path is not None and digest is None and path.is_dir():
+        return _folder_case(question, path, files)
+    if files:
+        return _beside_case(question, files, _artifact(question))
+    return _inside_case(question, digest)
+
+
+def _artifact(question: Question) -> Subject | None:
+    """Return the artifact as a subject: a digest, a file, or None where none was named."""
+    text = question.artifact
+    if not text:
+        return None
+    digest = read_digest(text)
+    if digest is not None:
+        return Subject(question.name or text, (digest,))
+    return _file(Path(text), question, question.name)
+
+
+def _file(path: Path, question: Question, name: str = "") -> Subject:
+    try:
+        return file_subject(path, question.spool, question.limits, name=name)
+    except CollectionError as error:
+        if error.reason == "CONTENT_CHANGED":
+            raise
+        raise UsageError(str(error)) from None
+
+
+def _folder_case(question: Question, folder: Path, files: Sequence[Path]) -> _Case:
+    name = question.name or folder.resolve().name
+    names = folder_names(folder, question.limits)
+    if files or not is_image_folder(names):
+        kind = "an OCI layout" if "oci-layout" in names else "a folder"
+        words = f"{kind} is not read yet: only image folders with signature-N beside manifest.json"
+        return _Case(Subject(name, ()), unread=(Unread("FORMAT_UNSUPPORTED", words),))
+    found = read_image_folder(folder, name, names, question.limits)
+    return _Case(found.subject, found.evidence, found.unread)
+
+
+def _inside_case(question: Question, digest: Digest | None) -> _Case:
+    """Take the evidence from the artifact itself."""
+    if not question.artifact:
+        raise _NOTHING
+    if digest is not None:
+        raise UsageError(
+            f"{digest}: a digest holds no evidence; give --bundle, --signature or --through"
+        )
+    if question.artifact.startswith("oci:") and not Path(question.artifact).exists():
+        words = "OCI layouts are not read yet"
+        return _Case(Subject(question.artifact, ()), unread=(Unread("FORMAT_UNSUPPORTED", words),))
+    subject = _file(Path(question.artifact), question, question.name)
+    content = subject.content
+    if not isinstance(content, MemoryContent) or not _is_signed_text(content.content):
+        words = "no evidence was given, and no reader recognises any inside the artifact"
+        return _Case(subject, unread=(Unread("FORMAT_UNSUPPORTED", words),))
+    text = _signed_text(content.content, subject.name, question.limits) or subject
+    return _Case(text, (_evidence(content.content, question.artifact, text),))
+
+
+def _beside_case(question: Question, files: Sequence[Path], artifact: Subject | None) -> _Case:
+    """Take the evidence from the files named for it."""
+    subject = artifact
+    pieces: list[tuple[str, bytes]] = []
+    unread: list[Unread] = []
+    for path in files:
+        content = read_file(path, memory_bytes(question.limits))
+        documents = json_lines(content)
+        if len(documents) > question.limits.signatures:
+            words = f"{len(documents)} documents, more than {question.limits.signatures}"
+            unread.append(Unread("TOO_LARGE", f"{words} (signatures)"))
+        pieces += [(shown(path), each) for each in documents[: question.limits.signatures]]
+        if subject is None and _is_signed_text(content):
+            name = question.name or path.name
+            subject = _signed_text(content, name, question.limits)
+    subject = subject or Subject(question.name, ())
+    beside = b""
+    if question.certificate is not None:
+        beside = read_file(question.certificate, question.limits.evidence_bytes)
+    evidence = tuple(_evidence(each, origin, subject, beside) for origin, each in pieces)
+    return _Case(subject, evidence, tuple(unread))
+
+
+def _chain_case(question: Question, files: Sequence[Path]) -> _Case:
+    """Take the evidence over the first list; the artifact stands at the end of the chain."""
+    first, *rest = question.through
+    members = [Member(_file(path, question), path.name) for path in rest]
+    artifact = _artifact(question)
+    if artifact is not None:
+        is_file = artifact.content is not None
+        called = question.name or (artifact.name if is_file else "")
+        members.append(Member(artifact, called, is_demanded=bool(question.name)))
+    signed = _file(first, question)
+    if files:
+        case = _beside_case(replace(question, name=""), files, signed)
+    else:
+        case = _signed_list_case(question, first, signed, members)
+    chained = (Member(case.artifact, first.name), *members)
+    return replace(case, artifact=chained[-1].subject, members=chained)
+
+
+def _signed_list_case(
+    question: Question, path: Path, listed: Subject, members: Sequence[Member]
+) -> _Case:
+    """Take the signature from the list itself; a list that bears none can refute, never prove."""
+    content = listed.content
+    if isinstance(content, MemoryContent) and _is_signed_text(content.content):
+        text = _signed_text(content.content, path.name, question.limits) or listed
+        return _Case(text, (_evidence(content.content, shown(path), text),))
+    whole = content.content if isinstance(content, MemoryContent) else b""
+    if len(members) == 1 and is_checksum_list(whole):
+        return _Case(listed, (_evidence(whole, shown(path), members[0].subject),))
+    words = f"{display(shown(path))} bears no signature, and none was given with --signature"
+    return _Case(listed, unread=(Unread("LIST_UNSIGNED", words),))
+
+
+def _evidence(content: bytes, origin: str, subject: Subject, beside: bytes = b"") -> Evidence:
+    start = next(iter(subject.content.chunks()), b"") if subject.content is not None else b""
+    expectation = release_expectation(start[:SNIFFED_BYTES])
+    return Evidence(content, _BYTES, origin, subject, expectation=expectation, hint=beside)
+
+
+def _is_signed_text(content: bytes) -> bool:
+    """Say whether a signed message begins on any line of a text: one before it is an attack."""
+    begins = content.startswith(MESSAGE_BEGIN) or b"\n" + MESSAGE_BEGIN in content
+    return begins and b"\0" not in content
+
+
+def _signed_text(content: bytes, name: str, limits: Limits) -> Subject | None:
+    """Return the text inside a signed message as a subject; None where it cannot be taken out."""
+    try:
+        text = read_cleartext(content, limit=memory_bytes(limits)).text
+    except MalformedError:
+        return None  # the format says what is wrong with it
+    return Subject(name, (digest_of(text),), MemoryContent(text))
