@@ -21,7 +21,7 @@ def _finish(response: Response) -> Response:
         return response
     if response.mimetype not in PACKED or "Content-Encoding" in response.headers:
         return response
-    if request.method in {"GET", "HEAD"} and "Set-Cookie" not in response.headers:
+    if request.method in {"GET", "HEAD"}:
         response.add_etag(weak=True)
         response.make_conditional(request)
     response.vary.add("Accept-Encoding")

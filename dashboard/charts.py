@@ -22,6 +22,7 @@ Spec = dict[str, Any]
 BAR_WIDTH = 1000
 LEAST_WIDTH = 6  # so that one failure among a million is still seen
 GAP = 3
+FEW = 5
 WEEK = 7
 WEEKS = 13
 
@@ -89,18 +90,23 @@ def use_over_time(months: Iterable[SignerMonth]) -> Spec:
             }
         ],
         xaxis={"type": "category"},
-        yaxis={"rangemode": "tozero", "tickformat": ",d"},
+        yaxis={"rangemode": "tozero", "tickformat": ",d"} | _whole_ticks(used),
+        bargap=0.5,
         showlegend=False,
     )
+
+
+def _whole_ticks(months: Sequence[SignerMonth]) -> Spec:
+    """Return a step of one where the numbers are so small that a scale would show fractions."""
+    highest = max((month.verifications for month in months), default=0)
+    return {"dtick": 1} if highest <= FEW else {}
 
 
 def _percent(number: int, total: int) -> float | None:
     return round(100 * number / total, 2) if total else None
 
 
-def _line(
-    name: str, dates: list[str], values: list[float | None], colour: str, dash: str
-) -> Spec:
+def _line(name: str, dates: list[str], values: list[float | None], colour: str, dash: str) -> Spec:
     return {
         "type": "scatter",
         "mode": "lines" if len(dates) > 1 else "markers",

@@ -8,12 +8,13 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from flask import Blueprint, Response, request, stream_with_context
+from flask import Blueprint, Response, request
 
 from core.model import Digest
 from core.text import csv_cell
-from dashboard.site import now, reading
+from dashboard.site import now, reading, site
 from storage import artifact_list, evidence
+from storage.database import Database
 from storage.filters import ArtifactFilter
 from storage.views import ArtifactRow
 
@@ -30,13 +31,13 @@ blueprint = Blueprint("downloads", __name__)
 @blueprint.get("/artifacts.csv")
 def as_csv() -> Response:
     """Download every row of a filtered list as CSV."""
-    return _attached(_csv(_chosen()), "text/csv", "csv")
+    return _attached(_csv(site().database, _chosen()), "text/csv", "csv")
 
 
 @blueprint.get("/artifacts.json")
 def as_json() -> Response:
     """Download every row of a filtered list as JSON."""
-    return _attached(_json(_chosen()), "application/json", "json")
+    return _attached(_json(site().database, _chosen(), now()), "application/json", "json")
 
 
 @blueprint.get("/evidence/<digest>")
@@ -45,7 +46,7 @@ def raw(digest: str) -> Response:
     chosen = Digest.parse(digest)
     with reading() as connection:
         size = evidence.raw(connection, chosen).size  # a missing one is a page, not a broken stream
-    response = Response(stream_with_context(_raw(chosen)), mimetype="application/octet-stream")
+    response = Response(_raw(site().database, chosen), mimetype="application/octet-stream")
     response.headers["Content-Length"] = str(size)
     response.headers["Content-Disposition"] = f'attachment; filename="{file_name(chosen)}"'
     return response
@@ -61,32 +62,37 @@ def _chosen() -> ArtifactFilter:
 
 
 def _attached(parts: Iterator[str], media_type: str, suffix: str) -> Response:
-    response = Response(stream_with_context(parts), mimetype=media_type)
+    response = Response(parts, mimetype=media_type)
     name = f"artifacts-{now():%Y%m%dT%H%M%SZ}.{suffix}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 
-def _raw(digest: Digest) -> Iterator[bytes]:
-    with reading() as connection:
+# A stream runs after its request has ended: it opens a snapshot of its own and asks for no context.
+
+
+def _raw(database: Database, digest: Digest) -> Iterator[bytes]:
+    with database.reading() as connection:
         yield from evidence.raw(connection, digest).chunks
 
 
-def _csv(chosen: ArtifactFilter) -> Iterator[str]:
+def _csv(database: Database, chosen: ArtifactFilter) -> Iterator[str]:
     yield ",".join(FIELDS) + "\r\n"
-    with reading() as connection:
+    with database.reading() as connection:
         for rows in _batches(artifact_list.stream(connection, chosen)):
             text = io.StringIO(newline="")
             writer = csv.writer(text)
-            writer.writerows([csv_cell(_text(getattr(row, name))) for name in FIELDS] for row in rows)
+            writer.writerows(
+                [csv_cell(_text(getattr(row, name))) for name in FIELDS] for row in rows
+            )
             yield text.getvalue()
 
 
-def _json(chosen: ArtifactFilter) -> Iterator[str]:
-    head = {"filter": chosen.to_parameters(), "generated_at": _text(now())}
+def _json(database: Database, chosen: ArtifactFilter, at: datetime) -> Iterator[str]:
+    head = {"filter": chosen.to_parameters(), "generated_at": _text(at)}
     yield json.dumps(head)[:-1] + ', "artifacts": ['
     separator = "\n"
-    with reading() as connection:
+    with database.reading() as connection:
         for rows in _batches(artifact_list.stream(connection, chosen)):
             lines = [
                 json.dumps({name: _plain(getattr(row, name)) for name in FIELDS}) for row in rows

@@ -1,4 +1,4 @@
-"""For whoever watches the process: does it live, and can it answer?"""
+"""For whoever watches the process: whether it lives, and whether it can answer."""
 
 from __future__ import annotations
 

@@ -73,6 +73,8 @@ def chips(chosen: ArtifactFilter) -> tuple[Chip, ...]:
         rest = {key: text for key, text in parameters.items() if key not in away}
         shown = value or "none"
         found.append(
-            Chip(FILTER_WORDS.get(name, words(name)), shown, with_parameters("artifacts.show", rest))
+            Chip(
+                FILTER_WORDS.get(name, words(name)), shown, with_parameters("artifacts.show", rest)
+            )
         )
     return tuple(found)

@@ -48,8 +48,10 @@ def install(application: Flask) -> None:
 
 
 def form_token() -> str:
-    """Return the token for a form on this page; it differs each time, so that it cannot be guessed
-    from the size of compressed answers."""
+    """Return the token for a form on this page.
+
+    It differs each time, so that it cannot be guessed from the size of compressed answers.
+    """
     if "cookie" not in g:
         given = request.cookies.get(COOKIE, "")
         g.cookie = given if _COOKIE.match(given) else secrets.token_hex(32)

@@ -10,7 +10,8 @@ from flask import Blueprint, Response, jsonify, redirect, request, url_for
 from core.errors import MalformedError
 from dashboard.page import Page
 from dashboard.site import now, reading, render, site
-from storage import requests, sources
+from storage import coverage, requests, sources
+from storage.filters import ArtifactFilter
 from storage.views import ScanRow, SourceHealth
 
 STATES: dict[str, Callable[[SourceHealth], bool]] = {
@@ -29,8 +30,9 @@ def show() -> str:
     state = request.args.get("state", "")
     if state and state not in STATES:
         raise MalformedError(f"state is one of {', '.join(STATES)}")
+    within = coverage.narrowed(ArtifactFilter.from_parameters(_without_state()))
     with reading() as connection:
-        found = sources.health(connection, now())
+        found = tuple(one for one in sources.health(connection, now()) if _lies_in(one, within))
         if state:
             found = tuple(one for one in found if one.configured and STATES[state](one))
         return render(connection, "sources.html", found=found, state=state)
@@ -64,6 +66,15 @@ def cancel(name: str) -> Any:
     with site().database.writing() as connection:
         requests.request_cancel(connection, name, now())
     return redirect(url_for("sources.one", name=name), 303)
+
+
+def _without_state() -> dict[str, str]:
+    return {name: text for name, text in request.args.to_dict().items() if name != "state"}
+
+
+def _lies_in(one: SourceHealth, within: ArtifactFilter) -> bool:
+    asked = ((within.source, one.name), (within.owner, one.owner), (within.kind, one.kind))
+    return all(not wanted or wanted == found for wanted, found in asked)
 
 
 def _progress(scan: ScanRow) -> dict[str, object]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from core.model import Digest, FindingOutcome, Outcome, PolicyStatus, Status
+from storage.filters import Count
 from storage.views import SourceHealth
 
 SOON = timedelta(days=30)
@@ -21,12 +22,12 @@ STATUS_SENTENCES = {
     Status.UNSIGNED: "We looked, and there is no evidence.",
     Status.UNKNOWN: "We could not look, or cannot judge what we found.",
 }
-POLICY_SENTENCES = {
+POLICY_SENTENCES = {  # in the order in which they are shown, the best first as above
+    PolicyStatus.PASSED: "Every policy that applies accepts it.",
+    PolicyStatus.WARNED: "It passes with a warning.",
+    PolicyStatus.WAIVED: "A dated, owned exception lets it pass.",
     PolicyStatus.FAILED: "A policy refuses it.",
     PolicyStatus.UNKNOWN: "A policy cannot decide for want of facts.",
-    PolicyStatus.WAIVED: "A dated, owned exception lets it pass.",
-    PolicyStatus.WARNED: "It passes with a warning.",
-    PolicyStatus.PASSED: "Every policy that applies accepts it.",
     PolicyStatus.UNGOVERNED: "No policy applies to it.",
 }
 _SHAPES: dict[str, str] = {
@@ -99,6 +100,11 @@ def shape(value: str) -> str:
     return _SHAPES.get(value, value)
 
 
+def best_first(counts: Mapping[PolicyStatus, Count]) -> dict[PolicyStatus, Count]:
+    """Return the numbers of policy verdicts in the order in which they are shown."""
+    return {status: counts[status] for status in POLICY_SENTENCES}
+
+
 def short(digest: Digest) -> str:
     """Return the first characters of a digest, enough to tell two apart by eye."""
     return digest.value[:SHORT_DIGEST]
@@ -130,6 +136,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "size": size,
     "words": words,
     "shape": shape,
+    "best_first": best_first,
     "short": short,
     "validity": validity,
     "health_word": health_word,

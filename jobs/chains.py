@@ -35,8 +35,8 @@ ANY_SUITE = "./"  # a path, which no Suite or Codename can contradict
 _SHOWN_CANDIDATES = 3
 _PACKED = ((b"\xfd7zXZ\x00", ".xz"), (b"\x1f\x8b", ".gz"))
 _FIELD = re.compile(rb"\n*[!-9;-~]+:")
-_RELEASE_SECTION = re.compile(rb"^(?:MD5Sum|SHA1|SHA256|SHA512):[ \t]*\r?\n ", re.M | re.I)
-_PACKAGE = re.compile(rb"^Package:[ \t]*[^ \t\n]", re.M | re.I)
+_RELEASE_SECTION = re.compile(rb"(?mi)^(?:MD5Sum|SHA1|SHA256|SHA512):[ \t]*\r?\n ")
+_PACKAGE = re.compile(rb"(?mi)^Package:[ \t]*[^ \t\n]")
 _PACKAGE_FIELDS = ("Package", "Version", "Architecture", "Filename", "SHA256")
 
 

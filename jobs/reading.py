@@ -167,7 +167,7 @@ class UnitReader:
                 self._verified.popitem(last=False)
         first = evidence.subject.digests[0] if evidence.subject.digests else None
         return ItemFacts(
-            evidence.content[: setting.limits.evidence_bytes], evidence.media_type,
+            evidence.content, evidence.media_type,
             evidence.origin, evidence.subject.name, str(first or ""), evidence.through,
             evidence.hint, bytes.fromhex(key), bytes.fromhex(trust_digest(setting.trust)),
             verification,

@@ -62,7 +62,10 @@ def read_file(path: Path, limit: int) -> bytes:
 
 
 def open_content(path: Path, spool: Path, limits: Limits) -> Content:
-    """Return a file's content: in memory where it is small, else read from disk as it is needed."""
+    """Return a file's content: in memory where it is small, else read from disk as it is needed.
+
+    Raises TooLargeError past `artifact_bytes`.
+    """
     most = memory_bytes(limits)
     content = read_file(path, most)
     if len(content) <= most:
@@ -76,7 +79,9 @@ def open_content(path: Path, spool: Path, limits: Limits) -> Content:
         raise UsageError(
             f"{_place(path)}: more than {most} bytes, and no regular file that could be read twice"
         )
-    return FileContent(resolved, stamp, spool)
+    found = FileContent(resolved, stamp, spool)
+    found.refuse_over(limits.artifact_bytes, "artifact_bytes")
+    return found
 
 
 def file_subject(path: Path, spool: Path, limits: Limits, *, name: str = "") -> Subject:
@@ -98,9 +103,12 @@ def read_digest(text: str) -> Digest | None:
         return None
 
 
-def json_lines(content: bytes) -> list[bytes]:
-    """Return the documents of a JSON-lines file, or all the content where it is one document."""
-    lines = [line for line in content.split(b"\n") if line.strip()]
+def json_lines(content: bytes, most: int) -> list[bytes]:
+    """Return the documents of a JSON-lines file, or all the content where it is one document.
+
+    One more than `most` says that there are more; the last then holds all that is left.
+    """
+    lines = [line for line in content.split(b"\n", most) if line.strip()]
     several = len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines)
     return lines if several else [content]
 
@@ -143,9 +151,7 @@ def _entries(kind: TrustKind, path: Path, content: bytes) -> Iterator[TrustEntry
         yield TrustEntry(f"{shown(path)} ({number})", kind, block + b"\n", shown(path))
 
 
-def _sift(
-    entries: Iterable[TrustEntry], limits: Limits
-) -> tuple[list[TrustEntry], Sequence[str]]:
+def _sift(entries: Iterable[TrustEntry], limits: Limits) -> tuple[list[TrustEntry], Sequence[str]]:
     good: list[TrustEntry] = []
     broken: list[str] = []
     for entry in entries:

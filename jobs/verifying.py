@@ -13,7 +13,7 @@ from pathlib import Path
 from collectors.file_content import shown
 from core.checksums import is_checksum_list
 from core.cleartext import MESSAGE_BEGIN, read_cleartext
-from core.errors import CollectionError, MalformedError, UsageError
+from core.errors import CollectionError, MalformedError, TooLargeError, UsageError
 from core.limits import Limits
 from core.model import (
     Check,
@@ -47,7 +47,7 @@ from verification.trail import Trail
 from verification.verifier import UNRECOGNISED, IdentityDemand, demand_identity, verify
 
 _BYTES = "application/octet-stream"
-_NOTHING = UsageError(
+_NOTHING = (
     "nothing to verify: name an artifact, or evidence that holds what it signs (--bundle,"
     " --signature, --through)"
 )
@@ -63,9 +63,9 @@ class Question:
     certificate: Path | None = None
     through: tuple[Path, ...] = ()
     name: str = ""
-    trust: Trust = Trust()
-    demand: IdentityDemand = IdentityDemand()
-    limits: Limits = Limits()
+    trust: Trust
+    demand: IdentityDemand
+    limits: Limits
     spool: Path
 
 
@@ -93,13 +93,12 @@ def answer(question: Question, now: datetime) -> Answer:
     """Read what the question names and judge it; UsageError where it cannot mean anything."""
     try:
         case = _case(question)
-    except CollectionError as error:
+    except (CollectionError, TooLargeError) as error:
+        reason = error.reason if isinstance(error, CollectionError) else "TOO_LARGE"
         name = question.name or question.artifact
-        return Answer(name, None, _refusal("artifact", error.reason, str(error)))
+        return Answer(name, None, _refusal("artifact", reason, str(error)))
     setting = Setting(question.trust, now, question.limits)
-    judged = [
-        demand_identity(verify(each, setting), question.demand) for each in case.evidence
-    ]
+    judged = [demand_identity(verify(each, setting), question.demand) for each in case.evidence]
     if len(case.members) > 1:
         walked = _walk(judged, case.members, question.limits)
         judged = [extend(each, case.members, walked) for each in judged]
@@ -115,18 +114,14 @@ def decide(judged: Sequence[Verification], unread: Sequence[Unread]) -> Verifica
     if deciding is None:
         lacking = unread[0] if unread else Unread("FORMAT_UNSUPPORTED", "no evidence was found")
         return _refusal("evidence", lacking.reason, lacking.detail)
-    notes = [
-        Check("evidence", CheckOutcome.NOTED, each.detail, each.reason) for each in unread
-    ]
+    notes = [Check("evidence", CheckOutcome.NOTED, each.detail, each.reason) for each in unread]
     if contested:
         words = "contested: another piece of evidence is invalid"
         notes.append(Check("evidence", CheckOutcome.NOTED, words))
     return replace(deciding, checks=(*deciding.checks, *notes)) if notes else deciding
 
 
-def _deciding(
-    judged: Sequence[Verification], status: Status, reason: str
-) -> Verification | None:
+def _deciding(judged: Sequence[Verification], status: Status, reason: str) -> Verification | None:
     """Return the piece that the combined status comes from; None where it comes from none."""
     if status is Status.VERIFIED:
         return next(
@@ -146,9 +141,7 @@ def _deciding(
     )
 
 
-def _walk(
-    judged: Sequence[Verification], members: Sequence[Member], limits: Limits
-) -> Walk:
+def _walk(judged: Sequence[Verification], members: Sequence[Member], limits: Limits) -> Walk:
     """Follow the chain once, and only where something vouches for its first list."""
     verified = any(each.outcome is Outcome.VERIFIED for each in judged)
     return walk(members, limits) if verified else Walk(())
@@ -167,13 +160,20 @@ def _case(question: Question) -> _Case:
         raise UsageError("--certificate names what lies beside a --signature; give that too")
     if question.through:
         return _chain_case(question, files)
-    path = Path(question.artifact) if question.artifact else None
-    digest = read_digest(question.artifact) if question.artifact else None
-    if path is not None and digest is None and path.is_dir():
-        return _folder_case(question, path, files)
+    digest = read_digest(question.artifact)
+    if question.artifact and digest is None:
+        path = Path(question.artifact)
+        if path.is_dir():
+            return _folder_case(question, path, files)
+        if question.artifact.startswith("oci:") and not path.exists():
+            return _unsupported(Subject(question.artifact, ()), "OCI layouts are not read yet")
     if files:
         return _beside_case(question, files, _artifact(question))
     return _inside_case(question, digest)
+
+
+def _unsupported(subject: Subject, words: str) -> _Case:
+    return _Case(subject, unread=(Unread("FORMAT_UNSUPPORTED", words),))
 
 
 def _artifact(question: Question) -> Subject | None:
@@ -202,7 +202,7 @@ def _folder_case(question: Question, folder: Path, files: Sequence[Path]) -> _Ca
     if files or not is_image_folder(names):
         kind = "an OCI layout" if "oci-layout" in names else "a folder"
         words = f"{kind} is not read yet: only image folders with signature-N beside manifest.json"
-        return _Case(Subject(name, ()), unread=(Unread("FORMAT_UNSUPPORTED", words),))
+        return _unsupported(Subject(name, ()), words)
     found = read_image_folder(folder, name, names, question.limits)
     return _Case(found.subject, found.evidence, found.unread)
 
@@ -210,19 +210,16 @@ def _folder_case(question: Question, folder: Path, files: Sequence[Path]) -> _Ca
 def _inside_case(question: Question, digest: Digest | None) -> _Case:
     """Take the evidence from the artifact itself."""
     if not question.artifact:
-        raise _NOTHING
+        raise UsageError(_NOTHING)
     if digest is not None:
         raise UsageError(
             f"{digest}: a digest holds no evidence; give --bundle, --signature or --through"
         )
-    if question.artifact.startswith("oci:") and not Path(question.artifact).exists():
-        words = "OCI layouts are not read yet"
-        return _Case(Subject(question.artifact, ()), unread=(Unread("FORMAT_UNSUPPORTED", words),))
     subject = _file(Path(question.artifact), question, question.name)
     content = subject.content
     if not isinstance(content, MemoryContent) or not _is_signed_text(content.content):
         words = "no evidence was given, and no reader recognises any inside the artifact"
-        return _Case(subject, unread=(Unread("FORMAT_UNSUPPORTED", words),))
+        return _unsupported(subject, words)
     text = _signed_text(content.content, subject.name, question.limits) or subject
     return _Case(text, (_evidence(content.content, question.artifact, text),))
 
@@ -234,10 +231,10 @@ def _beside_case(question: Question, files: Sequence[Path], artifact: Subject | 
     unread: list[Unread] = []
     for path in files:
         content = read_file(path, memory_bytes(question.limits))
-        documents = json_lines(content)
+        documents = json_lines(content, question.limits.signatures)
         if len(documents) > question.limits.signatures:
-            words = f"{len(documents)} documents, more than {question.limits.signatures}"
-            unread.append(Unread("TOO_LARGE", f"{words} (signatures)"))
+            words = f"more than {question.limits.signatures} documents in one file (signatures)"
+            unread.append(Unread("TOO_LARGE", words))
         pieces += [(shown(path), each) for each in documents[: question.limits.signatures]]
         if subject is None and _is_signed_text(content):
             name = question.name or path.name
@@ -277,7 +274,7 @@ def _signed_list_case(
         text = _signed_text(content.content, path.name, question.limits) or listed
         return _Case(text, (_evidence(content.content, shown(path), text),))
     whole = content.content if isinstance(content, MemoryContent) else b""
-    if len(members) == 1 and is_checksum_list(whole):
+    if len(members) == 1 and members[0].name and is_checksum_list(whole):
         return _Case(listed, (_evidence(whole, shown(path), members[0].subject),))
     words = f"{display(shown(path))} bears no signature, and none was given with --signature"
     return _Case(listed, unread=(Unread("LIST_UNSIGNED", words),))

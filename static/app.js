@@ -3,6 +3,10 @@
 
 const POLL_MILLISECONDS = 2000;
 
+function showCurrentTab() {
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
 function showLocalTimes() {
   for (const time of document.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
@@ -114,6 +118,7 @@ function watchProgress() {
   setTimeout(look, POLL_MILLISECONDS);
 }
 
+showCurrentTab();
 showLocalTimes();
 offerTheme();
 focusSearchOnSlash();

@@ -1,0 +1,132 @@
+"""`countersign verify`: one artifact, offline, without settings or a database."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jobs.commands.context import DONE, REFUSED, UNDECIDED
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from core.model import Outcome, TrustKind
+    from verification.verifier import IdentityDemand
+
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+File = click.Path(path_type=Path)
+
+
+def _files(name: str, words: str) -> Decorator:
+    return click.option(name, type=File, multiple=True, metavar="FILE", help=words)
+
+
+def _file(name: str, words: str) -> Decorator:
+    return click.option(name, type=File, metavar="FILE", help=words)
+
+
+@click.command("verify")
+@click.argument("artifact", required=False, default="", metavar="[ARTIFACT]")
+@_file("--bundle", "Evidence that brings its own proof: DSSE and attestation files.")
+@_file("--signature", "A detached signature.")
+@_file("--certificate", "What lies beside the signature: a claim of who signed, never trust.")
+@_files("--key", "Trust this public key (PEM or DER).")
+@_files("--keyring", "Trust these OpenPGP certificates.")
+@_files("--ca", "Trust these X.509 authorities (PEM or DER).")
+@_files("--trusted-root", "The same as --ca.")
+@click.option("--certificate-identity", default="", metavar="ID", help="Who must have signed.")
+@click.option("--certificate-oidc-issuer", default="", metavar="URL", help="Who must vouch.")
+@click.option("--any-identity", is_flag=True, help="Accept whomever the trust vouches for.")
+@_files("--through", "A list between the signature and the artifact; the signed one first.")
+@click.option("--name", default="", metavar="NAME", help="What the artifact is called in a list.")
+@click.option("--at", metavar="TIME", help="Judge as of this time: 2026-01-31T12:00:00Z, or a day.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify_command(artifact: str, *, as_json: bool, **given: Any) -> None:
+    """Verify one artifact offline: a file, sha256:HEX, or an image folder.
+
+    ARTIFACT may be left out where the evidence holds what it signs. The format is recognised.
+    Exits 0 verified, 1 invalid or untrusted, 3 unverifiable, 2 when called wrongly.
+    """
+    from core.limits import Limits
+    from core.text import display
+    from jobs.verify_document import document, page
+    from jobs.verify_inputs import read_trust
+    from jobs.verifying import Question, answer
+
+    now, demand, limits = _instant(given["at"]), _demand(given), Limits()
+    trusted = read_trust(_trust_files(given), limits)
+    for warning in trusted.warnings:
+        click.echo(f"countersign: warning: {display(warning, 1000)}", err=True)
+    with tempfile.TemporaryDirectory(prefix="countersign-") as spool:
+        question = Question(
+            artifact=artifact,
+            bundle=given["bundle"],
+            signature=given["signature"],
+            certificate=given["certificate"],
+            through=given["through"],
+            name=given["name"],
+            trust=trusted.trust,
+            demand=demand,
+            limits=limits,
+            spool=Path(spool),
+        )
+        found = answer(question, now)
+    _print(json.dumps(document(found)) if as_json else page(found))
+    sys.exit(_exit_code(found.verification.outcome))
+
+
+def _trust_files(given: dict[str, Any]) -> Iterator[tuple[TrustKind, Path]]:
+    from core.model import TrustKind
+
+    for option, kind in (
+        ("key", TrustKind.KEY),
+        ("keyring", TrustKind.KEYRING),
+        ("ca", TrustKind.AUTHORITY),
+        ("trusted_root", TrustKind.AUTHORITY),
+    ):
+        for path in given[option]:
+            yield kind, path
+
+
+def _demand(given: dict[str, Any]) -> IdentityDemand:
+    from core.errors import UsageError
+    from verification.verifier import IdentityDemand, IdentityScope
+
+    identity, issuer = given["certificate_identity"], given["certificate_oidc_issuer"]
+    if identity and given["any_identity"]:
+        raise UsageError("--certificate-identity and --any-identity contradict each other")
+    scope = IdentityScope.ANY if given["any_identity"] else IdentityScope.NAMED
+    return IdentityDemand(identity, issuer, scope)
+
+
+def _instant(text: str | None) -> datetime:
+    from jobs.clock import utc_now
+
+    if text is None:
+        return utc_now()
+    from core.errors import UsageError
+    from core.settings import parse_from
+
+    try:
+        return parse_from(text)
+    except ValueError as error:
+        raise UsageError(f"--at: {error}") from None
+
+
+def _exit_code(outcome: Outcome) -> int:
+    from core.model import Outcome
+
+    codes = {Outcome.VERIFIED: DONE, Outcome.UNVERIFIABLE: UNDECIDED}
+    return codes.get(outcome, REFUSED)
+
+
+def _print(text: str) -> None:
+    # A terminal that cannot show a character gets its escape: printing never fails.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding))

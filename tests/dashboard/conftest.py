@@ -1,0 +1,157 @@
+"""Dashboards over seeded databases: nothing in it, little, much, and names meant to do harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from core.settings import Settings
+from dashboard.application import create_dashboard
+from storage import schema, search
+from storage.database import Database
+from tests.fakes import seed
+
+BASE = "http://127.0.0.1:8600"
+HARM = "<script>alert(1)</script>\u202e\x1b[31m'\"&"
+HARMED = (
+    (schema.location, "name"),
+    (schema.location, "version"),
+    (schema.location, "repository"),
+    (schema.signer, "identity"),
+    (schema.signer, "issuer"),
+    (schema.source, "address"),
+    (schema.source, "detail"),
+    (schema.unit, "detail"),
+    (schema.finding_text, "found"),
+    (schema.finding_text, "solution"),
+    (schema.policy, "title"),
+    (schema.requirement, "title"),
+    (schema.exclusion, "reason"),
+    (schema.exclusion, "owner"),
+    (schema.credential, "identity"),
+    (schema.source_trust, "origin"),
+    (schema.evidence_item, "origin"),
+    (schema.evidence_item, "subject"),
+)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A dashboard, its database, and an ordinary browser."""
+
+    application: Flask
+    database: Database
+
+    def client(self) -> FlaskClient:
+        return self.application.test_client()
+
+    def text(self, address: str, status: int = 200) -> str:
+        answer = self.client().get(address, base_url=BASE)
+        assert answer.status_code == status, (address, answer.text[:2000])
+        return answer.text
+
+
+def site_at(path: Path, locations: int | None) -> Site:
+    database = Database.open(f"sqlite:///{path}")
+    with database.writing() as connection:
+        if locations is None:
+            schema.metadata.create_all(connection)
+            search.create(connection)
+        else:
+            seed.fill(connection, locations)
+    application = create_dashboard(database, Settings(), lambda: seed.NOW)
+    return Site(application, database)
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = site_at(tmp_path_factory.mktemp("empty") / "c.db", None)
+    yield site
+    site.database.close()
+
+
+@pytest.fixture(scope="session")
+def little(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = site_at(tmp_path_factory.mktemp("little") / "c.db", 60)
+    yield site
+    site.database.close()
+
+
+@pytest.fixture(scope="session")
+def much(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = site_at(tmp_path_factory.mktemp("much") / "c.db", 1200)
+    yield site
+    site.database.close()
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = site_at(tmp_path_factory.mktemp("hostile") / "c.db", 60)
+    with site.database.writing() as connection:
+        for table, column in HARMED:
+            key = sa.literal("")
+            if column in {"name", "repository", "version"}:  # stay unique
+                key = sa.cast(table.c.id, sa.String)
+            connection.execute(table.update().values({column: sa.literal(HARM) + key}))
+    yield site
+    site.database.close()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Site]:
+    """One that a test may write to."""
+    site = site_at(tmp_path / "c.db", 60)
+    yield site
+    site.database.close()
+
+
+class Page(HTMLParser):
+    """What tests ask of a page: its numbers, links and headings."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.numbers: list[tuple[str, int, str]] = []  # address, number, what kind of list
+        self.links: list[str] = []
+        self.totals: list[int] = []
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        if tag == "a" and "href" in found:
+            self.links.append(found["href"])
+        if "data-count" in found:
+            self.numbers.append(
+                (found["href"], int(found["data-count"]), found.get("data-list", ""))
+            )
+        if "data-total" in found:
+            self.totals.append(int(found["data-total"]))
+
+
+def addresses(site: Site) -> list[str]:
+    """Return every page of a dashboard: the bar's, and of each detail page some."""
+    found = [
+        "/", "/?owner=web", "/failures", "/failures?status=unknown&kind=oci", "/artifacts",
+        "/artifacts?contested=yes", "/artifacts?change=gone&since=2026-10-01", "/signers",
+        "/sources", "/sources?state=stale", "/trust", "/changes", "/changes?since=2026-10-01",
+        "/exclusions", "/reasons", "/reasons/KEY_EXPIRED", "/search", "/search?q=lib",
+    ]  # fmt: skip
+    for listing, start, most in (
+        ("/artifacts", "/artifacts/", 4),
+        ("/artifacts?status=unsigned", "/artifacts/", 1),
+        ("/artifacts?status=unknown", "/artifacts/", 1),
+        ("/artifacts?contested=yes", "/artifacts/", 1),
+        ("/signers", "/signers/", 2),
+        ("/sources", "/sources/", 4),
+    ):
+        links = [one for one in Page(site.text(listing)).links if one.startswith(start)]
+        found += list(dict.fromkeys(links))[:most]
+    return list(dict.fromkeys(found))

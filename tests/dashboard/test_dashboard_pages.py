@@ -1,0 +1,160 @@
+"""Every page answers, whatever there is to show, and says nothing that was not meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from pkgutil import resolve_name
+
+import pytest
+
+from core.reasons import REASONS
+from dashboard import PAGES
+from dashboard.page import Page as DashboardPage
+from storage import schema
+from storage.database import Database
+from tests.dashboard.conftest import BASE, Page, Site, addresses
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize("name", ["empty", "little", "much", "hostile"])
+def test_every_page_answers(name: str, request: pytest.FixtureRequest) -> None:
+    site: Site = request.getfixturevalue(name)
+    for address in addresses(site):
+        text = site.text(address)
+        assert text.count("<h1") == 1, address
+        assert "</html>" in text, address
+
+
+@pytest.mark.parametrize("name", ["little", "hostile"])
+def test_every_inner_link_leads_somewhere(name: str, request: pytest.FixtureRequest) -> None:
+    site: Site = request.getfixturevalue(name)
+    seen: set[str] = set()
+    for address in addresses(site):
+        for link in Page(site.text(address)).links:
+            path = link.partition("#")[0]
+            if path and path not in seen:
+                seen.add(path)
+                answer = site.client().get(path, base_url=BASE)
+                assert answer.status_code in {200, 302}, (address, path)
+    assert len(seen) > 60
+
+
+def test_hostile_text_is_shown_and_never_obeyed(hostile: Site) -> None:
+    shown = 0
+    for address in addresses(hostile):
+        text = hostile.text(address)
+        assert "<script>alert" not in text, address
+        assert "\u202e" not in text, address
+        assert "\x1b" not in text, address
+        shown += "&lt;script&gt;alert" in text
+    assert shown > 10
+
+
+@pytest.mark.parametrize("address", ["/", "/artifacts", "/sources", "/trust", "/signers"])
+def test_without_data_a_page_says_what_to_do(empty: Site, address: str) -> None:
+    assert 'class="empty"' in empty.text(address)
+
+
+def test_a_source_never_read_says_so(little: Site) -> None:
+    assert "Never read" in little.text("/sources/never-read")
+
+
+def test_filters_that_match_nothing_say_so(little: Site) -> None:
+    assert "Nothing fits" in little.text("/artifacts?text=zzzzzz")
+    assert "Nothing fits" in little.text("/search?q=zzzzzz")
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("/nope", 404),
+        ("/artifacts/sha256:" + "0" * 64, 404),
+        ("/artifacts/sha256:12", 400),
+        ("/artifacts?colour=red", 400),
+        ("/artifacts?after=garbage", 400),
+        ("/artifacts?status=green", 400),
+        ("/artifacts.csv?status=green", 400),
+        ("/signers/999999", 404),
+        ("/signers?since=soon", 400),
+        ("/sources/none", 404),
+        ("/sources?state=odd", 400),
+        ("/changes?since=tomorrow", 400),
+        ("/reasons/NOT_A_CODE", 404),
+        ("/evidence/sha256:" + "0" * 64, 404),
+        ("/search?q=" + "a" * 300, 400),
+        ("/sources/debian/scan", 405),
+        ("/assets/0000/app.css", 404),
+        ("/assets/0000/../app.py", 404),
+    ],
+)
+def test_what_cannot_be_answered_has_a_page_of_its_own(
+    little: Site, address: str, status: int
+) -> None:
+    text = little.text(address, status)
+    assert "<h1" in text
+    assert "Traceback" not in text
+
+
+def test_a_database_that_does_not_answer_is_503(fresh: Site) -> None:
+    with fresh.database.writing() as connection:
+        schema.scan_request.drop(connection)
+        schema.scan.drop(connection)
+    assert "database" in fresh.text("/", 503)
+    assert fresh.client().get("/readyz", base_url=BASE).status_code == 503
+    assert fresh.text("/healthz") == "ok\n"
+
+
+def test_our_own_mistake_is_500_without_its_details(
+    little: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_database: Database) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(Database, "reading", broken)
+    assert "secret detail" not in little.text("/", 500)
+
+
+def test_a_ready_dashboard_says_so(little: Site) -> None:
+    assert little.text("/readyz") == "ready\n"
+
+
+def test_the_strip_is_on_every_page_when_a_source_is_in_trouble(little: Site) -> None:
+    for address in addresses(little):
+        assert "never read" in little.text(address)
+
+
+def test_every_reason_has_a_page(little: Site) -> None:
+    for code, reason in REASONS.items():
+        assert reason.title.split("'")[0] in little.text(f"/reasons/{code}")
+
+
+def test_a_whole_digest_leads_to_its_artifact(little: Site) -> None:
+    link = next(
+        one for one in Page(little.text("/artifacts")).links if one.startswith("/artifacts/sha256")
+    )
+    digest = link.removeprefix("/artifacts/").partition("?")[0]
+    for typed in (digest, digest.upper().replace("SHA256", "sha256"), digest[7:]):
+        answer = little.client().get("/search", query_string={"q": typed}, base_url=BASE)
+        assert answer.status_code == 302
+        assert answer.location.startswith(f"/artifacts/{digest}")
+    assert f"/artifacts/{digest}" in little.text(f"/search?q={digest[7:15]}")
+
+
+def test_a_fingerprint_finds_its_signer_with_blanks_too(little: Site) -> None:
+    assert "/signers/5" in little.text("/search?q=" + "0" * 39 + "5")
+    assert "/signers/5" in little.text("/search?q=" + "0000 " * 9 + "0005")
+
+
+def test_every_page_is_documented() -> None:
+    text = (ROOT / "docs" / "pages.md").read_text()
+    for entry in PAGES:
+        page: DashboardPage = resolve_name(entry)
+        assert f"\n## {page.title}\n" in text, page.name
+
+
+def test_pages_are_small(much: Site) -> None:
+    for address in addresses(much):
+        answer = much.client().get(address, base_url=BASE, headers={"Accept-Encoding": "gzip"})
+        assert answer.headers.get("Content-Encoding") == "gzip", address
+        assert len(answer.data) < 16_000, (address, len(answer.data))
