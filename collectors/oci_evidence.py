@@ -30,7 +30,6 @@ ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 SUFFIXES = {".sig": SIMPLE_SIGNING, ".att": ENVELOPE}
 # containers-signature(5) leaves the type to the maker: the ones that cosign has written.
 PAYLOAD_TYPES = ("cosign container image signature", "https://sigstore.dev/cosign/sign/v1")
-_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _SHOWN_TYPES = 5
 _COMPANION = re.compile(r"(?:sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128})(?:\.(?:sig|att|sbom))?\Z")
 
@@ -69,7 +68,7 @@ class SignatureReader:
     ) -> None:
         self._registry, self._repository, self._tags = registry, repository, tags
         self._limits = limits
-        self._reference = f"{_public_host(registry.host)}/{repository}"
+        self._reference = f"{registry.host}/{repository}"
 
     def key(self, digest: Digest) -> str:
         """Return the lasting key of the set for a digest."""
@@ -240,10 +239,6 @@ def simple_payload(reference: str, image: Digest, kind: str = PAYLOAD_TYPES[0]) 
         "type": kind,
     }
     return json.dumps({"critical": critical, "optional": None}, separators=(",", ":")).encode()
-
-
-def _public_host(host: str) -> str:
-    return "index.docker.io" if host in _DOCKER_HUB else host
 
 
 def _listed(what: str, referrers: Referrers) -> str:

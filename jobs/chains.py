@@ -172,18 +172,20 @@ def _find(listing: _Listing, wanted: Member) -> _Entry:
     known: dict[str, Digest | None] = {}
     equal: _Entry | None = None  # the first with this digest, under whatever name
     held: _Entry | None = None  # the first with this digest and this name
-    named: list[_Entry] = []
+    named: list[_Entry] = []  # the first few with this name, of `count`
+    count = 0
     for entry in listing.entries:
         is_equal = entry.digest is not None and _digest(wanted, entry, known) == entry.digest
         if is_equal and equal is None:
             equal = entry
         if wanted.name and wanted.name in entry.aliases:
             held = entry if is_equal and held is None else held
+            count += 1
             named += [entry] if len(named) < _SHOWN_CANDIDATES else []
     if held is not None:
         return held
     if named:
-        raise _differs(wanted, named, known)
+        raise _differs(wanted, named, count, known)
     binding = wanted.is_demanded or (listing.has_binding_names and bool(wanted.name))
     if equal is None or binding:
         raise _unlisted(listing, wanted, equal, known)
@@ -200,7 +202,7 @@ def _digest(wanted: Member, entry: _Entry, known: dict[str, Digest | None]) -> D
 
 
 def _differs(
-    wanted: Member, named: Sequence[_Entry], known: dict[str, Digest | None]
+    wanted: Member, named: Sequence[_Entry], count: int, known: dict[str, Digest | None]
 ) -> _RefusedError:
     strong = [entry.digest for entry in named if entry.digest is not None]
     if not strong:
@@ -213,6 +215,8 @@ def _differs(
         detail = f"the {algorithm} digest of {shown(wanted.name)} is not at hand"
         return _RefusedError("CONTENT_NEEDED", detail, expected)
     detail = f"the list gives another digest for {shown(wanted.name)}"
+    if count > 1:
+        detail = f"the list has {count} entries for {shown(wanted.name)}, none with this digest"
     return _RefusedError("DIGEST_MISMATCH", detail, expected, str(ours))
 
 

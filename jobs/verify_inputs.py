@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +119,8 @@ def json_lines(content: bytes, most: int) -> list[bytes]:
 def read_trust(files: Iterable[tuple[TrustKind, Path]], limits: Limits) -> GivenTrust:
     """Read every trust file; what is broken inside one is left out and warned of.
 
-    UsageError where a file cannot be read at all or holds nothing of its kind.
+    UsageError where a file cannot be read at all, or holds nothing that even claims to be of its
+    kind: that is another file than was meant, not one with a broken entry.
     """
     entries: list[TrustEntry] = []
     warnings: list[str] = []
@@ -134,8 +135,10 @@ def read_trust(files: Iterable[tuple[TrustKind, Path]], limits: Limits) -> Given
             )
             continue
         good, broken = _sift(_entries(kind, path, content), limits)
-        if not good:
-            raise UsageError(_no_trust(kind, path, content, broken))
+        labels = {found[1] for found in _BLOCK.finditer(content)}
+        fitting = {_FITTING[label] for label in labels & _FITTING.keys()}
+        if not good and kind not in fitting:
+            raise UsageError(_no_trust(kind, path, fitting, broken))
         entries += good
         warnings += [f"{_place(path)}: left out: {display(words)}" for words in broken]
     return GivenTrust(Trust(tuple(entries)), tuple(warnings))
@@ -161,15 +164,15 @@ def _sift(entries: Iterable[TrustEntry], limits: Limits) -> tuple[list[TrustEntr
             else:
                 describe(entry, limits)
         except MalformedError as error:
-            broken.append(str(error))
+            broken.append(str(error).removeprefix(f"{entry.name} ({entry.origin}): "))
         else:
             good.append(entry)
     return good, broken
 
 
-def _no_trust(kind: TrustKind, path: Path, content: bytes, broken: Sequence[str]) -> str:
-    labels = {found[1] for found in _BLOCK.finditer(content)}
-    fitting = {_FITTING[label] for label in labels & _FITTING.keys()} - {kind}
+def _no_trust(
+    kind: TrustKind, path: Path, fitting: Collection[TrustKind], broken: Sequence[str]
+) -> str:
     advice = f"; give it with {OPTIONS[min(fitting)]}" if fitting else ""
     why = broken[0] if broken else "it is empty"
     return f"{_place(path)}: nothing {OPTIONS[kind]} could trust: {display(why)}{advice}"

@@ -6,7 +6,7 @@ import hashlib
 import lzma
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -197,5 +197,3 @@ def drop_sqlite(file: Path) -> None:
     for beside in file.parent.glob(f"{file.name}*"):
         beside.unlink()
 
-
-Timer = Callable[[], float]

@@ -96,7 +96,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = site_at(tmp_path_factory.mktemp("hostile") / "c.db", 60)
     with site.database.writing() as connection:
         for table, column in HARMED:
-            key = sa.literal("")
+            key: sa.ColumnElement[str] = sa.literal("")
             if column in {"name", "repository", "version"}:  # stay unique
                 key = sa.cast(table.c.id, sa.String)
             connection.execute(table.update().values({column: sa.literal(HARM) + key}))

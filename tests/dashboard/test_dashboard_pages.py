@@ -26,9 +26,8 @@ def test_every_page_answers(name: str, request: pytest.FixtureRequest) -> None:
         assert "</html>" in text, address
 
 
-@pytest.mark.parametrize("name", ["little", "hostile"])
-def test_every_inner_link_leads_somewhere(name: str, request: pytest.FixtureRequest) -> None:
-    site: Site = request.getfixturevalue(name)
+def test_every_inner_link_leads_somewhere(hostile: Site) -> None:
+    site = hostile
     seen: set[str] = set()
     for address in addresses(site):
         for link in Page(site.text(address)).links:

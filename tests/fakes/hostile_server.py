@@ -5,7 +5,8 @@
 
 A script maps a path (with query) to one `Step` or a list of them, taken in turn, the last one for
 good. An unknown path is a 404. After its bytes a step keeps the connection, closes it, resets it,
-or says nothing more until the server is closed.
+says nothing more until the server is closed, or (`stray`) once `go` is set sends what nobody asked
+for and sets `sent`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-After = Literal["keep", "close", "reset", "stall"]
+After = Literal["keep", "close", "reset", "stall", "stray"]
+
+
+STRAY = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,11 @@ class _Handler(socketserver.StreamRequestHandler):
                 return
             if step.after == "stall":
                 self.server.owner.closing.wait()
+            if step.after == "stray":
+                self.server.owner.go.wait()
+                self.request.sendall(STRAY)
+                self.server.owner.sent.set()
+                continue
             if step.after == "reset":
                 linger = struct.pack("ii", 1, 0)
                 self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -127,6 +136,8 @@ class HostileServer:
     tls: ssl.SSLContext | None = None
     asked: list[Asked] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
+    go: threading.Event = field(default_factory=threading.Event)
+    sent: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self._turns: dict[str, int] = {}
@@ -170,6 +181,7 @@ class HostileServer:
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()
+        self.go.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -231,14 +231,18 @@ def running_registry() -> Iterator[Registry]:
     program = shutil.which("docker-registry")
     if program is None:
         pytest.skip("docker-registry is not installed (apt install docker-registry)")
-    with tempfile.TemporaryDirectory(prefix="registry-") as folder:
+    # A push writes dozens of tiny files: in memory where there is such a folder.
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(
+        "-registry", dir=memory if memory.is_dir() else None
+    ) as folder:
         process, port = _start(program, Path(folder))
         registry = Registry(port)
         try:
             yield registry
         finally:
             registry.close()
-            process.terminate()
+            process.kill()
             process.wait(20)
 
 

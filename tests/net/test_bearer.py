@@ -18,7 +18,7 @@ from net.bearer import Authority, Credentials, read_challenges
 from net.http import Http
 from tests.fakes.hostile_server import Asked, HostileServer, Script, Step, answer
 
-LIMITS = Limits(connect_seconds=5, read_seconds=5, attempts=1)
+LIMITS = Limits(connect_seconds=20, read_seconds=20, attempts=1)
 HOME = Origin("https", "registry.example", 443)
 ALICE = Credentials("alice", "hunter2:ü")
 BASIC = "Basic " + base64.b64encode("alice:hunter2:ü".encode()).decode()
@@ -278,6 +278,15 @@ def test_basic_is_offered_on_demand_then_at_once_and_only_at_home() -> None:
         assert len(server.asked) == 6
         for one in (http, wrong, nobody):
             one.close()
+
+
+def test_token_that_another_thread_fetched_meanwhile_is_taken() -> None:
+    tokens = iter(["first", "second"])
+    authority = Authority(HOME, lambda _url, _headers: token_body(next(tokens)), LIMITS)
+    header = 'Bearer realm="https://registry.example/t",scope="repository:acme/app:pull"'
+    assert authority.answer(TAGS, header, "") == "Bearer first"
+    assert authority.answer(TAGS, header, "") == "Bearer first"
+    assert authority.answer(TAGS, header, "Bearer first") == "Bearer second"
 
 
 def test_many_threads_fetch_one_token() -> None:

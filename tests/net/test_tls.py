@@ -18,7 +18,7 @@ from core.limits import Limits
 from net.http import Http
 from tests.fakes.hostile_server import HostileServer, Script, answer
 
-LIMITS = Limits(connect_seconds=5, read_seconds=5, attempts=1)
+LIMITS = Limits(connect_seconds=20, read_seconds=20, attempts=1)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,80 @@
+"""The production server: a free port, an answer, a prompt end."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from core.errors import ConfigurationError
+from dashboard.server import free_port
+from tests.dashboard.conftest import Site
+
+ROOT = Path(__file__).parent.parent.parent
+PROGRAM = """
+import sys
+from core.settings import Settings
+from dashboard.application import create_dashboard
+from dashboard.server import serve
+from storage.database import Database
+from tests.fakes import seed
+database = Database.open(sys.argv[1])
+with database.reading():
+    pass
+serve(create_dashboard(database, Settings(), lambda: seed.NOW), "127.0.0.1", int(sys.argv[2]), 4)
+"""
+
+
+def test_a_taken_port_gives_the_next_one() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        chosen = free_port("127.0.0.1", port)
+        assert port < chosen <= port + 50
+
+
+def test_zero_lets_the_system_choose() -> None:
+    assert free_port("127.0.0.1", 0) > 1023
+    assert free_port("::1", 0) > 1023
+
+
+def test_an_address_that_is_not_ours_is_a_settings_error() -> None:
+    with pytest.raises(ConfigurationError, match=r"serve\.host"):
+        free_port("192.0.2.1", 8600)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 30
+    pause = threading.Event()
+    while time.monotonic() < until and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        pause.wait(0.05)
+    pytest.fail("the server did not come up")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_and_ends_promptly(fresh: Site, ending: signal.Signals) -> None:
+    port = free_port("127.0.0.1", 0)
+    url = str(fresh.database.url)
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, url, str(port)], cwd=ROOT)
+    try:
+        _wait_for(port, process)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
+            assert b"Coverage" in answer.read()
+        begun = time.monotonic()
+        process.send_signal(ending)
+        assert process.wait(15) == 0
+        assert time.monotonic() - begun < 10
+    finally:
+        process.kill()
+        process.wait()
