@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 
 import click
 import pytest
@@ -29,7 +30,7 @@ def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.
             yield prefix + name, command
 
 
-@pytest.mark.parametrize(("name", "command"), list(commands(countersign)), ids=lambda one: str(one))
+@pytest.mark.parametrize(("name", "command"), list(commands(countersign)), ids=str)
 def test_every_command_is_documented_and_helps(name: str, command: click.Command) -> None:
     assert f"`{name}" in (DOCS / "commands.md").read_text()
     assert command.get_help(click.Context(command, info_name=name)).startswith("Usage:")
@@ -37,7 +38,9 @@ def test_every_command_is_documented_and_helps(name: str, command: click.Command
 
 @pytest.mark.parametrize("kind", COLLECTORS)
 def test_every_collector_is_documented(kind: str) -> None:
-    assert f"`{kind}`" in (DOCS / "settings.md").read_text()
+    text = (DOCS / "collectors.md").read_text().partition(f"## `{kind}`")[2].partition("\n## ")[0]
+    for name, option in resolve_name(COLLECTORS[kind]).Options.model_fields.items():
+        assert f"`{option.alias or name}`" in text, name
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -45,9 +48,9 @@ def test_every_format_is_documented(name: str) -> None:
     assert f"`{name}`" in (DOCS / "formats.md").read_text()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_is_documented(name: str) -> None:
-    assert name.lower() in (DOCS / "pages.md").read_text().lower()
+@pytest.mark.parametrize("entry", PAGES)
+def test_every_page_is_documented(entry: str) -> None:
+    assert f"## {resolve_name(entry).title}\n" in (DOCS / "pages.md").read_text()
 
 
 def test_every_dependency_is_explained() -> None:
