@@ -33,9 +33,6 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Resolve one command."""
         if cmd_name in COMMANDS:
-            from jobs import logs
-
-            logs.configure()
             command: click.Command = resolve_name(COMMANDS[cmd_name])
             return command
         return super().get_command(ctx, cmd_name)
@@ -52,12 +49,13 @@ def countersign() -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: serve.port in the settings.")
 def serve(config: Path, port: int | None) -> None:
     """Serve the dashboard and run the scheduler; Ctrl-C stops both."""
+    from core.settings import load
     from dashboard.server import free_port
     from dashboard.server import serve as serve_http
-
-    from core.settings import load
+    from jobs import logs
     from jobs.worker import worker_process
 
+    logs.configure()
     application, settings = create_app(config), load(config).settings.serve
     chosen = free_port(settings.host, settings.port if port is None else port)
     with worker_process(config):
@@ -68,9 +66,8 @@ def serve(config: Path, port: int | None) -> None:
 
 def create_app(config: Path) -> Flask:
     """Return the dashboard over the database that the settings name."""
-    from dashboard.application import create_dashboard
-
     from core.settings import load
+    from dashboard.application import create_dashboard
     from jobs.clock import utc_now
     from storage import migrate
     from storage.database import Database
@@ -101,6 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: exit 1 would mean "refused"
         import structlog
 
+        from jobs import logs
+
+        logs.configure()
         structlog.get_logger(__name__).exception("unexpected error")
         return _complain(f"unexpected error: {error!r}", INTERNAL)
     return outcome if isinstance(outcome, int) else 0

@@ -11,9 +11,8 @@ A unit is one suite of one archive. Reading one:
       Release, linked through the list's digest
 
 A Release older than the last one that verified is told as evidence (verification says
-METADATA_ROLLBACK) and nothing in it is read: the last accepted lists stay. That memory is the
-`date` in the unit's state; it must only move forward when the Release verified, which a collector
-cannot know. So UnitEnd carries two states: `state`, and `state_unless_verified` with the old date.
+METADATA_ROLLBACK) and nothing in it is read: the last accepted lists stay. That memory is
+`UnitEnd.accepted`, which is kept only when the Release verified: a collector cannot know.
 """
 
 from __future__ import annotations
@@ -101,7 +100,7 @@ class AptCollector:
         """Yield what the suite offers; see the module for the steps."""
         suite = self._suite(unit)
         trust = self._trust(suite)
-        reading = SuiteReading(suite, trust, memory.unit_state(), self.surroundings)
+        reading = SuiteReading(suite, trust, memory, self.surroundings)
         yield from reading.discoveries()
 
     @cached_property

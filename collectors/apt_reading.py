@@ -17,10 +17,16 @@ from collectors.apt_index import (
     package_lists,
     unpack,
 )
-from collectors.apt_release import AptState, ReleaseFields, SignedRelease, fetch_release
+from collectors.apt_release import (
+    AptState,
+    ReleaseFields,
+    SignedRelease,
+    fetch_release,
+    not_before,
+)
 from collectors.apt_suite import Suite
 from collectors.apt_trust import trust_digest
-from collectors.collector import Surroundings
+from collectors.collector import Memory, Surroundings
 from core.errors import CollectionError, MalformedError
 from core.model import (
     Discovery,
@@ -45,16 +51,16 @@ class SuiteReading:
     """One pass over one suite."""
 
     def __init__(
-        self, suite: Suite, trust: Trust | None, state: str, surroundings: Surroundings
+        self, suite: Suite, trust: Trust | None, memory: Memory, surroundings: Surroundings
     ) -> None:
         self.suite, self.trust, self.surroundings = suite, trust, surroundings
         self.limits = surroundings.limits
         self.archive: Archive = archive_for(suite.archive, surroundings.http)
         self.layout = digest_of((RULES + suite.layout).encode()).value
         self.trusted = trust_digest(trust)
-        known = AptState.parse(state)
-        # Other lists or other names: of what was, only the last accepted date still counts.
-        self.known = known if known.layout == self.layout else AptState(date=known.date)
+        self.accepted = memory.accepted()  # Date of the newest Release that verified
+        known = AptState.parse(memory.unit_state())
+        self.known = known if known.layout == self.layout else AptState()
         if self.known.trust != self.trusted:
             self.known = self.known.forgetting_document()
         self.complaints: list[CollectionError] = []
@@ -71,7 +77,7 @@ class SuiteReading:
             yield UnitEnd(state.text(), unchanged=True)
             return
         release = self._read(signed)
-        if signed.signature and release.is_before(known.not_before):
+        if signed.signature and release.is_before(not_before(self.accepted)):
             yield from self._rolled_back(signed)
             return
         lists: dict[str, tuple[str, str]] = {}
@@ -86,7 +92,7 @@ class SuiteReading:
         if not self.known.lists:  # the entry asks for other lists now, which only this one names
             raise CollectionError(
                 f"the Release of {self.suite.unit} is older than the last one accepted"
-                f" ({self.known.date})",
+                f" ({self.accepted})",
                 reason="METADATA_ROLLBACK",
             )
         for key in self.known.lists:
@@ -157,7 +163,7 @@ class SuiteReading:
         looked = (*signed.looked, *self.suite.remarks)
         state = str(through[0].digest) if through else ""
         if not signed.signature:
-            return EvidenceSet(key, looked=looked, trust=self.trust, state=state)
+            return EvidenceSet(key, looked=looked, trust=self.trust, state=state, is_list=True)
         evidence = Evidence(
             signed.signature,
             signed.media_type,
@@ -166,25 +172,23 @@ class SuiteReading:
                 f"{self.suite.unit} Release", (digest_of(signed.text),), MemoryContent(signed.text)
             ),
             through,
-            ReleaseExpectation(self.suite.suite, self.known.not_before, self.suite.flags),
+            ReleaseExpectation(self.suite.suite, not_before(self.accepted), self.suite.flags),
         )
-        return EvidenceSet(key, (evidence,), looked, trust=self.trust, state=state)
+        return EvidenceSet(key, (evidence,), looked, trust=self.trust, state=state, is_list=True)
 
     def _end(
         self, signed: SignedRelease, release: ReleaseFields, lists: dict[str, tuple[str, str]]
     ) -> UnitEnd:
-        before = AptState(
+        state = AptState(
             self.layout,
             self.trusted,
             signed.digest,
-            self.known.date,
             signed.conditions,
             lists,
         )
         if not signed.signature or release.date is None:
-            return UnitEnd(before.text())
-        after = dataclasses.replace(before, date=release.date.isoformat())
-        return UnitEnd(after.text(), state_unless_verified=before.text())
+            return UnitEnd(state.text())
+        return UnitEnd(state.text(), accepted=release.date.isoformat())
 
 
 def _weak(reader: PackagesReader, name: str) -> CollectionError:

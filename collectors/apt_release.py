@@ -59,15 +59,11 @@ class SignedRelease:
 
 @dataclass(frozen=True, slots=True)
 class AptState:
-    """What one scan of a suite leaves to the next, as JSON; an unreadable one is empty.
-
-    `date` is the Date of the newest Release that verified: the next one may not be older.
-    """
+    """What one scan of a suite leaves to the next, as JSON; an unreadable one is empty."""
 
     layout: str = ""
     trust: str = ""
     digest: str = ""
-    date: str = ""
     conditions: Conditions = field(default_factory=Conditions)
     lists: Mapping[str, tuple[str, str]] = field(default_factory=dict)  # key → (entry, digest)
 
@@ -85,7 +81,7 @@ class AptState:
     def text(self) -> str:
         """Write it down."""
         conditions = {name: getattr(self.conditions, name) for name in Conditions.__slots__}
-        plain = {name: getattr(self, name) for name in ("layout", "trust", "digest", "date")}
+        plain = {name: getattr(self, name) for name in ("layout", "trust", "digest")}
         whole = {**plain, "conditions": conditions, "lists": dict(self.lists)}
         return json.dumps(whole, sort_keys=True, separators=(",", ":"))
 
@@ -93,10 +89,10 @@ class AptState:
         """Return it without what would let the next scan say "unchanged"."""
         return replace(self, digest="", conditions=Conditions())
 
-    @property
-    def not_before(self) -> datetime | None:
-        """The oldest Date that is no rollback."""
-        return datetime.fromisoformat(self.date).astimezone(UTC) if self.date else None
+
+def not_before(accepted: str) -> datetime | None:
+    """Return the oldest Date that is no rollback, given that of the last accepted Release."""
+    return datetime.fromisoformat(accepted).astimezone(UTC) if accepted else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ class Memory(Protocol):
     def unit_state(self) -> str:
         """Return the `UnitEnd.state` of the last complete scan, or an empty string."""
 
+    def accepted(self) -> str:
+        """Return the last `UnitEnd.accepted`, whatever changed since, or an empty string."""
+
     def digest_at(self, location: Location) -> Digest | None:
         """Return the digest last seen at this location, or None."""
 

@@ -41,9 +41,13 @@ class UsageError(CountersignError):
 class MalformedError(CountersignError):
     """Bytes from outside break the format they claim."""
 
+    reason = "MALFORMED"
+
 
 class TooLargeError(MalformedError):
     """Bytes from outside exceed a limit; the message names the limit."""
+
+    reason = "TOO_LARGE"
 
 
 class CollectionError(CountersignError):

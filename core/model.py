@@ -267,7 +267,9 @@ class EvidenceSet:
 
     `key` is unique within its source. No evidence and nothing unread means *unsigned*: `looked`
     then lists the places where we looked. `state` is the collector's own memory (an ETag, the
-    digest of a signature manifest), given back by `Memory.state_of`.
+    digest of a signature manifest), given back by `Memory.state_of`. `is_list` says that its
+    artifacts are known only from a list this evidence vouches for: once such a list was accepted,
+    only one that verifies is believed.
     """
 
     key: str
@@ -276,6 +278,7 @@ class EvidenceSet:
     unread: tuple[Unread, ...] = ()
     trust: Trust | None = None  # None: what the source's settings name
     state: str = ""
+    is_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,14 +344,14 @@ class UnitEnd:
     """The last thing a collector says of a unit it read to its end.
 
     `unchanged` means the whole unit is what it was (a 304): nothing in it is gone. `state` comes
-    back through `Memory.unit_state` on the next scan; where it holds what only a verified set may
-    teach (the date of a Release), `state_unless_verified` is kept in its place when some evidence
-    set of the unit did not verify.
+    back through `Memory.unit_state` on the next scan, unless trust, options or verifier changed
+    since. `accepted` is what only verified evidence may teach (the date of a Release): it is kept
+    when every evidence set of the unit verified, and comes back whatever changed.
     """
 
     state: str = ""
     unchanged: bool = False
-    state_unless_verified: str = ""  # empty: `state` either way
+    accepted: str = ""
 
 
 Discovery = EvidenceSet | Sighting | Unchanged | UnchangedSet | IndexKept | UnitEnd

@@ -27,6 +27,21 @@ UNVERIFIABLE = (
         _VERIFY,
     ),
     Reason(
+        "TRUST_CHANGED",
+        _UNVERIFIABLE,
+        "source",
+        "What vouched for it is trusted no more",
+        "A key, keyring or authority that this artifact's evidence was verified with was taken out"
+        " of the source's trust, or narrowed. Until the source was read again it is neither"
+        " verified nor failed.",
+        (
+            "the settings were edited and the next scan has not come yet",
+            "the source has been out of reach since the settings were edited",
+        ),
+        "Scan the source. If the key was taken out by mistake, put it back and scan.",
+        _SCAN,
+    ),
+    Reason(
         "LIST_UNSIGNED",
         _UNVERIFIABLE,
         "content",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, request
 
+from core.errors import NotFoundError
 from core.model import Digest
 from dashboard.page import Page
 from dashboard.reproduction import reproduction
 from dashboard.site import reading, render
-from storage import artifact_detail
+from storage import artifact_detail, evidence
+from storage.database import Connection
 
 PAGE = Page("Artifact", Blueprint("artifact", __name__))
 
@@ -21,8 +25,19 @@ def show(digest: str) -> str:
             connection, Digest.parse(digest), request.args.get("kind", "")
         )
         commands = {
-            (group.id, item.position): reproduction(found, group, item)
+            (group.id, item.position): reproduction(found, group, item, _is_kept(connection))
             for group in found.evidence
             for item in group.items
         }
         return render(connection, "artifact.html", found=found, commands=commands)
+
+
+def _is_kept(connection: Connection) -> Callable[[Digest], bool]:
+    def is_kept(digest: Digest) -> bool:
+        try:
+            evidence.raw(connection, digest)
+        except NotFoundError:
+            return False
+        return True
+
+    return is_kept

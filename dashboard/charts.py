@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from markupsafe import Markup
@@ -65,8 +66,16 @@ def trend(days: Sequence[TrendDay]) -> Spec:
             _line("verified", dates, verified, "--verified", "solid"),
             _line("policy passed", dates, accepted, "--accent", "dot"),
         ],
-        yaxis={"range": [0, 101], "ticksuffix": "%", "dtick": 25},
+        xaxis={"type": "date", "range": _window(days[-1].day)} if days else {},
+        yaxis={"range": [0, 103], "ticksuffix": "%", "dtick": 25},
     )
+
+
+def _window(last: date) -> list[str]:
+    """Return the ends of the time axis: always thirteen weeks, so that a first day is a dot."""
+    half_a_day = timedelta(hours=12)
+    end = datetime.combine(last, time.min) + half_a_day
+    return [str(end - timedelta(weeks=WEEKS)), str(end)]
 
 
 def weekly(days: Sequence[TrendDay]) -> tuple[TrendDay, ...]:
@@ -109,6 +118,7 @@ def _percent(number: int, total: int) -> float | None:
 def _line(name: str, dates: list[str], values: list[float | None], colour: str, dash: str) -> Spec:
     return {
         "type": "scatter",
+        "cliponaxis": False,
         "mode": "lines" if len(dates) > 1 else "markers",
         "name": name,
         "x": dates,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 
+from core.model import PolicyStatus
 from dashboard import charts
 from dashboard.page import Page
 from dashboard.site import now, reading, render
-from storage import coverage
-from storage.filters import ArtifactFilter
+from dashboard.wording import POLICY_SENTENCES, UNCONSTRAINED
+from storage import artifact_list, coverage
+from storage.database import Connection
+from storage.filters import ArtifactFilter, Count
+from storage.views import CoverageLine
 
 PAGE = Page("Coverage", Blueprint("coverage", __name__), "show")
 
@@ -20,6 +24,7 @@ def show() -> str:
     with reading() as connection:
         found = coverage.coverage(connection, chosen)
         days = coverage.trend(connection, now().date(), chosen=chosen)
+        verdicts = _verdicts(connection, found.overall)
         return render(
             connection,
             "coverage.html",
@@ -30,6 +35,17 @@ def show() -> str:
                 ("owner", found.by_owner),
                 ("kind", found.by_kind),
             ),
+            verdicts=verdicts,
             trend=charts.trend(days) if days else None,
             weeks=charts.weekly(days),
         )
+
+
+def _verdicts(connection: Connection, line: CoverageLine) -> dict[str, Count]:
+    """Return the numbers of the policy bar: who passed with no say on signers stands apart."""
+    passed = line.policies[PolicyStatus.PASSED].filter
+    counts: dict[str, Count] = {str(key): count for key, count in line.policies.items()}
+    for name, unconstrained in ((PolicyStatus.PASSED, False), (UNCONSTRAINED, True)):
+        chosen = passed.narrowed(unconstrained=unconstrained)
+        counts[name] = Count(artifact_list.count(connection, chosen), chosen)
+    return {name: counts[name] for name in POLICY_SENTENCES}

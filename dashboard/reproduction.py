@@ -7,7 +7,7 @@ trust entries of the source. Nothing is made up: what we do not keep is said to 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from core.model import Digest, TrustKind
 from dashboard.downloads import file_name
 from storage.views import ArtifactDetail, EvidenceItem, EvidenceSetDetail, TrustUse
 
-BRINGS_ITS_OWN_PROOF = frozenset({"dsse", "cosign-simple-signing"})
+BRINGS_ITS_OWN_PROOF = frozenset({"dsse"})
 SIGNED_TEXT = frozenset({"openpgp-cleartext"})
 TRUST_OPTIONS = {
     TrustKind.KEY: "--key",
@@ -35,56 +35,85 @@ class NeededFile:
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """One command line and what must lie beside it."""
+    """One command line and what must lie beside it.
+
+    `last_list` is the list that names the artifact itself; empty where the evidence does.
+    """
 
     command: str
     files: tuple[NeededFile, ...]
+    last_list: str
 
 
 def reproduction(
-    artifact: ArtifactDetail, group: EvidenceSetDetail, item: EvidenceItem
+    artifact: ArtifactDetail,
+    group: EvidenceSetDetail,
+    item: EvidenceItem,
+    is_kept: Callable[[Digest], bool],
 ) -> Reproduction:
     """Return the command that repeats the verification of one piece of evidence."""
     trust = _trust_files(item.trust or group.trust)
     name = _artifact_name(artifact)
-    words = ["countersign", "verify", name]
-    files = [NeededFile(name, "the artifact itself, from where it is offered", None)]
-    for link in _lists(item):
-        words += ["--through", link.name]
-        files.append(link)
     evidence = NeededFile(file_name(item.evidence), "the evidence", item.evidence)
-    words += [_evidence_option(item), evidence.name]
+    files = []
+    if name != str(artifact.digest):
+        files.append(NeededFile(name, "the artifact itself, from where it is offered", None))
+    words = ["countersign", "verify", name]
+    if item.verification.format in SIGNED_TEXT:
+        words += ["--through", evidence.name]
+    for one in _lists(artifact, item, is_kept):
+        words += ["--through", one.name]
+        files.append(one)
+    if item.verification.format not in SIGNED_TEXT:
+        brings = item.verification.format in BRINGS_ITS_OWN_PROOF
+        words += ["--bundle" if brings else "--signature", evidence.name]
+    if item.hint is not None:
+        hint = NeededFile(file_name(item.hint), "what lies beside the signature", item.hint)
+        words += ["--certificate", hint.name]
+        files.append(hint)
     for kind, one in trust:
         words += [TRUST_OPTIONS[kind], one.name]
     if any(kind is TrustKind.AUTHORITY for kind, _ in trust):
         words.append("--any-identity")
     words += ["--at", _instant(item.verified_at), "--json"]
     files += [evidence, *(one for _, one in trust)]
-    return Reproduction(shlex.join(words), tuple(files))
+    return Reproduction(shlex.join(words), tuple(files), _last_list(artifact, item))
 
 
 def _artifact_name(artifact: ArtifactDetail) -> str:
-    """Return a file name for files and packages, the digest for what is known by it."""
-    if artifact.kind.startswith("oci") or not artifact.locations:
+    """Return a file name for files, and for what lists and registries name by digest, that."""
+    if artifact.kind != "file" or not artifact.locations:
         return str(artifact.digest)
-    row = artifact.locations[0].row
-    base = row.name.replace("\\", "/").rpartition("/")[2].lstrip("-") or "artifact"
-    return f"{base}_{row.version}_{row.variant}.deb" if artifact.kind == "deb" else base
+    return _base(artifact.locations[0].row.name) or "artifact"
 
 
-def _lists(item: EvidenceItem) -> Iterator[NeededFile]:
-    """Yield the lists between the evidence and the artifact, except the signed text itself."""
+def _last_list(artifact: ArtifactDetail, item: EvidenceItem) -> str:
+    if item.through:
+        last = item.through[-1]
+        return last.entry if last.digest != artifact.digest else ""
+    names = {_base(place.row.name) for place in artifact.locations}
+    is_list = artifact.kind == "file" and names and _base(item.subject) not in names
+    return item.subject if is_list else ""
+
+
+def _lists(
+    artifact: ArtifactDetail, item: EvidenceItem, is_kept: Callable[[Digest], bool]
+) -> Iterator[NeededFile]:
+    """Yield the lists between signature and artifact, except one that is the evidence itself."""
     signed_inside = item.verification.format in SIGNED_TEXT
-    for place, link in enumerate(item.through):
-        if not (place == 0 and signed_inside):
-            name = link.list_name.replace("\\", "/").rpartition("/")[2].lstrip("-") or "list"
-            yield NeededFile(name, f"the list {link.list_name}", None)
+    if not signed_inside and (item.through or _last_list(artifact, item)):
+        name = item.through[0].list_name if item.through else item.subject
+        yield NeededFile(_base(name) or "list", f"the signed list {item.subject}", None)
+    for link in item.through:
+        if link.digest != artifact.digest:
+            kept = is_kept(link.digest)
+            name = file_name(link.digest) if kept else _base(link.entry) or "list"
+            yield NeededFile(name, f"the list {link.entry}", link.digest if kept else None)
 
 
-def _evidence_option(item: EvidenceItem) -> str:
-    if item.verification.format in SIGNED_TEXT:
-        return "--through"
-    return "--bundle" if item.verification.format in BRINGS_ITS_OWN_PROOF else "--signature"
+def _base(path: str) -> str:
+    """Return the last part of a path, so that it cannot be an option or lead elsewhere."""
+    return path.replace("\\", "/").rpartition("/")[2].lstrip("-.")
 
 
 def _trust_files(uses: tuple[TrustUse, ...]) -> list[tuple[TrustKind, NeededFile]]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from core.model import Digest, FindingOutcome, Outcome, PolicyStatus, Status
-from storage.filters import Count
 from storage.views import SourceHealth
 
 SOON = timedelta(days=30)
 SHORT_DIGEST = 12
+LEAST_SHARE = 0.001
 _KIBI = 1024
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -22,8 +22,10 @@ STATUS_SENTENCES = {
     Status.UNSIGNED: "We looked, and there is no evidence.",
     Status.UNKNOWN: "We could not look, or cannot judge what we found.",
 }
-POLICY_SENTENCES = {  # in the order in which they are shown, the best first as above
-    PolicyStatus.PASSED: "Every policy that applies accepts it.",
+UNCONSTRAINED = "unconstrained"
+POLICY_SENTENCES: dict[str, str] = {  # in the order in which they are shown, the best first
+    PolicyStatus.PASSED: "Every policy that applies accepts it, and who may sign it is said.",
+    UNCONSTRAINED: "Every policy that applies accepts it, and none says who may sign it.",
     PolicyStatus.WARNED: "It passes with a warning.",
     PolicyStatus.WAIVED: "A dated, owned exception lets it pass.",
     PolicyStatus.FAILED: "A policy refuses it.",
@@ -61,12 +63,21 @@ def percent(share: float | None) -> str:
         return "–"  # noqa: RUF001 - a dash for "there is nothing to measure"
     if share in (0, 1):
         return f"{share:.0%}"
-    return f"{min(max(share * 100, 0.1), 99.9):.1f}%"
+    if share < LEAST_SHARE:
+        return f"<{LEAST_SHARE:.1%}"
+    if share > 1 - LEAST_SHARE:
+        return f">{1 - LEAST_SHARE:.1%}"
+    return f"{share:.1%}"
 
 
 def part(value: int, total: int) -> str:
     """Return what percentage a number is of a total."""
     return percent(value / total if total else None)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return the noun as it stands beside a number."""
+    return noun if count == 1 else f"{noun}s"
 
 
 def duration(seconds: float) -> str:
@@ -100,11 +111,6 @@ def shape(value: str) -> str:
     return _SHAPES.get(value, value)
 
 
-def best_first(counts: Mapping[PolicyStatus, Count]) -> dict[PolicyStatus, Count]:
-    """Return the numbers of policy verdicts in the order in which they are shown."""
-    return {status: counts[status] for status in POLICY_SENTENCES}
-
-
 def short(digest: Digest) -> str:
     """Return the first characters of a digest, enough to tell two apart by eye."""
     return digest.value[:SHORT_DIGEST]
@@ -132,11 +138,11 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "percent": percent,
     "part": part,
+    "plural": plural,
     "duration": duration,
     "size": size,
     "words": words,
     "shape": shape,
-    "best_first": best_first,
     "short": short,
     "validity": validity,
     "health_word": health_word,

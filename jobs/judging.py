@@ -38,7 +38,7 @@ class PolicyJudge:
         self, policies: Sequence[CompiledPolicy], exclusions: Sequence[ExclusionRule]
     ) -> None:
         self._policies, self._exclusions = tuple(policies), tuple(exclusions)
-        rules = [[e.kind, [[n, g.pattern] for n, g in e.fields]] for e in self._exclusions]
+        rules = [[e.id, e.kind, [[n, g.pattern] for n, g in e.fields]] for e in self._exclusions]
         parts = [sorted([p.name, p.digest, p.mode] for p in self._policies), rules]
         self._digest = hashlib.sha256(dump(parts).encode()).hexdigest()
         self._reads_artifact = any(p.reads_artifact for p in self._policies)

@@ -10,17 +10,17 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
 
-from core.errors import CollectionError, MalformedError
+from core.errors import CollectionError, ConflictError, MalformedError
 from core.model import ScanState
 from jobs.clock import Clock
-from jobs.reading import UnitBatch, UnitReader, reason_of
-from jobs.writing import UnitWriter, WritePlan, follow_marks
+from jobs.reading import UnitBatch, UnitReader
+from jobs.writing import UnitWriter, WritePlan
 from net.http import Traffic
 from storage import scans
-from storage.database import Database
+from storage.database import Database, Lock
 from storage.memory import UnitMemory
 from storage.scans import ScanCounts, ScanError
 
@@ -77,42 +77,56 @@ class SourceScan:
         self._counts = ScanCounts()
         self._writers: dict[str, UnitWriter] = {}
         self._scan_id = 0
+        self._lock = Lock()
+        self._halt = threading.Event()  # the writer has left
 
     def run(self, slot: str | None = None) -> ScanReport:
         """Scan; ConflictError when the source is being scanned or the slot was answered."""
         source = self._prepared.plan.reading.source
-        with self._database.lock(f"scan-{source.name}"):
-            began = self._prepared.plan.reading.now
+        with self._database.lock(f"scan-{source.name}") as lock:
+            self._lock, began = lock, self._clock()
+            with self._database.writing() as connection:  # we hold the lock: who ran is dead
+                scans.bury(connection, source.id, began)
             with self._database.writing() as connection:
-                self._scan_id = scans.begin(connection, source.id, slot, self._clock())
+                self._scan_id = scans.begin(connection, source.id, slot, began)
             try:
                 state = self._scan()
-            except BaseException:
-                self._stop.event.set()
+            except KeyboardInterrupt:
+                self._finish(ScanState.CANCELLED)
+                raise
+            except BaseException as error:
+                words = f"internal error: {type(error).__name__}: {error}"
+                self._counts.errors.append(ScanError("", "SCAN_INCOMPLETE", words))
                 self._finish(ScanState.FAILED)
                 raise
             self._finish(state)
-            return ScanReport(
-                self._scan_id, state, self._counts, (self._clock() - began).total_seconds()
-            )
+            seconds = (self._clock() - began).total_seconds()
+            return ScanReport(self._scan_id, state, self._counts, seconds)
 
     def _scan(self) -> ScanState:
-        follow_marks(self._database, self._prepared.plan)
-        try:
-            names = list(dict.fromkeys(self._prepared.plan.reading.collector.units()))
-        except (CollectionError, MalformedError) as error:
-            self._counts.errors.append(ScanError("", reason_of(error), str(error)))
+        names = self._unit_names()
+        if names is None:
             return ScanState.FAILED
         self._counts.units_total = len(names)
         self._beat()
-        self._write_all(self._start_readers(names))
+        readers = self._start_readers(names)
+        try:
+            self._write_all(readers)
+        finally:  # nobody may read on once the writer has left
+            self._stop_readers(readers)
         if self._stop.asked():
             return ScanState.CANCELLED
         if not self._counts.errors:
             self._lose_units(set(names))
             return ScanState.COMPLETE
-        whole = self._counts.units_done > 0
-        return ScanState.PARTIAL if whole else ScanState.FAILED
+        return ScanState.PARTIAL if self._counts.units_done else ScanState.FAILED
+
+    def _unit_names(self) -> list[str] | None:
+        try:
+            return list(dict.fromkeys(self._prepared.plan.reading.collector.units()))
+        except (CollectionError, MalformedError) as error:
+            self._counts.errors.append(ScanError("", error.reason, str(error)))
+        return None
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -129,13 +143,21 @@ class SourceScan:
                 return
 
     def _offer(self, batch: UnitBatch) -> bool:
-        while not self._stop.asked():
+        while not self._stop.asked() and not self._halt.is_set():
             try:
                 self._queue.put(batch, timeout=BEAT_SECONDS)
             except queue.Full:
                 continue
             return True
         return False
+
+    def _stop_readers(self, readers: list[Future[None]]) -> None:
+        if all(reader.done() for reader in readers):
+            return
+        self._halt.set()
+        for reader in readers:
+            if not reader.cancel():
+                wait([reader])
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -173,6 +195,8 @@ class SourceScan:
     def _beat(self) -> None:
         self._counts.requests = self._prepared.traffic.requests
         self._counts.bytes = self._prepared.traffic.bytes
+        if not self._lock.held():
+            raise ConflictError("the lock on the source was lost; another process may scan it now")
         with self._database.writing() as connection:
             if scans.beat(connection, self._scan_id, self._counts, self._clock()):
                 self._stop.event.set()

@@ -16,8 +16,8 @@ from datetime import datetime
 import structlog
 
 from collectors.collector import Collector, Memory
-from core.errors import CollectionError, MalformedError, TooLargeError
-from core.limits import Limits
+from core.errors import CollectionError, MalformedError
+from core.limits import MIB, Limits
 from core.model import (
     Discovery,
     Evidence,
@@ -44,6 +44,7 @@ from verification.standing import combine
 from verification.verifier import trust_digest, verification_key, verify
 
 BATCH = 2000
+BATCH_BYTES = 16 * MIB  # of evidence held before it is stored
 REMEMBERED = 1024
 NO_CONTENT = digest_of(b"")
 log = structlog.get_logger(__name__)
@@ -62,9 +63,12 @@ class UnitBatch:
     indexes: list[IndexKept] = field(default_factory=list)
     end: UnitEnd | None = None
     error: ScanError | None = None
+    held: int = 0  # bytes of evidence
 
-    def __len__(self) -> int:
-        return len(self.sets) + len(self.sightings) + len(self.unchanged)
+    def is_full(self) -> bool:
+        """Say whether it is time to store it: by count and by bytes held."""
+        count = len(self.sets) + len(self.sightings) + len(self.unchanged)
+        return count >= BATCH or self.held >= BATCH_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +100,11 @@ class UnitReader:
                 if refused is not None:
                     batch.error = refused
                     break
-                if len(batch) >= BATCH:
+                if batch.is_full():
                     yield batch
                     batch = UnitBatch(self._unit)
         except (CollectionError, MalformedError) as error:
-            batch.error = ScanError(self._unit, reason_of(error), str(error))
+            batch.error = ScanError(self._unit, error.reason, str(error))
         except Exception as error:  # one unit's bug must not end the scan of the others
             log.exception("unit failed", source=self._reading.source.name, unit=self._unit)
             batch.error = ScanError(self._unit, "SCAN_INCOMPLETE", f"internal error: {error!r}")
@@ -127,9 +131,7 @@ class UnitReader:
 
     def _close(self, end: UnitEnd) -> UnitEnd:
         # what an unverified list says of itself (its date) must not bind the verified ones after it
-        if self._unproved and end.state_unless_verified:
-            return replace(end, state=end.state_unless_verified)
-        return end
+        return replace(end, accepted="") if self._unproved else end
 
     def _take_set(self, batch: UnitBatch, found: EvidenceSet) -> ScanError | None:
         trust = found.trust if found.trust is not None else self._reading.trust
@@ -138,10 +140,10 @@ class UnitReader:
         if rolled_back:
             return ScanError(self._unit, "METADATA_ROLLBACK", rolled_back[0].verification.detail)
         batch.sets.append(facts)
+        batch.held += sum(len(item.content) for item in facts.items)
         batch.trusts.append(trust)
         self._unproved = self._unproved or facts.status is not Status.VERIFIED
-        is_list = any(item.through for item in facts.items)
-        if is_list and facts.status is Status.FAILED and self._memory.unit_state():
+        if found.is_list and facts.status is not Status.VERIFIED and self._memory.accepted():
             words = f"the list does not verify any more, its content is not believed: {facts.key}"
             return ScanError(self._unit, facts.reason, words)
         return None
@@ -187,13 +189,6 @@ def set_facts_for(
         source.kind, NOWHERE, NO_CONTENT, source.name, source.owner, source.tier, status,
         contested, reason, verifications,
     )  # fmt: skip
-
-
-def reason_of(error: Exception) -> str:
-    """Return the reason code of an error that ended a unit."""
-    if isinstance(error, CollectionError):
-        return error.reason
-    return "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
 
 
 def seal_of(*parts: str) -> str:

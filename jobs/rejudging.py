@@ -1,20 +1,60 @@
-"""Judge again from stored facts: new policies, new exclusions, or time alone. No registry asked."""
+"""Judge again from stored facts: other policies, other trust, time alone. No source is asked.
+
+Every function here takes the lock of one source at a time and leaves out a source that is being
+scanned: its scan, or the next call, comes to the same.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from core.model import Outcome, Verification
+from core.errors import ConflictError
+from core.model import Outcome, Status, Verification
 from jobs.reading import set_facts_for
 from jobs.workspace import Workspace
 from jobs.writing import restate, standing_from
 from storage import configuration, scans, sets
+from storage.configuration import WITHDRAWN
 from storage.facts import ItemFacts, SetFacts, record_set
-from storage.standings import SourceRow, StandingWriter
+from storage.standings import SourceRow, StandingWriter, standing_of
 from verification.standing import combine
 
 BATCH = 500
+
+
+def follow_everything(workspace: Workspace) -> int:
+    """Bring every stored verdict up to now: removed sources, marks, time, policies, in order."""
+    return (
+        retire_removed(workspace)
+        + follow_marks(workspace)
+        + follow_time(workspace)
+        + follow_policies(workspace)
+    )
+
+
+def follow_marks(workspace: Workspace) -> int:
+    """End the restatements that a process which died had begun; return rows written.
+
+    A set that verifies now waits for its unit to be read to the end: only then is it known what
+    it still vouches for.
+    """
+    written = 0
+    for source in workspace.sources.values():
+        with workspace.database.reading() as connection:
+            marked = sets.marked(connection, source.id)
+        for set_id, after in marked:
+            with workspace.database.reading() as connection:
+                standing = standing_of(connection, set_id)
+            if standing.status is Status.VERIFIED:
+                continue
+            with _held(workspace, source) as held:
+                if held:
+                    writer = _writer(workspace, source, workspace.clock())
+                    written += restate(workspace.database, writer, standing, after)
+    return written
 
 
 def follow_policies(workspace: Workspace) -> int:
@@ -24,68 +64,113 @@ def follow_policies(workspace: Workspace) -> int:
         with workspace.database.reading() as connection:
             judged_by = configuration.judged_by(connection, source.id)
         if judged_by != _basis(workspace, source):
-            written += _rejudge_source(workspace, source)
-    return written
-
-
-def _basis(workspace: Workspace, source: SourceRow) -> str:
-    return f"{workspace.judge.digest} {source.owner} {source.tier}"
-
-
-def _rejudge_source(workspace: Workspace, source: SourceRow) -> int:
-    written, after = 0, 0
-    with workspace.database.lock(f"scan-{source.name}"):
-        while True:
-            with workspace.database.reading() as connection:
-                ids = sets.all_ids(connection, source.id, after, BATCH)
-            for set_id in ids:
-                written += _rejudge_set(workspace, source, set_id, now=None)
-            if len(ids) < BATCH:
-                break
-            after = ids[-1]
-        with workspace.database.writing() as connection:
-            configuration.set_judged_by(connection, source.id, _basis(workspace, source))
+            with _held(workspace, source) as held:
+                if held:
+                    written += _rejudge_source(workspace, source)
     return written
 
 
 def follow_time(workspace: Workspace) -> int:
     """Let time do what it does: judge every set anew whose `due_at` has passed."""
     now, written = workspace.clock(), 0
-    by_id = {source.id: source for source in workspace.sources.values()}
+    for source in workspace.sources.values():
+        after = 0
+        while True:
+            with workspace.database.reading() as connection:
+                found = sets.due(connection, source.id, now, after, BATCH)
+            with _held(workspace, source) as held:
+                if not held:
+                    break
+                for set_id in found:
+                    written += _rejudge_set(workspace, source, set_id)
+            if len(found) < BATCH:
+                break
+            after = found[-1]
+    return written
+
+
+def retire_removed(workspace: Workspace) -> int:
+    """Let everything be gone that only sources which left the settings held."""
+    with workspace.database.reading() as connection:
+        removed = configuration.removed_sources(connection)
+    written = 0
+    for source in removed:
+        with _held(workspace, source) as held:
+            if held:
+                written += _retire_source(workspace, source)
+    return written
+
+
+def _retire_source(workspace: Workspace, source: SourceRow) -> int:
+    with workspace.database.reading() as connection:
+        units = scans.unit_rows(connection, source.id)
+    written, now = 0, workspace.clock()
+    for unit_id in units.values():
+        writer = StandingWriter(source, unit_id, workspace.judge, workspace.rows, now)
+        after = 0
+        while True:
+            with workspace.database.writing() as connection:
+                after, rows = writer.retire(connection, after)
+                written += rows
+                if not after:
+                    scans.lose_unit(connection, unit_id, now)
+                    break
+    return written
+
+
+@contextmanager
+def _held(workspace: Workspace, source: SourceRow) -> Iterator[bool]:
+    try:
+        with workspace.database.lock(f"scan-{source.name}"):
+            yield True
+            return
+    except ConflictError:
+        pass
+    yield False
+
+
+def _basis(workspace: Workspace, source: SourceRow) -> str:
+    return f"{workspace.judge.digest} {source.owner} {source.tier}"
+
+
+def _writer(workspace: Workspace, source: SourceRow, now: datetime) -> StandingWriter:
+    return StandingWriter(source, 0, workspace.judge, workspace.rows, now)
+
+
+def _rejudge_source(workspace: Workspace, source: SourceRow) -> int:
+    written, after = 0, 0
     while True:
         with workspace.database.reading() as connection:
-            found = sets.due(connection, now, BATCH)
-        for set_id, source_id in found:
-            source = by_id.get(source_id)
-            if source is not None:
-                with workspace.database.lock(f"scan-{source.name}"):
-                    written += _rejudge_set(workspace, source, set_id, now=now)
-        if len(found) < BATCH:
-            return written
+            ids = sets.all_ids(connection, source.id, after, BATCH)
+        for set_id in ids:
+            written += _rejudge_set(workspace, source, set_id)
+        if len(ids) < BATCH:
+            break
+        after = ids[-1]
+    with workspace.database.writing() as connection:
+        configuration.set_judged_by(connection, source.id, _basis(workspace, source))
+    return written
 
 
-def _rejudge_set(
-    workspace: Workspace, source: SourceRow, set_id: int, *, now: datetime | None
-) -> int:
+def _rejudge_set(workspace: Workspace, source: SourceRow, set_id: int) -> int:
+    now = workspace.clock()
     with workspace.database.reading() as connection:
-        facts = sets.load_set(connection, set_id)
-    waiting = now is not None and any(_waits(item.verification, now) for item in facts.items)
-    if now is not None:
-        facts = aged(facts, now)
+        kept = sets.load_set(connection, set_id)
+        is_marked = sets.is_marked(connection, set_id)
+    facts = aged(kept, now)
     about = set_facts_for(
         source, facts.status, facts.reason, tuple(i.verification for i in facts.items),
         contested=facts.contested,
     )  # fmt: skip
     facts = replace(facts, verdicts_digest=workspace.judge.shared(about))
-    moment = workspace.clock()
     with workspace.database.writing() as connection:
-        recorded = record_set(connection, source.id, facts, moment)
-        if waiting:
+        recorded = record_set(connection, source.id, facts, now)
+        if any(_waits(item.verification, now) for item in kept.items):
             scans.forget_states(connection, source.id)
-    if not recorded.restate:
+    if not recorded.restate or (is_marked and facts.status is Status.VERIFIED):
         return recorded.written
-    writer = StandingWriter(source, 0, workspace.judge, workspace.rows, moment)
     standing = standing_from(recorded.id, facts)
+    writer = _writer(workspace, source, now)
     return recorded.written + restate(workspace.database, writer, standing, 0)
 
 
@@ -98,6 +183,8 @@ def aged(facts: SetFacts, now: datetime) -> SetFacts:
     """Return the set as it stands at `now`: what was due by then has become untrusted."""
     items = tuple(_aged_item(item, now) for item in facts.items)
     standing = combine([item.verification for item in items], facts.unread)
+    if facts.reason == WITHDRAWN:  # trust was taken away: it stands so until it is read again
+        standing = standing._replace(status=facts.status, reason=facts.reason)
     return replace(
         facts, items=items, status=standing.status, reason=standing.reason,
         contested=standing.contested,

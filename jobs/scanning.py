@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.pipeline import Progress, ScanReport, SourceScan, Stop
-from jobs.rejudging import follow_policies
+from jobs.rejudging import follow_everything
 from jobs.workspace import Workspace
 from storage import reports
 from storage.reports import StandingNumbers
@@ -39,7 +39,7 @@ def scan_source(
     slot: str | None = None,
 ) -> SourceReport:
     """Scan; ConflictError when the source is being scanned already or the slot was answered."""
-    follow_policies(workspace)
+    follow_everything(workspace)
     with tempfile.TemporaryDirectory(prefix="countersign-") as spool:
         prepared = workspace.prepare(name, stop, Path(spool))
         try:

@@ -36,9 +36,8 @@ from storage.configuration import ExclusionEntry, PolicyEntry, SourceEntry
 from storage.database import Database
 from storage.documents import dump
 from storage.standings import PolicyRows, SourceRow
-from verification.format import VERIFIER_VERSION
 from verification.trust import describe
-from verification.verifier import trust_digest
+from verification.verifier import trust_digest, verifier_version
 
 MAX_POLICY_BYTES = 1 * MIB
 MAX_TRUST_BYTES = 16 * MIB
@@ -47,6 +46,28 @@ GROUPS = (
     ("keyrings", TrustKind.KEYRING),
     ("authorities", TrustKind.AUTHORITY),
 )
+
+
+Stamps = dict[str, tuple[int, int, int]]  # path → size, time of change, inode
+
+
+def stamps_of(path: Path, file: SettingsFile | None) -> Stamps:
+    """Return what tells the settings, the policies and the trust files from later ones."""
+    named = [path]
+    if file is not None:
+        folder = file.folder / file.settings.policies
+        named += [folder, *folder.glob("*.y*ml")]
+        for group, _ in GROUPS:
+            entries = getattr(file.settings.trust, group).values()
+            named += [file.folder / entry.file for entry in entries]
+    found: Stamps = {}
+    for one in named:
+        try:
+            stat = one.stat()
+        except OSError:
+            continue
+        found[str(one)] = (stat.st_size, stat.st_ctime_ns, stat.st_ino)
+    return found
 
 
 @dataclass(slots=True)
@@ -61,6 +82,7 @@ class Workspace:
     judge: PolicyJudge
     rows: PolicyRows
     sources: dict[str, SourceRow]
+    stamps: Stamps
 
     @classmethod
     def open(cls, path: Path, clock: Clock) -> Workspace:
@@ -69,7 +91,9 @@ class Workspace:
         Raises ConfigurationError with path, line and column; StorageError when the database is
         out of reach or at another schema.
         """
+        stamps = stamps_of(path, None)
         file = load(path)
+        stamps |= stamps_of(path, file)
         entries = read_trust(file)
         policies = read_policies(file, entries)
         database = Database.open(file.settings.database, base=file.folder)
@@ -91,7 +115,19 @@ class Workspace:
             for kind, fields in matches
         ]
         judge = PolicyJudge(policies, exclusions)
-        return cls(file, database, clock, entries, policies, judge, rows, sources)
+        return cls(file, database, clock, entries, policies, judge, rows, sources, stamps)
+
+    def is_outdated(self) -> bool:
+        """Say whether the settings, a policy or a trust file is another than what was read."""
+        return stamps_of(self.file.path, self.file) != self.stamps
+
+    def reopen(self) -> Workspace:
+        """Read everything anew when it changed; the same workspace when it did not."""
+        if not self.is_outdated():
+            return self
+        fresh = Workspace.open(self.file.path, self.clock)
+        self.close()
+        return fresh
 
     def close(self) -> None:
         """Let go of the database."""
@@ -110,7 +146,7 @@ class Workspace:
             self.sources[name], kind(name, options, surroundings), trust, self.judge, limits, now
         )
         seal = seal_of(source.kind, dump(options.model_dump(mode="json")), trust_digest(trust),
-                       VERIFIER_VERSION)  # fmt: skip
+                       verifier_version())  # fmt: skip
         versions = self.file.settings.retention.indexes
         return Prepared(WritePlan(reading, self.rows, seal, versions), http.traffic, http.close)
 

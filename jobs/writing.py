@@ -9,7 +9,7 @@ import structlog
 
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Trust, TrustEntry, UnitEnd
+from core.model import Status, Trust, TrustEntry, UnitEnd
 from jobs.reading import Reading, UnitBatch
 from storage import scans, sets
 from storage.configuration import CredentialEntry, entry_digest, lose_trust, sync_trust
@@ -17,6 +17,7 @@ from storage.database import Database
 from storage.facts import SetFacts, record_set
 from storage.indexes import keep_index
 from storage.memory import sealed
+from storage.scans import ScanError
 from storage.standings import PolicyRows, SetStanding, StandingWriter, standing_of
 from verification.trust import describe
 
@@ -47,20 +48,25 @@ class UnitWriter:
         )
         self._known: OrderedDict[str, SetStanding] = OrderedDict()
         self._trusts: dict[bytes, Trust] = {}
+        self._better: dict[int, SetStanding] = {}  # sets that verify now, told to their own last
+        self._is_open = False
 
     def write(self, batch: UnitBatch) -> int:
         """Store one batch; return how many rows were written."""
-        changed: list[SetStanding] = []
+        worse: list[SetStanding] = []
         source, now = self._plan.reading.source, self._plan.reading.now
         written = 0
         with self._database.writing() as connection:
+            if not self._is_open and (batch.sets or batch.sightings):
+                scans.open_unit(connection, self._unit_id)
+                self._is_open = True
             for facts in batch.sets:
                 recorded = record_set(connection, source.id, facts, now)
                 written += recorded.written
                 standing = standing_from(recorded.id, facts)
                 self._remember(facts.key, standing)
                 if recorded.restate:
-                    changed.append(standing)
+                    self._sort(standing, worse)
             pairs = [(one, self._find(connection, one.evidence_set)) for one in batch.sightings]
             written += self._standings.record(connection, pairs)
             self._standings.see(connection, batch.unchanged)
@@ -68,28 +74,47 @@ class UnitWriter:
                 self._standings.see_set(connection, key)
             for index in batch.indexes:
                 written += keep_index(connection, source.id, index, self._plan.keep_indexes, now)
-        for standing in changed:
+        for standing in worse:
             written += restate(self._database, self._standings, standing, 0)
         self._trusts |= {_digest(trust): trust for trust in batch.trusts}
         return written + self._close(batch)
 
+    def _sort(self, standing: SetStanding, worse: list[SetStanding]) -> None:
+        # Bad news holds for everything the set vouched for. Good news only for what is seen again:
+        # what else hangs on the set may be what the evidence no longer names.
+        if standing.status is Status.VERIFIED:
+            self._better[standing.id] = standing
+        else:
+            self._better.pop(standing.id, None)
+            worse.append(standing)
+
     def _close(self, batch: UnitBatch) -> int:
         if batch.error is not None:
-            with self._database.writing() as connection:
-                scans.fail_unit(connection, self._unit_id, batch.error)
-            return 0
+            return self._fail(batch.error)
         return self._end(batch.end) if batch.end is not None else 0
+
+    def _fail(self, error: ScanError) -> int:
+        written = 0
+        for standing in self._better.values():
+            written += restate(self._database, self._standings, standing, 0, seen=True)
+        with self._database.writing() as connection:
+            scans.fail_unit(connection, self._unit_id, error)
+        return written
 
     def _end(self, end: UnitEnd) -> int:
         written = 0 if end.unchanged else self._retire()
-        now = self._plan.reading.now
+        for standing in self._better.values():
+            written += restate(self._database, self._standings, standing, 0)
+        reading = self._plan.reading
+        state = sealed(self._plan.seal, end.state)
         with self._database.writing() as connection:
-            scans.end_unit(connection, self._unit_id, sealed(self._plan.seal, end.state), now)
+            scans.end_unit(connection, self._unit_id, state, end.accepted, reading.now)
             if self._trusts:
                 trusts = list(self._trusts.values())
-                described = describe_all(trusts, self._plan.reading.limits)
-                source_id = self._plan.reading.source.id
-                sync_trust(connection, source_id, self._unit, trusts, described, now)
+                described = describe_all(trusts, reading.limits)
+                sync_trust(
+                    connection, reading.source.id, self._unit, trusts, described, reading.now
+                )
         return written
 
     def lose(self) -> int:
@@ -125,29 +150,22 @@ class UnitWriter:
         return standing
 
 
-def restate(database: Database, writer: StandingWriter, standing: SetStanding, after: int) -> int:
-    """Judge every current location of a changed set anew, in batches; return rows written."""
+def restate(
+    database: Database,
+    writer: StandingWriter,
+    standing: SetStanding,
+    after: int,
+    *,
+    seen: bool = False,
+) -> int:
+    """Judge current locations of a changed set anew, in batches; return rows written."""
     written = 0
     while True:
         with database.writing() as connection:
-            after, rows = writer.restate(connection, standing, after)
+            after, rows = writer.restate(connection, standing, after, seen=seen)
         written += rows
         if not after:
             return written
-
-
-def follow_marks(database: Database, plan: WritePlan) -> int:
-    """End the restatements that a process which died had begun; return rows written."""
-    source = plan.reading.source
-    with database.reading() as connection:
-        marked = sets.marked(connection, source.id)
-    written = 0
-    for set_id, after in marked:
-        with database.reading() as connection:
-            standing = standing_of(connection, set_id)
-        writer = StandingWriter(source, 0, plan.reading.judge, plan.rows, plan.reading.now)
-        written += restate(database, writer, standing, after)
-    return written
 
 
 def standing_from(set_id: int, facts: SetFacts) -> SetStanding:

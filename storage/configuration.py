@@ -9,12 +9,14 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from core.model import Trust, TrustEntry
+from core.model import Status, Trust, TrustEntry
 from storage import blobs
 from storage.bulk import insert_rows, take_ids, upsert_rows
 from storage.documents import dump
 from storage.schema import (
     credential,
+    evidence_item,
+    evidence_set,
     exclusion,
     policy,
     policy_version,
@@ -22,8 +24,13 @@ from storage.schema import (
     source,
     source_trust,
     trust_entry,
+    unit,
+    verification_anchor,
 )
 from storage.standings import PolicyRows, SourceRow
+
+WITHDRAWN = "TRUST_CHANGED"  # the reason of what waits to be read again
+NOTHING = bytes(32)  # a digest that no facts have
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,14 @@ def sync_sources(
             connection.execute(source.update().where(source.c.id == row.id).values(**values))
     rows = connection.execute(sa.select(source).where(source.c.name.in_(names)))
     return {r.name: SourceRow(r.id, r.name, r.kind, r.owner, r.tier) for r in rows}
+
+
+def removed_sources(connection: sa.Connection) -> list[SourceRow]:
+    """Return sources that left the settings and still have units."""
+    c = source.c
+    holding = sa.select(unit.c.source_id).where(unit.c.gone_at.is_(None))
+    rows = connection.execute(sa.select(source).where(sa.not_(c.configured), c.id.in_(holding)))
+    return [SourceRow(r.id, r.name, r.kind, r.owner, r.tier) for r in rows]
 
 
 def judged_by(connection: sa.Connection, source_id: int) -> str:
@@ -198,7 +213,7 @@ def entry_digest(entry: TrustEntry) -> bytes:
 def sync_trust(
     connection: sa.Connection,
     source_id: int,
-    unit: str,
+    unit_name: str,
     trusts: Sequence[Trust],
     described: Mapping[bytes, Sequence[CredentialEntry]],
     now: datetime,
@@ -216,19 +231,23 @@ def sync_trust(
     old = {
         (row.entry_id, row.name): (row.origin, row.flags)
         for row in connection.execute(
-            sa.select(source_trust).where(columns.source_id == source_id, columns.unit == unit)
+            sa.select(source_trust).where(columns.source_id == source_id, columns.unit == unit_name)
         )
     }
     new = {key: (entry.origin, dump(list(flags))) for key, (entry, flags) in used.items()}
     if old == new:
         return
-    lose_trust(connection, source_id, unit)
+    kept = {entry_id for entry_id, _ in new}
+    lost = {entry_id for entry_id, _ in old} - kept
+    if lost and not unit_name:
+        _withdraw(connection, source_id, lost, kept)
+    lose_trust(connection, source_id, unit_name)
     insert_rows(
         connection,
         source_trust,
         [
             {
-                "source_id": source_id, "entry_id": entry_id, "unit": unit, "name": name,
+                "source_id": source_id, "entry_id": entry_id, "unit": unit_name, "name": name,
                 "origin": origin, "flags": flags,
             }
             for (entry_id, name), (origin, flags) in new.items()
@@ -236,10 +255,37 @@ def sync_trust(
     )  # fmt: skip
 
 
-def lose_trust(connection: sa.Connection, source_id: int, unit: str) -> None:
+def _withdraw(connection: sa.Connection, source_id: int, lost: set[int], kept: set[int]) -> None:
+    """Let nothing stand verified by what is trusted no more, until it was read again.
+
+    An entry that stays with another window or narrowing counts as lost: what it still vouches for
+    is for the next reading to say.
+    """
+    c = credential.c
+    gone = sa.select(c.fingerprint).where(c.entry_id.in_(lost))
+    stays = sa.select(c.fingerprint).where(c.entry_id.in_(kept))
+    used = (
+        sa.select(evidence_item.c.set_id)
+        .join(
+            verification_anchor,
+            verification_anchor.c.verification_id == evidence_item.c.verification_id,
+        )
+        .where(verification_anchor.c.anchor.in_(gone), verification_anchor.c.anchor.not_in(stays))
+    )
+    e = evidence_set.c
+    values = {"status": Status.UNKNOWN, "reason": WITHDRAWN, "facts_digest": NOTHING,
+              "verdicts_digest": NOTHING, "contested": False, "restate_after": 0}  # fmt: skip
+    connection.execute(
+        evidence_set.update()
+        .where(e.source_id == source_id, e.status == Status.VERIFIED, e.id.in_(used))
+        .values(**values)
+    )
+
+
+def lose_trust(connection: sa.Connection, source_id: int, unit_name: str) -> None:
     """Forget which trust entries a unit uses."""
     c = source_trust.c
-    connection.execute(source_trust.delete().where(c.source_id == source_id, c.unit == unit))
+    connection.execute(source_trust.delete().where(c.source_id == source_id, c.unit == unit_name))
 
 
 def _trust_entry(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
@@ -20,6 +21,7 @@ from core.errors import ConfigurationError, ConflictError, StorageError
 from storage import hints
 
 BUSY_SECONDS = 30
+WRITER = 0x436F756E  # the advisory lock of every write transaction
 
 Connection = sa.Connection  # for the rings above, which do not import SQLAlchemy
 PRAGMAS = (
@@ -99,6 +101,8 @@ class Database:
     def writing(self) -> Iterator[sa.Connection]:
         """Open the write transaction; it commits at the end of the block or leaves no trace."""
         with _translated(), self._writer.begin() as connection:
+            if self.dialect == "postgresql":  # one writer, as SQLite has it: no two insert alike
+                connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({WRITER})"))
             yield connection
 
     @contextmanager
@@ -120,6 +124,8 @@ def _translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise StorageError(f"the database refused: {error.orig}") from error
+    except (psycopg.Error, sqlite3.Error) as error:  # COPY goes past SQLAlchemy
+        raise StorageError(f"the database refused: {error}") from error
 
 
 def _anchored(url: URL, base: Path | None) -> URL:
@@ -169,7 +175,7 @@ def _advisory_lock(database: Database, name: str) -> Iterator[Lock]:
         isolation_level="AUTOCOMMIT",
         connect_args={"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5},
     )
-    with engine.connect() as connection:
+    with _translated(), engine.connect() as connection:
         if not connection.execute(statement, {"name": f"countersign:{name}"}).scalar():
             raise ConflictError(f"another process holds the lock {name!r}")
         yield Lock(connection)

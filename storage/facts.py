@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from core.model import ListLink, Outcome, Role, Signer, Status, Unread, Verification
 from storage import blobs
-from storage.bulk import AnyRow, insert_rows, take_ids, upsert_rows
+from storage.bulk import insert_rows, take_ids, upsert_rows
 from storage.documents import dump, dump_verification
 from storage.schema import (
     evidence_item,
@@ -63,7 +63,7 @@ class SetFacts:
     def digest(self) -> bytes:
         """Return the digest of all facts, the collector's own state apart."""
         parts = [
-            self.status, self.reason, self.contested, list(self.looked),
+            self.status, self.reason, self.contested, list(self.looked), str(self.due_at),
             [[u.reason, u.detail] for u in self.unread],
             [[i.key.hex(), i.verification.outcome, i.verification.reason, i.media_type, i.origin,
               i.subject, dump_through(i.through)] for i in self.items],
@@ -167,46 +167,40 @@ def _counts(facts: Verification) -> bool:
 def _record_verification(
     connection: sa.Connection, item: ItemFacts, now: datetime
 ) -> tuple[int, int | None, int]:
-    table = verification
-    v = item.verification
+    table, v = verification, item.verification
     row = connection.execute(
         sa.select(table.c.id, table.c.signer_id, table.c.outcome, table.c.reason).where(
             table.c.key == item.key
         )
     ).first()
-    if row is not None:
-        return row.id, row.signer_id, _age_verification(connection, row, v)
+    if row is not None and (row.outcome, row.reason) == (v.outcome, v.reason):
+        return row.id, row.signer_id, 0
     proved = v.signer if v.outcome is Outcome.VERIFIED else None  # others are only claimed
     signer_id = _record_signer(connection, proved, now) if proved is not None else None
-    evidence_digest = blobs.keep(connection, item.content, item.media_type, now)
-    verification_id = take_ids(connection, table, 1)[0]
-    connection.execute(
-        table.insert(),
-        {
-            "id": verification_id, "key": item.key, "evidence_digest": evidence_digest,
-            "subject_digest": item.subject_digest, "trust_digest": item.trust_digest,
-            "format": v.format, "role": v.role, "outcome": v.outcome, "reason": v.reason,
-            "signer_id": signer_id, "signed_at": v.signed_at, "document": dump_verification(v),
-            "due_at": v.due_at, "verified_at": now,
-        },
-    )  # fmt: skip
-    anchors = [
-        {"verification_id": verification_id, "anchor": one} for one in sorted(set(v.anchors))
-    ]
-    insert_rows(connection, verification_anchor, anchors)
-    return verification_id, signer_id, 1 + len(anchors)
-
-
-def _age_verification(connection: sa.Connection, row: AnyRow, v: Verification) -> int:
-    # the same evidence under the same trust: only time can have changed what came out
-    if (row.outcome, row.reason) == (v.outcome, v.reason):
-        return 0
     values = {
-        "outcome": v.outcome, "reason": v.reason, "document": dump_verification(v),
-        "due_at": v.due_at,
+        "format": v.format, "role": v.role, "outcome": v.outcome, "reason": v.reason,
+        "signer_id": signer_id, "signed_at": v.signed_at, "document": dump_verification(v),
+        "due_at": v.due_at, "verified_at": now,
     }  # fmt: skip
-    connection.execute(verification.update().where(verification.c.id == row.id).values(**values))
-    return 1
+    if row is None:
+        verification_id: int = take_ids(connection, table, 1)[0]
+        key = {
+            "id": verification_id, "key": item.key,
+            "evidence_digest": blobs.keep(connection, item.content, item.media_type, now),
+            "subject_digest": item.subject_digest, "trust_digest": item.trust_digest,
+        }  # fmt: skip
+        insert_rows(connection, table, [key | values])
+    else:  # the same evidence under the same trust: time or a fault that passed changed what came
+        verification_id = row.id
+        connection.execute(table.update().where(table.c.id == row.id).values(**values))
+    return verification_id, signer_id, 1 + _record_anchors(connection, verification_id, v.anchors)
+
+
+def _record_anchors(connection: sa.Connection, verification_id: int, anchors: Sequence[str]) -> int:
+    c = verification_anchor.c
+    connection.execute(verification_anchor.delete().where(c.verification_id == verification_id))
+    rows = [{"verification_id": verification_id, "anchor": one} for one in sorted(set(anchors))]
+    return insert_rows(connection, verification_anchor, rows)
 
 
 def _record_signer(connection: sa.Connection, who: Signer, now: datetime) -> int:

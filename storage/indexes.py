@@ -16,7 +16,7 @@ def keep_index(
     connection: sa.Connection, source_id: int, index: IndexKept, versions: int, now: datetime
 ) -> int:
     """Keep a list's bytes and let versions beyond the newest `versions` go; return rows written."""
-    digest = index.digest.raw
+    digest = index.content.digest("sha256").raw  # the list that names it may speak SHA-512
     new = blobs.keep_chunks(
         connection, digest, index.content.size, index.content.chunks(), index.media_type, now
     )

@@ -21,17 +21,22 @@ class UnitMemory:
         self._database, self._source_id = database, source_id
         with database.reading() as connection:
             row = connection.execute(
-                sa.select(unit.c.state).where(
+                sa.select(unit.c.state, unit.c.accepted).where(
                     unit.c.source_id == source_id, unit.c.name == name, unit.c.gone_at.is_(None)
                 )
             ).first()
         kept_seal, _, state = (row.state if row is not None else "").partition("\n")
+        self._accepted = row.accepted if row is not None else ""
         self._valid = kept_seal == seal and row is not None
         self._state = state if self._valid else ""
 
     def unit_state(self) -> str:
         """Return the `UnitEnd.state` of the last complete scan, or an empty string."""
         return self._state
+
+    def accepted(self) -> str:
+        """Return the last `UnitEnd.accepted`, whatever changed since, or an empty string."""
+        return self._accepted
 
     def digest_at(self, location: Location) -> Digest | None:
         """Return the digest last seen at this location, or None."""

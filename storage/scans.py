@@ -56,13 +56,15 @@ def read_errors(text: str) -> tuple[ScanError, ...]:
     return tuple(ScanError(*entry) for entry in json.loads(text))
 
 
-def begin(connection: sa.Connection, source_id: int, slot: str | None, now: datetime) -> int:
-    """Begin a scan; the caller holds the source's lock, so a running row is a dead one.
-
-    ConflictError when the slot was answered already.
-    """
+def bury(connection: sa.Connection, source_id: int, now: datetime) -> None:
+    """Mark running scans as abandoned and free their slots; the caller holds the source's lock."""
     dead = sa.and_(scan.c.source_id == source_id, scan.c.state == ScanState.RUNNING)
-    connection.execute(scan.update().where(dead).values(state=ScanState.ABANDONED, finished_at=now))
+    values = {"state": ScanState.ABANDONED, "finished_at": now, "slot": None}
+    connection.execute(scan.update().where(dead).values(**values))
+
+
+def begin(connection: sa.Connection, source_id: int, slot: str | None, now: datetime) -> int:
+    """Begin a scan; ConflictError when the slot was answered already."""
     scan_id: int = take_ids(connection, scan, 1)[0]
     row = {
         "id": scan_id, "source_id": source_id, "state": ScanState.RUNNING, "slot": slot,
@@ -72,12 +74,24 @@ def begin(connection: sa.Connection, source_id: int, slot: str | None, now: date
         insert_rows(connection, scan, [row])
     except IntegrityError as error:
         raise ConflictError(f"the run due at {slot} was answered already") from error
+    return scan_id
+
+
+def take_requests(connection: sa.Connection, name: str, now: datetime) -> None:
+    """Mark what was asked of a source as taken."""
+    c = scan_request.c
+    chosen = sa.select(source.c.id).where(source.c.name == name).scalar_subquery()
     connection.execute(
         scan_request.update()
-        .where(scan_request.c.source_id == source_id, scan_request.c.taken_at.is_(None))
+        .where(c.source_id == chosen, c.taken_at.is_(None))
         .values(taken_at=now)
     )
-    return scan_id
+
+
+def note_failure(connection: sa.Connection, name: str, error: ScanError) -> None:
+    """Write down at the source why it could not even be begun."""
+    values = {"reason": error.reason, "detail": error.detail}
+    connection.execute(source.update().where(source.c.name == name).values(**values))
 
 
 def open_requests(connection: sa.Connection) -> list[str]:
@@ -147,13 +161,22 @@ def enter_unit(connection: sa.Connection, source_id: int, name: str) -> int:
     return found
 
 
-def end_unit(connection: sa.Connection, unit_id: int, state: str, now: datetime) -> None:
-    """Remember that a unit was read to its end."""
-    connection.execute(
-        unit.update()
-        .where(unit.c.id == unit_id)
-        .values(state=state, complete_at=now, reason="", detail="")
-    )
+def open_unit(connection: sa.Connection, unit_id: int) -> None:
+    """Forget the collector's memory: from here to its end the unit is half written.
+
+    A process that dies in between leaves no memory that would call what it wrote unchanged.
+    """
+    connection.execute(unit.update().where(unit.c.id == unit_id).values(state=""))
+
+
+def end_unit(
+    connection: sa.Connection, unit_id: int, state: str, accepted: str, now: datetime
+) -> None:
+    """Remember that a unit was read to its end; an empty `accepted` leaves what was there."""
+    values = {"state": state, "complete_at": now, "reason": "", "detail": ""}
+    if accepted:
+        values["accepted"] = accepted
+    connection.execute(unit.update().where(unit.c.id == unit_id).values(**values))
 
 
 def fail_unit(connection: sa.Connection, unit_id: int, error: ScanError) -> None:

@@ -153,7 +153,8 @@ unit = Table(
     _id(),
     _ref("source_id", "source.id"),
     Column("name", String, nullable=False),
-    Column("state", Text, nullable=False, server_default=""),  # the collector's own memory
+    Column("state", Text, nullable=False, server_default=""),  # empty while a reading is under way
+    Column("accepted", Text, nullable=False, server_default=""),  # taught by verified evidence only
     Column("complete_at", Instant),
     Column("reason", String, nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default=""),

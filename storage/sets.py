@@ -13,8 +13,7 @@ from storage import blobs
 from storage.bulk import AnyRow
 from storage.documents import load_verification
 from storage.facts import ItemFacts, SetFacts
-from storage.schema import evidence_item, evidence_set, source, verification
-from storage.standings import SourceRow
+from storage.schema import evidence_item, evidence_set, verification
 
 
 def id_of(connection: Connection, source_id: int, key: str) -> int | None:
@@ -43,13 +42,18 @@ def all_ids(connection: Connection, source_id: int, after: int, limit: int) -> l
     return list(connection.execute(statement.order_by(c.id).limit(limit)).scalars())
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[tuple[int, int]]:
-    """Return (set id, source id) of sets that time alone has changed by now."""
+def is_marked(connection: Connection, set_id: int) -> bool:
+    """Say whether a restatement of the set was begun and not ended."""
     c = evidence_set.c
-    rows = connection.execute(
-        sa.select(c.id, c.source_id).where(c.due_at <= now).order_by(c.due_at, c.id).limit(limit)
-    )
-    return [(row.id, row.source_id) for row in rows]
+    after = connection.execute(sa.select(c.restate_after).where(c.id == set_id)).scalar_one()
+    return after is not None
+
+
+def due(connection: Connection, source_id: int, now: datetime, after: int, limit: int) -> list[int]:
+    """Return the next ids, in order, of a source's sets that time alone has changed by now."""
+    c = evidence_set.c
+    statement = sa.select(c.id).where(c.source_id == source_id, c.due_at <= now, c.id > after)
+    return list(connection.execute(statement.order_by(c.id).limit(limit)).scalars())
 
 
 def load_set(connection: Connection, set_id: int) -> SetFacts:
@@ -83,10 +87,4 @@ def _item(connection: Connection, row: AnyRow) -> ItemFacts:
     )  # fmt: skip
 
 
-def sources(connection: Connection) -> list[SourceRow]:
-    """Return every configured source."""
-    rows = connection.execute(sa.select(source).where(source.c.configured).order_by(source.c.id))
-    return [SourceRow(r.id, r.name, r.kind, r.owner, r.tier) for r in rows]
-
-
-__all__ = ["Connection", "all_ids", "due", "id_of", "load_set", "marked", "sources"]
+__all__ = ["Connection", "all_ids", "due", "id_of", "is_marked", "load_set", "marked"]

@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -46,6 +45,7 @@ from storage.schema import (
 )
 
 BATCH = 2000
+FEW_NAMES = 8
 LOOKED_THROUGH = 50_000  # ids at a time when looking for what was not seen
 
 
@@ -137,7 +137,7 @@ class StandingWriter:
                 continue  # the first sighting of a place stands; a second one in a pass is ignored
             self.seen.add(row.id)
             same = (row.artifact_id, row.set_id) == (artifact_id, standing.id)
-            if row.gone_at is not None or not same:
+            if row.gone_at is not None or not same or row.unit_id != self.unit_id:
                 moved.append((row, one, standing, artifact_id))
         written += self._insert(connection, fresh)
         said, rewrites = read_said(connection, [row.id for row, *_ in moved]), Rewrites()
@@ -149,21 +149,20 @@ class StandingWriter:
 
     def _existing(
         self, connection: sa.Connection, places: Iterable[Location]
-    ) -> dict[Location, sa.Row[Any]]:
+    ) -> dict[Location, AnyRow]:
         names: dict[str, set[str]] = defaultdict(set)
+        versions: dict[str, set[str]] = defaultdict(set)
         for place in places:
             names[place.repository].add(place.name)
+            versions[place.repository].add(place.version)
         c = location.c
         found: dict[Location, AnyRow] = {}
         for repository, wanted in names.items():
-            rows = connection.execute(
-                sa.select(location).where(
-                    c.source_id == self.source.id,
-                    c.repository == repository,
-                    c.name.in_(sorted(wanted)),
-                )
-            )
-            for row in rows:
+            here = [c.source_id == self.source.id, c.repository == repository]
+            here.append(c.name.in_(sorted(wanted)))
+            if len(wanted) <= FEW_NAMES:  # a repository whose tags all share its name
+                here.append(c.version.in_(sorted(versions[repository])))
+            for row in connection.execute(sa.select(location).where(*here)):
                 found[Location(row.repository, row.name, row.version, row.variant)] = row
         return found
 
@@ -313,9 +312,13 @@ class StandingWriter:
         self._count_findings(new, exclusion_id, +1)
 
     def restate(
-        self, connection: sa.Connection, standing: SetStanding, after: int
+        self, connection: sa.Connection, standing: SetStanding, after: int, *, seen: bool = False
     ) -> tuple[int, int]:
-        """Judge a batch of a changed set's locations anew; return (last id or 0, rows written)."""
+        """Judge a batch of a changed set's locations anew; return (last id or 0, rows written).
+
+        `seen` leaves out what this pass did not see, and the mark that says there is more to do:
+        evidence that verifies now must not lift what it may no longer name.
+        """
         c = location.c
         rows = connection.execute(
             sa.select(
@@ -327,18 +330,20 @@ class StandingWriter:
             .order_by(c.id)
             .limit(BATCH)
         ).all()  # fmt: skip
-        said, rewrites = read_said(connection, [row.id for row in rows]), Rewrites()
-        for row in rows:
+        chosen = [row for row in rows if not seen or row.id in self.seen]
+        said, rewrites = read_said(connection, [row.id for row in chosen]), Rewrites()
+        for row in chosen:
             self.deltas.standings[_row_standing(row)] -= 1
             facts = self._row_facts(row, standing)
             self._restand(rewrites, connection, row, said, facts, standing, {})
         written = rewrites.write(connection)
         last = rows[-1].id if len(rows) == BATCH else 0
-        connection.execute(
-            evidence_set.update()
-            .where(evidence_set.c.id == standing.id)
-            .values(restate_after=last or None)
-        )
+        if not seen:
+            connection.execute(
+                evidence_set.update()
+                .where(evidence_set.c.id == standing.id)
+                .values(restate_after=last or None)
+            )
         self.deltas.flush(connection, self.now)
         return last, written
 

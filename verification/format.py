@@ -9,12 +9,12 @@ from typing import Protocol
 from core.limits import Limits
 from core.model import Evidence, Role, Trust, Verification
 
-VERIFIER_VERSION = "1"  # a change that can change any outcome raises it: stored facts are keyed by it
+VERIFIER_VERSION = "1"  # raised by any change that can change an outcome: facts are keyed by it
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a verification is carried out under: whom to trust, what time it is, how much to read."""
+    """What a verification is carried out under: whom to trust, what time it is, what limits."""
 
     trust: Trust
     now: datetime
@@ -31,4 +31,4 @@ class Format(Protocol):
         """Say from the content (never from a name alone) whether this format can read it."""
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
-        """Check everything the format demands and return what came out; never raise on bad bytes."""
+        """Check all that the format demands and return what came out; never raise on bad bytes."""

@@ -14,8 +14,7 @@ from enum import Enum
 from functools import cache
 from pkgutil import resolve_name
 
-import structlog
-
+from core.errors import CollectionError
 from core.limits import Limits
 from core.model import (
     Check,
@@ -37,8 +36,6 @@ _NAMES_COUNT = frozenset({"checksum-list"})  # formats whose outcome depends on 
 _MAILBOX = re.compile(r"[^<>]*<([^<>\s]+)>")
 _IDENTITY_STEP = "identity"
 
-_log = structlog.get_logger(__name__)
-
 
 @cache
 def formats() -> tuple[Format, ...]:
@@ -47,7 +44,10 @@ def formats() -> tuple[Format, ...]:
 
 
 def verify(evidence: Evidence, setting: Setting) -> Verification:
-    """Return what the first format that recognises the evidence says of it; never raises.
+    """Return what the first format that recognises the evidence says of it.
+
+    Never raises on bytes of the evidence; a CollectionError of content that can be read no more
+    (a file that changed meanwhile) passes through.
 
     A fault of ours while reading it is logged and ends as unverifiable, never as anything better
     or worse.
@@ -63,10 +63,21 @@ def verify(evidence: Evidence, setting: Setting) -> Verification:
             return _unread("format", "FORMAT_UNSUPPORTED", "no reader recognises this evidence")
         # 3. The rest is the format's.
         return recognised.verify(evidence, setting)
+    except CollectionError:
+        raise
     except Exception as error:  # noqa: BLE001 - the edge: whatever a hostile byte reached stops here
+        import structlog  # noqa: PLC0415 - only a fault of ours pays for it
+
         kind = type(error).__name__
-        _log.exception("verification_failed", origin=evidence.origin[:200], error=kind)
+        structlog.get_logger(__name__).exception(
+            "verification_failed", origin=evidence.origin[:200], error=kind
+        )
         return _unread("format", "FORMAT_UNSUPPORTED", f"reading it failed with {kind}")
+
+
+def verifier_version() -> str:
+    """Name the rules that facts come from: our version and the formats there are."""
+    return f"{VERIFIER_VERSION} {' '.join(FORMATS)}"
 
 
 def _recognised(evidence: Evidence) -> Format | None:
@@ -122,7 +133,7 @@ def verification_key(evidence: Evidence, setting: Setting) -> str:
         evidence.subject.name if with_name else "",
         trust_digest(setting.trust),
         repr(evidence.expectation),
-        VERIFIER_VERSION,
+        verifier_version(),
         evidence.media_type,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

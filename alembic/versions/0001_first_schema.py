@@ -296,6 +296,7 @@ def upgrade() -> None:
         ),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("state", sa.Text(), server_default="", nullable=False),
+        sa.Column("accepted", sa.Text(), server_default="", nullable=False),
         sa.Column("complete_at", sa.BigInteger(), nullable=True),
         sa.Column("reason", sa.String(), server_default="", nullable=False),
         sa.Column("detail", sa.Text(), server_default="", nullable=False),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import resource
 import signal
 import sys
@@ -14,11 +15,11 @@ import click
 
 from core.errors import ConflictError
 from core.model import ScanState
+from jobs import logs
 from jobs.clock import utc_now
 from jobs.commands.context import DONE, UNDECIDED, config_option
 from jobs.executors import open_executor
 from jobs.pipeline import Stop
-from jobs.rejudging import follow_time
 from jobs.scanning import SourceReport, scan_source
 from jobs.workspace import Workspace
 from storage.scans import ScanCounts
@@ -35,12 +36,12 @@ def scan(config: Path, names: tuple[str, ...], *, as_json: bool) -> None:
 
     Exits 0 when everything was read, 3 when some source could not be read whole.
     """
+    logs.configure(logging.WARNING)
     workspace = Workspace.open(config, utc_now)
     stop = Stop()
     signal.signal(signal.SIGTERM, lambda *_: stop.event.set())
     began = workspace.clock()
     wanted = names or tuple(source.id for source in workspace.file.settings.sources)
-    follow_time(workspace)
     reports: list[SourceReport] = []
     busy: list[str] = []
     with (

@@ -46,7 +46,7 @@ def stanza(number: int, version: str = "1.0-1", *, seed: int = 7) -> bytes:
         f"Maintainer: Some Team <team-{dice.randrange(50)}@lists.example.org>\n"
         f"Architecture: amd64\nDepends: {needs}\nDescription: does thing number {number}\n"
         f"Homepage: https://example.org/{name}\n"
-        f"Description-md5: {hashlib.md5(name.encode()).hexdigest()}\n"  # noqa: S324 - as in the field
+        f"Description-md5: {hashlib.md5(name.encode()).hexdigest()}\n"
         "Tag: role::program, uitoolkit::none, implemented-in::c\nSection: misc\n"
         f"Priority: optional\nFilename: pool/main/p/{name}/{name}_{version}_amd64.deb\n"
         f"Size: {dice.randrange(10**7)}\nSHA256: {digest}\n\n"
@@ -196,4 +196,3 @@ def drop_sqlite(file: Path) -> None:
     """Remove a database file and what lies beside it."""
     for beside in file.parent.glob(f"{file.name}*"):
         beside.unlink()
-

@@ -166,9 +166,7 @@ def _raw_sqlite(connection: sqlite3.Connection, tables: list[Table], search: str
 def _executemany(connection: sqlite3.Connection, table: Table, rows: Rows) -> None:
     names = ", ".join(f'"{name}"' for name in table.columns)
     marks = ", ".join("?" * len(table.columns))
-    connection.executemany(
-        f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', rows
-    )
+    connection.executemany(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', rows)
 
 
 def raw_copy(url: sa.URL, tables: list[Table]) -> float:
@@ -196,9 +194,10 @@ def _copy(connection: psycopg.Connection[Any], table: Table, rows: Rows) -> None
     if not rows:
         return
     names = ", ".join(f'"{name}"' for name in table.columns)
-    with connection.cursor() as cursor, cursor.copy(
-        cast("Any", f'COPY "{table.name}" ({names}) FROM STDIN')
-    ) as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(cast("Any", f'COPY "{table.name}" ({names}) FROM STDIN')) as copy,
+    ):
         for row in _typed(table, rows):
             copy.write_row(row)
 
@@ -373,5 +372,3 @@ def _administer(maintenance: sa.URL, statement: str) -> None:
     engine = sa.create_engine(maintenance, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with engine.connect() as connection:
         connection.exec_driver_sql(statement)
-
-

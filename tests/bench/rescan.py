@@ -146,9 +146,7 @@ def _edited(report: Report, bench: Bench, packages: int, rounds: int) -> None:
         path = bench.folder / POLICY
         before = path.read_text().splitlines()
         title = f"  {TITLE}, edition {next(turns)}"
-        path.write_text(
-            "\n".join(title if TITLE in line else line for line in before) + "\n"
-        )
+        path.write_text("\n".join(title if TITLE in line else line for line in before) + "\n")
         with bench.open(NOW + timedelta(hours=5)) as workspace:
             return seconds(lambda: rows.append(follow_policies(workspace)))
 

@@ -13,8 +13,7 @@ import resource
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path[0] = str(ROOT)
+sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from tests.bench.archive import NOW, Bench
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from core.model import Evidence, Outcome, TrustEntry, TrustKind, digest_of
-from tests.bench.measure import Report, interleave, ratios, seconds
+from tests.bench.measure import Report, cpu_seconds, interleave, ratios
 from tests.fakes.apt_archive import signing_key
 from tests.verification import specimens
 from verification.format import Setting
@@ -40,12 +40,12 @@ class Series:
     bare: Sequence[Bare]
 
     def subject(self) -> float:
-        """Return the seconds of all verifications."""
-        return seconds(self._verify_all)
+        """Return the processor seconds of all verifications."""
+        return cpu_seconds(self._verify_all)
 
     def floor(self) -> float:
-        """Return the seconds of the library alone."""
-        return seconds(lambda: [one() for one in self.bare])
+        """Return the processor seconds of the library alone."""
+        return cpu_seconds(lambda: [one() for one in self.bare])
 
     def _verify_all(self) -> None:
         for one in self.evidence:
@@ -112,7 +112,9 @@ def openpgp_series(count: int) -> Series:
         specimens.evidence(signature, specimens.artifact(content)) for content, signature in signed
     ]
     setting = specimens.setting(entry, now=specimens.NOW.replace(year=2100))
-    return Series("openpgp", evidence, setting, [_bare_openpgp(certificate, *one) for one in signed])
+    return Series(
+        "openpgp", evidence, setting, [_bare_openpgp(certificate, *one) for one in signed]
+    )
 
 
 def _bare_openpgp(certificate: pysequoia.Cert, content: bytes, signature: bytes) -> Bare:

@@ -49,9 +49,13 @@ class Past:
     """What the scans before left behind."""
 
     state: str = ""
+    date: str = ""
 
     def unit_state(self) -> str:
         return self.state
+
+    def accepted(self) -> str:
+        return self.date
 
     def digest_at(self, location: Location) -> Digest | None:
         raise AssertionError(f"not asked for: {location}")
@@ -97,9 +101,9 @@ def collector(
     return AptCollector("source", AptOptions.model_validate(given), around)
 
 
-def collect(reader: AptCollector, state: str = "") -> list[Discovery]:
+def collect(reader: AptCollector, past: UnitEnd = UnitEnd()) -> list[Discovery]:  # noqa: B008 - frozen
     (unit,) = reader.units()
-    return list(reader.collect(unit, Past(state)))
+    return list(reader.collect(unit, Past(past.state, past.accepted)))
 
 
 def of(kind: type[T], found: Sequence[Discovery]) -> list[T]:
@@ -204,7 +208,7 @@ def test_release_gpg_stands_in_for_inrelease(
     assert evidence.media_type == "application/pgp-signature"
     assert evidence.subject.digests == (digest_of((folder / "Release").read_bytes()),)
     server.asked()
-    again = collect(collector(server, tmp_path), end(found).state)
+    again = collect(collector(server, tmp_path), end(found))
     assert end(again).unchanged
     assert server.asked() == [("/dists/s/Release.gpg", 304)]
 
@@ -219,7 +223,7 @@ def test_without_a_signature_it_says_where_it_looked(
     folder = f"{server.url}/dists/s/"
     assert evidence_set.looked == (f"{folder}InRelease", f"{folder}Release.gpg")
     assert names(found) == ["a"]
-    assert '"date":""' in end(found).state
+    assert end(found).accepted == ""
 
 
 def test_a_bucket_that_denies_what_is_absent_is_looked_at_further(
@@ -237,7 +241,7 @@ def test_a_folder_is_read_as_a_server_is(
     reader = collector(server, tmp_path, url=f"file:{archive.folder}")
     found = collect(reader)
     assert names(found) == ["a"]
-    assert end(collect(reader, end(found).state)).unchanged
+    assert end(collect(reader, end(found))).unchanged
     assert server.asked() == []
     with pytest.raises(CollectionError, match="neither InRelease nor Release"):
         collect(collector(server, tmp_path, url=f"file:{tmp_path}/absent"))
@@ -304,7 +308,7 @@ def test_an_unchanged_suite_costs_exactly_one_request(
     archive.write("s", {AMD64: stanza("a")})
     first = end(collect(collector(server, tmp_path)))
     server.asked()
-    again = collect(collector(server, tmp_path), first.state)
+    again = collect(collector(server, tmp_path), first)
     assert again == [UnitEnd(first.state, unchanged=True)]
     assert server.asked() == [("/dists/s/InRelease", 304 if validators else 200)]
 
@@ -318,7 +322,7 @@ def test_an_unchanged_list_of_a_changed_suite_is_not_fetched_again(
     first = end(collect(collector(server, tmp_path, **options)))
     server.asked()
     archive.write("s", {AMD64: stanza("a"), contrib: stanza("b", "2")}, date=NEWER)
-    found = collect(collector(server, tmp_path, **options), first.state)
+    found = collect(collector(server, tmp_path, **options), first)
     assert server.asked() == [("/dists/s/InRelease", 200), (f"/dists/s/{contrib}.xz", 200)]
     assert of(UnchangedSet, found) == [UnchangedSet("s/main/amd64")]
     assert [evidence_set.key for evidence_set in of(EvidenceSet, found)] == [
@@ -335,7 +339,7 @@ def test_other_architectures_are_another_layout_and_read_anew(
     archive.write("s", {AMD64: stanza("a"), "main/binary-i386/Packages": stanza("b", arch="i386")})
     first = end(collect(collector(server, tmp_path)))
     more = collector(server, tmp_path, architectures=["amd64", "i386"])
-    found = collect(more, first.state)
+    found = collect(more, first)
     assert names(found) == ["a", "b"]
     assert of(UnchangedSet, found) == []
 
@@ -349,7 +353,7 @@ def test_another_trust_is_told_without_fetching_the_lists_again(
     first = end(collect(collector(server, tmp_path, keyring="keyring.gpg")))
     keyring.write_bytes(b"two")
     server.asked()
-    found = collect(collector(server, tmp_path, keyring=["keyring.gpg"]), first.state)
+    found = collect(collector(server, tmp_path, keyring=["keyring.gpg"]), first)
     assert server.asked() == [("/dists/s/InRelease", 200)]
     (evidence_set,) = of(EvidenceSet, found)
     assert evidence_set.trust is not None
@@ -362,7 +366,7 @@ def test_a_state_nobody_wrote_is_no_state(
 ) -> None:
     archive.write("s", {AMD64: stanza("a")})
     for state in ("[]", "{", '{"lists": {}, "conditions": {"x": 1}}', '{"lists": 3}'):
-        assert names(collect(collector(server, tmp_path), state)) == ["a"]
+        assert names(collect(collector(server, tmp_path), UnitEnd(state))) == ["a"]
 
 
 # --- rollback ------------------------------------------------------------------------------------
@@ -375,7 +379,7 @@ def test_an_older_release_is_told_as_evidence_and_the_last_accepted_lists_stay(
     first = end(collect(collector(server, tmp_path)))
     archive.write("s", {AMD64: stanza("a", "1")}, date=OLDER)
     server.asked()
-    found = collect(collector(server, tmp_path), first.state)
+    found = collect(collector(server, tmp_path), first)
     assert server.asked() == [("/dists/s/InRelease", 200)]
     assert of(Sighting, found) == []
     assert of(UnchangedSet, found) == [UnchangedSet("s/main/amd64")]
@@ -384,7 +388,7 @@ def test_an_older_release_is_told_as_evidence_and_the_last_accepted_lists_stay(
     assert str(expectation.not_before) == "2026-11-23 06:00:00+00:00"
     # The Release that was accepted comes back: it must be told again, not called unchanged.
     archive.write("s", {AMD64: stanza("a", "2")})
-    healed = collect(collector(server, tmp_path), end(found).state)
+    healed = collect(collector(server, tmp_path), end(found))
     assert not end(healed).unchanged
     assert len(of(EvidenceSet, healed)) == 1
 
@@ -396,7 +400,7 @@ def test_an_older_release_for_other_lists_ends_the_unit_incomplete(
     first = end(collect(collector(server, tmp_path)))
     archive.write("s", {AMD64: stanza("a")}, date=OLDER)
     with pytest.raises(CollectionError) as raised:
-        collect(collector(server, tmp_path, architectures=["amd64", "i386"]), first.state)
+        collect(collector(server, tmp_path, architectures=["amd64", "i386"]), first)
     assert raised.value.reason == "METADATA_ROLLBACK"
 
 
@@ -406,11 +410,11 @@ def test_a_date_counts_only_once_its_release_verified(
     archive.write("s", {AMD64: stanza("a")}, date=OLDER)
     first = end(collect(collector(server, tmp_path)))
     archive.write("s", {AMD64: stanza("a", "2")}, date="Mon, 23 Nov 2099 06:00:00 UTC")
-    forged = end(collect(collector(server, tmp_path), first.state))
+    forged = end(collect(collector(server, tmp_path), first))
     archive.write("s", {AMD64: stanza("a", "3")})
-    believed = collect(collector(server, tmp_path), forged.state)
+    believed = collect(collector(server, tmp_path), forged)
     assert of(Sighting, believed) == []
-    found = collect(collector(server, tmp_path), forged.state_unless_verified)
+    found = collect(collector(server, tmp_path), UnitEnd(forged.state, accepted=first.accepted))
     assert [sighting.location.version for sighting in of(Sighting, found)] == ["3"]
 
 
@@ -420,9 +424,9 @@ def test_dropping_the_signature_does_not_forget_the_accepted_date(
     archive.write("s", {AMD64: stanza("a")})
     first = end(collect(collector(server, tmp_path)))
     archive.write("s", {AMD64: stanza("a")}, signed="not", date=NEWER)
-    unsigned = end(collect(collector(server, tmp_path), first.state))
+    unsigned = end(collect(collector(server, tmp_path), first))
     archive.write("s", {AMD64: stanza("a", "0")}, date=OLDER)
-    found = collect(collector(server, tmp_path), unsigned.state)
+    found = collect(collector(server, tmp_path), unsigned)
     assert of(Sighting, found) == []
 
 

@@ -47,6 +47,9 @@ class Remembered:
     def unit_state(self) -> str:
         return self.state
 
+    def accepted(self) -> str:
+        return ""
+
     def digest_at(self, location: Location) -> Digest | None:
         del location
         return None

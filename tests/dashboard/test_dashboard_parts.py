@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model import Digest, ListLink, Status, TrustKind
+from core.model import Digest, ListLink, PolicyStatus, Status, TrustKind
 from dashboard import charts, wording
 from dashboard.reproduction import reproduction
 from storage import artifact_detail, sources
@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("share", "shown"),
-    [(None, "–"), (0, "0%"), (1, "100%"), (0.5, "50.0%"), (0.99999, "99.9%"), (1e-7, "0.1%")],  # noqa: RUF001 - the dash that is shown
+    [(None, "–"), (0, "0%"), (1, "100%"), (0.5, "50.0%"), (0.99999, ">99.9%"), (1e-7, "<0.1%")],  # noqa: RUF001 - the dash that is shown
 )
 def test_a_percentage_never_rounds_to_all_or_nothing(share: float | None, shown: str) -> None:
     assert wording.percent(share) == shown
@@ -88,7 +88,7 @@ def test_chart_json_cannot_leave_its_element(text: str) -> None:
 
 def _day(back: int, verified: int) -> TrendDay:
     statuses = dict.fromkeys(Status, 0) | {Status.VERIFIED: verified, Status.FAILED: 5}
-    policies = dict.fromkeys(wording.POLICY_SENTENCES, 0)
+    policies = dict.fromkeys(PolicyStatus, 0)
     return TrendDay(NOW.date() - timedelta(days=back), statuses, policies, verified + 5)
 
 
@@ -98,7 +98,7 @@ def test_the_trend_is_percent_by_day() -> None:
     assert verified["x"] == ["2026-11-22", "2026-11-23"]
     assert verified["y"] == [50.0, 75.0]
     assert accepted["y"] == [0.0, 0.0]
-    assert spec["layout"]["yaxis"]["range"] == [0, 101]
+    assert spec["layout"]["yaxis"]["range"] == [0, 103]
 
 
 def test_a_day_without_artifacts_is_a_gap() -> None:
@@ -131,11 +131,15 @@ USE = TrustUse(
 )
 
 
+def _never(_digest: Digest) -> bool:
+    return False
+
+
 def test_the_command_names_every_file_it_reads(little: Site) -> None:
     found = _detail(little, "source=debian&status=verified")
     group = found.evidence[0]
     item = replace(group.items[0], trust=(USE, replace(USE, name="again")))
-    told = reproduction(found, group, item)
+    told = reproduction(found, group, item, _never)
     words = shlex.split(told.command)
     assert words[:2] == ["countersign", "verify"]
     assert [one.name for one in told.files if one.name not in words] == []
@@ -152,9 +156,25 @@ def test_the_command_says_how_each_kind_of_trust_is_given(little: Site) -> None:
         (TrustKind.AUTHORITY, "--ca"),
     ):
         item = replace(group.items[0], trust=(replace(USE, kind=kind),))
-        words = shlex.split(reproduction(found, group, item).command)
+        words = shlex.split(reproduction(found, group, item, _never).command)
         assert option in words
         assert ("--any-identity" in words) == (kind is TrustKind.AUTHORITY)
+
+
+def test_what_lies_beside_a_signature_is_given_as_a_claim(little: Site) -> None:
+    found = _detail(little, "source=downloads&status=verified")
+    group, hint = found.evidence[0], Digest("sha256", "d" * 64)
+    told = reproduction(found, group, replace(group.items[0], hint=hint), _never)
+    words = shlex.split(told.command)
+    assert words[words.index("--certificate") + 1] == f"sha256-{hint.value[:16]}.bin"
+    assert hint in [one.digest for one in told.files]
+
+
+def test_a_package_is_named_by_its_digest(little: Site) -> None:
+    found = _detail(little, "source=debian&status=verified")
+    group = found.evidence[0]
+    told = reproduction(found, group, group.items[0], _never)
+    assert shlex.split(told.command)[2] == str(found.digest)
 
 
 def test_a_hostile_name_stays_one_word_of_the_command(little: Site) -> None:
@@ -164,24 +184,52 @@ def test_a_hostile_name_stays_one_word_of_the_command(little: Site) -> None:
         row = replace(place.row, name=f"folder/{name}")
         named = replace(found, locations=(replace(place, row=row),))
         group = found.evidence[0]
-        words = shlex.split(reproduction(named, group, group.items[0]).command)
+        words = shlex.split(reproduction(named, group, group.items[0], _never).command)
         assert words[:2] == ["countersign", "verify"]
         assert not words[2].startswith("-")
         assert words[3].startswith("--")
 
 
-def test_a_list_signed_inside_is_given_once(little: Site) -> None:
+LINKS = (
+    ListLink("InRelease", "main/binary-amd64/Packages", Digest("sha256", "a" * 64)),
+    ListLink("main/binary-amd64/Packages", "pool/a.deb", Digest("sha256", "b" * 64)),
+)
+
+
+def test_every_list_of_a_chain_is_given_once_and_the_signed_one_is_the_evidence(
+    little: Site,
+) -> None:
+    found = replace(_detail(little, "source=debian&status=verified"), digest=LINKS[1].digest)
+    group = found.evidence[0]
+    proof = replace(group.items[0].verification, format="openpgp-cleartext")
+    item = replace(group.items[0], through=LINKS, verification=proof)
+    told = reproduction(found, group, item, _never)
+    words = shlex.split(told.command)
+    assert [words[i + 1] for i, word in enumerate(words) if word == "--through"] == [
+        f"sha256-{item.evidence.value[:16]}.bin",
+        "Packages",
+    ]
+    assert told.last_list == ""  # the last link names the artifact's own digest
+
+
+def test_a_kept_list_can_be_downloaded(little: Site) -> None:
     found = _detail(little, "source=debian&status=verified")
     group = found.evidence[0]
-    digest = Digest("sha256", "a" * 64)
-    links = (
-        ListLink("InRelease", "main/binary-amd64/Packages", digest),
-        ListLink("main/binary-amd64/Packages", "pool/a.deb", digest),
-    )
-    proof = replace(group.items[0].verification, format="openpgp-cleartext")
-    item = replace(group.items[0], through=links, verification=proof)
-    told = reproduction(found, group, item)
-    assert [one.purpose for one in told.files if one.purpose.startswith("the list")] == [
-        "the list main/binary-amd64/Packages"
-    ]
-    assert shlex.split(told.command).count("--through") == 2
+    item = replace(group.items[0], through=LINKS[:1])
+    told = reproduction(found, group, item, lambda digest: digest == LINKS[0].digest)
+    assert told.last_list == "main/binary-amd64/Packages"
+    assert LINKS[0].digest in [one.digest for one in told.files]
+    # the signature is detached: the signed list is a file of its own
+    assert "InRelease" in [one.name for one in told.files]
+
+
+def test_a_signed_checksum_file_stands_between_signature_and_artifact(little: Site) -> None:
+    found = _detail(little, "source=downloads&status=verified")
+    group = found.evidence[0]
+    item = replace(group.items[0], through=(), subject="SHA256SUMS")
+    told = reproduction(found, group, item, _never)
+    assert told.last_list == "SHA256SUMS"
+    words = shlex.split(told.command)
+    assert words[words.index("--through") + 1] == "SHA256SUMS"
+    own = replace(item, subject=found.locations[0].row.name)
+    assert "--through" not in shlex.split(reproduction(found, group, own, _never).command)

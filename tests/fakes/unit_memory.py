@@ -19,6 +19,9 @@ class UnitMemory:
     def unit_state(self) -> str:
         return self.state
 
+    def accepted(self) -> str:
+        return ""
+
     def digest_at(self, location: Location) -> Digest | None:
         kept = self.places.get(location)
         return kept[0] if kept is not None else None

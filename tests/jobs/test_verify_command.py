@@ -219,6 +219,15 @@ def test_a_certificate_counts_only_for_the_identity_demanded(
     )
 
 
+def test_the_text_names_the_signer_and_who_vouches(estate: Estate, verify_text: Verify) -> None:
+    name = "certificates/compass-2.0"
+    words = (estate.releases / f"{name}.tar.gz", *beside(estate, name))
+    ca = ("--ca", estate.folder / "trust" / "ca.pem")
+    verified = verify_text(*words, *ca, "--any-identity").out
+    assert f"  signer    {SUBJECT}\n  issuer    {ISSUER}\n" in verified
+    assert f"  claims    {SUBJECT}\n  issuer    {ISSUER}\n" in verify_text(*words, *ca).out
+
+
 def test_trusted_root_is_another_name_for_ca(estate: Estate, verify: Verify) -> None:
     name = "certificates/compass-2.0"
     words = (estate.releases / f"{name}.tar.gz", *beside(estate, name), "--any-identity")
@@ -352,7 +361,9 @@ def test_layouts_are_not_read_yet(tmp_path: Path, verify: Verify) -> None:
     for name in ("oci-layout", "manifest.json", "signature-1"):
         (tmp_path / name).touch()
     for word in (tmp_path, f"oci:{tmp_path}@sha256:{'0' * 64}"):
-        assert verify(word).reason == "FORMAT_UNSUPPORTED"
+        found = verify(word)
+        assert found.reason == "FORMAT_UNSUPPORTED"
+        assert "OCI layout" in found.document["detail"]
 
 
 @pytest.mark.parametrize(
@@ -448,6 +459,14 @@ def test_text_around_a_signed_text_is_refused(
     signed.write_bytes(b"evil\n" + message if place == "before" else message + b"evil\n")
     assert verify(signed, *keyring).reason == "MALFORMED"
     assert verify("--through", signed, *keyring).reason == "MALFORMED"
+
+
+def test_a_binary_that_holds_a_signed_text_somewhere_is_none(
+    archive_key: SigningKey, keyring: list[str], tmp_path: Path, verify: Verify
+) -> None:
+    binary = tmp_path / "mail.tar"
+    binary.write_bytes(b"\0" * 512 + b"\n" + archive_key.clearsign(b"words\n"))
+    assert verify(binary, *keyring).reason == "FORMAT_UNSUPPORTED"
 
 
 # --- chains ---------------------------------------------------------------------------------------
