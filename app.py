@@ -60,7 +60,8 @@ def serve(config: Path, port: int | None) -> None:
     chosen = free_port(settings.host, settings.port if port is None else port)
     with worker_process(config):
         click.echo("Listening on loopback only: there is no login yet.")
-        click.echo(f"Countersign is at http://{settings.host}:{chosen}/ (Ctrl-C stops it)")
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        click.echo(f"Countersign is at http://{host}:{chosen}/ (Ctrl-C stops it)")
         serve_http(application, settings.host, chosen, settings.threads)
 
 

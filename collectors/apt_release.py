@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
 from collectors.apt_archive import Archive
@@ -19,25 +19,12 @@ from core.errors import DeniedError, MalformedError, UnreachableError
 from core.limits import Limits
 from core.model import digest_of
 from core.text import display
+from net.conditions import Conditions
 from net.http import Response
 
 CLEARTEXT = "text/plain; openpgp-cleartext"
 DETACHED = "application/pgp-signature"
 _FOUND, _NOT_MODIFIED, _ABSENT = 200, 304, 404
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What makes a request conditional: the document of the last scan and its validators."""
-
-    url: str = ""
-    etag: str = ""
-    modified: str = ""
-
-    def headers(self) -> dict[str, str]:
-        """Return the header fields to send, none without a validator."""
-        pairs = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
-        return {name: value for name, value in pairs.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +67,8 @@ class AptState:
 
     def text(self) -> str:
         """Write it down."""
-        conditions = {name: getattr(self.conditions, name) for name in Conditions.__slots__}
         plain = {name: getattr(self, name) for name in ("layout", "trust", "digest")}
-        whole = {**plain, "conditions": conditions, "lists": dict(self.lists)}
+        whole = {**plain, "conditions": asdict(self.conditions), "lists": dict(self.lists)}
         return json.dumps(whole, sort_keys=True, separators=(",", ":"))
 
     def forgetting_document(self) -> AptState:
@@ -138,7 +124,7 @@ def fetch_release(
         return None
     if answer.status == _FOUND:
         text = _cleartext(answer, limits)
-        return SignedRelease(text, answer.body, CLEARTEXT, inline, _conditions(inline, answer))
+        return SignedRelease(text, answer.body, CLEARTEXT, inline, Conditions.of(inline, answer))
     return _fetch_detached(archive, suite, inline, limits)
 
 
@@ -153,14 +139,14 @@ def _fetch_detached(archive: Archive, suite: Suite, inline: str, limits: Limits)
     signature = _get(archive, signed, nothing, limits.evidence_bytes, may_be_denied=True)
     if signature.status != _FOUND:
         return SignedRelease(release.body, b"", "", url, nothing, (inline, signed))
-    conditions = _conditions(signed, signature)
+    conditions = Conditions.of(signed, signature)
     return SignedRelease(release.body, signature.body, DETACHED, signed, conditions)
 
 
 def _get(
     archive: Archive, url: str, conditions: Conditions, limit: int, *, may_be_denied: bool = False
 ) -> Response:
-    headers = conditions.headers() if conditions.url == url else {}
+    headers = conditions.headers(url)
     try:
         answer = archive.get(url, headers=headers, limit=limit)
     except DeniedError:
@@ -178,11 +164,6 @@ def _cleartext(answer: Response, limits: Limits) -> bytes:
         return read_cleartext(answer.body, limit=limits.release_bytes).text
     except MalformedError as error:
         raise type(error)(f"{display(answer.url)}: {error}") from None
-
-
-def _conditions(url: str, answer: Response) -> Conditions:
-    etag, modified = answer.headers.get("etag", ""), answer.headers.get("last-modified", "")
-    return Conditions(url, etag, modified)
 
 
 def _date(fields: Mapping[str, str]) -> datetime | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from collectors.file_content import FileContent, shown
 from core.checksums import read_checksums
-from core.errors import CollectionError, MalformedError, TooLargeError
+from core.errors import CollectionError, MalformedError
 from core.limits import Limits
 from core.model import Digest, Evidence, EvidenceSet, Subject, Unread
 
@@ -151,7 +151,7 @@ class Neighbours:
                 content = self._read(origin)
                 hint = self._certificate(name) if suffix == ".sig" else b""
             except (CollectionError, MalformedError) as error:
-                yield _unread(error)
+                yield Unread(error.reason, str(error))
                 continue
             media_type = claimed_media_type(content)
             for document in self._documents(content, suffix):
@@ -172,7 +172,7 @@ class Neighbours:
         try:
             content = self._read(list_name)
         except (CollectionError, MalformedError) as error:
-            return _unread(error)
+            return Unread(error.reason, str(error))
         return Evidence(content, CHECKSUMS, self._path(list_name), subject)
 
     def _read(self, name: str) -> bytes:
@@ -182,7 +182,7 @@ class Neighbours:
         try:
             lines = read_checksums(self._read(list_name), self.limits)
         except (CollectionError, MalformedError) as error:
-            self._broken[list_name] = _unread(error)
+            self._broken[list_name] = Unread(error.reason, str(error))
             return
         for name, digest in lines.items():
             if name in self.files:
@@ -235,9 +235,3 @@ class Neighbours:
             if suffix in LIST_SIGNATURES and CHECKSUM_LIST.match(of):
                 return True
         return False
-
-
-def _unread(error: CollectionError | MalformedError) -> Unread:
-    if isinstance(error, CollectionError):
-        return Unread(error.reason, str(error))
-    return Unread("TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED", str(error))

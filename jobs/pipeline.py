@@ -24,7 +24,7 @@ from storage.database import Database, Lock
 from storage.memory import UnitMemory
 from storage.scans import ScanCounts, ScanError
 
-QUEUED = 4  # batches read ahead of the writer
+QUEUED = 2  # batches read ahead of the writer
 BEAT_SECONDS = 1.0
 Progress = Callable[[ScanCounts], None]
 

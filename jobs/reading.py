@@ -43,7 +43,7 @@ from verification.format import Setting
 from verification.standing import combine
 from verification.verifier import trust_digest, verification_key, verify
 
-BATCH = 2000
+BATCH = 1000
 BATCH_BYTES = 16 * MIB  # of evidence held before it is stored
 REMEMBERED = 1024
 NO_CONTENT = digest_of(b"")
@@ -141,7 +141,8 @@ class UnitReader:
             return ScanError(self._unit, "METADATA_ROLLBACK", rolled_back[0].verification.detail)
         batch.sets.append(facts)
         batch.held += sum(len(item.content) for item in facts.items)
-        batch.trusts.append(trust)
+        if found.trust is not None:
+            batch.trusts.append(found.trust)
         self._unproved = self._unproved or facts.status is not Status.VERIFIED
         if found.is_list and facts.status is not Status.VERIFIED and self._memory.accepted():
             words = f"the list does not verify any more, its content is not believed: {facts.key}"

@@ -91,6 +91,7 @@ class Workspace:
         Raises ConfigurationError with path, line and column; StorageError when the database is
         out of reach or at another schema.
         """
+        path = path.absolute()
         stamps = stamps_of(path, None)
         file = load(path)
         stamps |= stamps_of(path, file)

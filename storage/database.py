@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +24,9 @@ BUSY_SECONDS = 30
 WRITER = 0x436F756E  # the advisory lock of every write transaction
 
 Connection = sa.Connection  # for the rings above, which do not import SQLAlchemy
-PRAGMAS = (
-    "journal_mode=WAL",
-    "synchronous=NORMAL",
-    "foreign_keys=ON",
-    "temp_store=MEMORY",
-    "cache_size=-32768",
-    "mmap_size=268435456",
-)
+PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
+READER_PRAGMAS = (*PRAGMAS, "cache_size=-16384", "mmap_size=268435456")
+WRITER_PRAGMAS = (*PRAGMAS, "cache_size=-4096")  # a scanner's memory stays flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,8 @@ class Database:
             raise ConfigurationError(f"database: not a database URL: {url!r}") from error
         if parsed.get_backend_name() == "sqlite":
             parsed = _anchored(parsed, base)
-            return cls(_sqlite(parsed, "BEGIN"), _sqlite(parsed, "BEGIN IMMEDIATE"))
+            reader = _sqlite(parsed, "BEGIN", READER_PRAGMAS)
+            return cls(reader, _sqlite(parsed, "BEGIN IMMEDIATE", WRITER_PRAGMAS))
         if parsed.get_backend_name() == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
             engine = sa.create_engine(parsed, pool_pre_ping=True, pool_size=8)
@@ -134,14 +130,14 @@ def _anchored(url: URL, base: Path | None) -> URL:
     return url.set(database=str((base / str(url.database)).absolute()))
 
 
-def _sqlite(url: URL, begin: str) -> sa.Engine:
+def _sqlite(url: URL, begin: str, pragmas: Sequence[str]) -> sa.Engine:
     engine = sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     hints.honour(engine)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in PRAGMAS:
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -6,10 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 
 from tests.fakes import postgres
+
+hypothesis.settings.register_profile("countersign", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("countersign")  # a slow machine is no fault, a flake is
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import event
 
+Clock = Callable[[Callable[[], object]], float]  # runs the work and says what it took
 LIBRARIES = ("cryptography", "pysequoia", "sqlalchemy", "psycopg", "flask")
 Timings = dict[str, list[float]]
 

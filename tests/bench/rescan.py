@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from jobs.pipeline import ScanReport
 from jobs.reading import BATCH
 from jobs.rejudging import follow_policies
-from storage.database import PRAGMAS
+from storage.database import WRITER_PRAGMAS
 from tests.bench.archive import LIST, NOW, Bench, compressed, scan, stanza
 from tests.bench.ingest import Ground, drain, ground
 from tests.bench.measure import Report, Timings, counted_statements, interleave, ratios, seconds
@@ -165,7 +165,7 @@ def _on_copy(bench: Bench, work: Callable[[sqlite3.Connection], None]) -> Callab
         checkpoint(bench)
         shutil.copyfile(file, copy)
         connection = sqlite3.connect(copy, isolation_level=None)
-        for pragma in PRAGMAS:
+        for pragma in WRITER_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         try:
             return seconds(lambda: work(connection))

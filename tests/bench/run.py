@@ -26,6 +26,7 @@ class Sizes:
     """How much each workload does."""
 
     packages: int
+    on_postgres: int
     other: int  # the smaller archive that row counts are compared with
     footprint: tuple[int, int]
     signatures: int
@@ -34,11 +35,11 @@ class Sizes:
     rounds: int
 
 
-FULL = Sizes(60_000, 2_000, (2_000, 20_000), 500, 200, 40, 5)
-SMALL = Sizes(2_000, 200, (500, 2_000), 50, 20, 5, 2)
+FULL = Sizes(60_000, 20_000, 2_000, (2_000, 20_000), 500, 200, 40, 5)
+SMALL = Sizes(2_000, 2_000, 200, (500, 2_000), 50, 20, 5, 2)
 
 WORKLOADS: dict[str, Callable[[Report, Sizes], None]] = {
-    "ingest": lambda report, s: ingest.run(report, s.packages, s.rounds),
+    "ingest": lambda report, s: ingest.run(report, s.packages, s.on_postgres, s.rounds),
     "rescan": lambda report, s: rescan.run(report, s.packages, s.other, s.rounds),
     "verify-key": lambda report, s: verify_key.run(
         report, s.signatures, s.signed_by_gpg, s.rounds * 3

@@ -1,4 +1,4 @@
-"""What every collector must be, held over the table."""
+"""What every collector must be, held over the table, with the examples of docs/collectors.md."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import socket
 import sys
 from pathlib import Path
 from pkgutil import resolve_name
+from textwrap import dedent
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -13,14 +14,23 @@ from pydantic import BaseModel, ValidationError
 from collectors import COLLECTORS
 from collectors.collector import Surroundings
 from core.limits import Limits
+from core.settings import Secret, Source
+from core.yaml_places import read_yaml
 from net.http import Http
 
-# The least that a source of each kind must say.
-LEAST: dict[str, dict[str, object]] = {
-    "apt": {"url": "https://deb.example/debian", "suites": ["stable"], "components": ["main"]},
-    "file_tree": {"path": "releases"},
-    "oci": {"url": "https://registry.example"},
-}
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "collectors.md"
+
+
+def examples_of(kind: str) -> list[dict[str, object]]:
+    """Return the options of each example that docs/collectors.md gives of a kind."""
+    section = DOCUMENTED.read_text().partition(f"## `{kind}`\n")[2].partition("\n## ")[0]
+    indented = [line for line in section.splitlines() if line.startswith("    ")]
+    assert indented, f"docs/collectors.md has no section `{kind}` with an example"
+    entries, _ = read_yaml(dedent("\n".join(indented)), DOCUMENTED)
+    assert isinstance(entries, list)
+    sources = [Source.model_validate(entry) for entry in entries]
+    assert {source.kind for source in sources} == {kind}
+    return [source.options for source in sources]
 
 
 def options_of(kind: str) -> type[BaseModel]:
@@ -29,18 +39,15 @@ def options_of(kind: str) -> type[BaseModel]:
     return model
 
 
-def test_every_kind_is_tried_here() -> None:
-    assert LEAST.keys() == COLLECTORS.keys()
-
-
 @pytest.mark.parametrize("kind", COLLECTORS)
 def test_options_refuse_what_they_do_not_know(kind: str) -> None:
     model = options_of(kind)
     assert model.model_config.get("extra") == "forbid"
     assert model.model_config.get("frozen")
-    model.model_validate(LEAST[kind])
-    with pytest.raises(ValidationError):
-        model.model_validate({**LEAST[kind], "no_such_option": 1})
+    for example in examples_of(kind):
+        model.model_validate(example)
+        with pytest.raises(ValidationError):
+            model.model_validate({**example, "no_such_option": 1})
 
 
 @pytest.mark.parametrize("kind", COLLECTORS)
@@ -63,9 +70,10 @@ sys.addaudithook(_note)  # for the life of the process; silent unless a test is 
 
 @pytest.mark.parametrize("kind", COLLECTORS)
 def test_making_one_asks_nothing(kind: str, tmp_path: Path) -> None:
-    options = options_of(kind).model_validate(LEAST[kind])
+    options = options_of(kind).model_validate(examples_of(kind)[-1])
     http = Http(Limits(), home=str(getattr(options, "url", "") or ""))
-    surroundings = Surroundings(http, Limits(), {}, tmp_path, tmp_path)
+    secrets = {name: "value" for name, given in options if isinstance(given, Secret)}
+    surroundings = Surroundings(http, Limits(), secrets, tmp_path, tmp_path)
     events: list[str] = []
     _watching.append(events)
     try:

@@ -5,22 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from core.model import Digest, Discovery, EvidenceSet, Location, Sighting, Unchanged, UnitEnd
+from core.model import (
+    Digest,
+    Discovery,
+    EvidenceSet,
+    Location,
+    Sighting,
+    Unchanged,
+    UnchangedSet,
+    UnitEnd,
+)
 
 
 @dataclass
 class UnitMemory:
-    """Implements `collectors.collector.Memory`; `keep` plays the part of the writer."""
+    """Implements `collectors.collector.Memory`; `keep` plays the part of the writer.
+
+    The writer played here takes every set for verified, so it keeps every `UnitEnd.accepted`; an
+    empty one leaves what was there.
+    """
 
     state: str = ""
     places: dict[Location, tuple[Digest, str]] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    last_accepted: str = ""
 
     def unit_state(self) -> str:
         return self.state
 
     def accepted(self) -> str:
-        return ""
+        return self.last_accepted
 
     def digest_at(self, location: Location) -> Digest | None:
         kept = self.places.get(location)
@@ -50,6 +64,12 @@ class UnitMemory:
             if isinstance(one, Unchanged):
                 assert one.location not in seen
                 seen[one.location] = self.places[one.location]
-        assert isinstance(found[-1], UnitEnd)
-        self.state, self.places = found[-1].state, seen
+            if isinstance(one, UnchangedSet):
+                kept = {at: what for at, what in self.places.items() if what[1] == one.key}
+                assert not kept.keys() & seen.keys()
+                seen |= kept
+        end = found[-1]
+        assert isinstance(end, UnitEnd)
+        self.state, self.places = end.state, self.places if end.unchanged else seen
+        self.last_accepted = end.accepted or self.last_accepted
         return found

@@ -10,21 +10,24 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from jobs.executors import open_executor
-from jobs.pipeline import Stop
 from jobs.rejudging import follow_time
-from jobs.scanning import SourceReport, scan_source
 from jobs.workspace import Workspace
-from storage import canonical, migrate, rollups, schema
-from storage.database import Database
+from storage import schema
 from tests.fakes.apt_archive import AptArchive, SigningKey, signing_key, stanza
 from tests.fakes.static_server import StaticServer, static_server
-from tests.jobs.conftest import LIBRARY, NOW, Reopen
-
-LIST = "main/binary-amd64/Packages"
-FIRST = "Mon, 23 Nov 2026 06:00:00 UTC"
-LATER = "Mon, 23 Nov 2026 07:00:00 UTC"
-EARLIER = "Mon, 23 Nov 2026 05:00:00 UTC"
+from tests.jobs.apt_workspace import (
+    EARLIER,
+    FIRST,
+    LATER,
+    LIST,
+    dump,
+    packages,
+    publish,
+    scan,
+    standings,
+    write_settings,
+)
+from tests.jobs.conftest import NOW, Reopen
 
 
 @pytest.fixture(scope="module")
@@ -51,52 +54,7 @@ def server(archive: AptArchive) -> Iterator[StaticServer]:
 def workspace(
     tmp_path: Path, archive: AptArchive, server: StaticServer, database_url: str, reopen: Reopen
 ) -> Workspace:
-    folder = tmp_path / "w"
-    (folder / "policies").mkdir(parents=True)
-    everything = LIBRARY / "everything-is-signed.yaml"
-    (folder / "policies" / everything.name).write_bytes(everything.read_bytes())
-    (folder / "archive.gpg").write_bytes(archive.key.export())
-    settings = folder / "countersign.yaml"
-    settings.write_text(
-        f"database: {database_url}\n"
-        "limits: {attempts: 1, connect_seconds: 2, read_seconds: 2}\n"
-        f"sources: [{{id: apt, kind: apt, url: '{server.url}', suites: [stable], "
-        "components: [main], architectures: [amd64], keyring: archive.gpg}]\n"
-    )
-    database = Database.open(database_url)
-    migrate.upgrade(database)
-    database.close()
-    return reopen(settings, NOW)
-
-
-def packages(count: int, version: str = "1.0") -> bytes:
-    return b"\n".join(stanza(f"package-{n:05}", version) for n in range(count))
-
-
-def publish(archive: AptArchive, content: bytes, date: str = FIRST) -> None:
-    archive.write("stable", {LIST: content}, suffixes=(".xz",), date=date)
-
-
-def scan(workspace: Workspace) -> SourceReport:
-    with open_executor("threads") as executor:
-        return scan_source(workspace, "apt", executor, Stop())
-
-
-def standings(workspace: Workspace) -> dict[tuple[str, str], int]:
-    c = schema.location.c
-    statement = (
-        sa.select(c.status, c.reason, sa.func.count())
-        .where(c.gone_at.is_(None))
-        .group_by(c.status, c.reason)
-    )
-    with workspace.database.reading() as connection:
-        assert rollups.differences(connection) == []
-        return {(row[0], row[1]): row[2] for row in connection.execute(statement)}
-
-
-def dump(workspace: Workspace) -> list[str]:
-    with workspace.database.reading() as connection:
-        return list(canonical.lines(connection))
+    return reopen(write_settings(tmp_path / "w", archive, server.url, database_url), NOW)
 
 
 def test_packages_verify_through_the_chain_and_an_unchanged_suite_costs_one_request(

@@ -3,53 +3,73 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
+from pkgutil import iter_modules, resolve_name
+from typing import get_args, get_type_hints
 
 import pytest
 import sqlalchemy as sa
 
+import storage
 from core.model import Digest, PolicyStatus, Status
-from storage import (
-    artifact_detail,
-    artifact_list,
-    changes,
-    coverage,
-    exclusions,
-    failures,
-    rollups,
-    signers,
-    sources,
-    trust,
-)
+from storage import artifact_list, changes, coverage, failures, rollups, signers
 from storage.filters import ArtifactFilter, Count, SignerFilter
 from tests.fakes import seed
 from tests.storage.plain_sql import matching_ids
 
 WEB = ArtifactFilter(owner="web")
-PAGES: dict[str, Callable[[sa.Connection], object]] = {
-    "coverage": coverage.coverage,
-    "coverage of an owner": lambda connection: coverage.coverage(connection, WEB),
-    "coverage of nothing": lambda connection: coverage.coverage(
-        connection, ArtifactFilter(source="never-read")
-    ),
-    "failures": failures.failures,
-    "failures of an owner": lambda connection: failures.failures(connection, WEB),
-    "signers": lambda connection: signers.page(connection, SignerFilter(), limit=100),
-    "signer": lambda connection: signers.detail(connection, 3),
-    "sources": lambda connection: sources.health(connection, seed.NOW),
-    "source": lambda connection: sources.detail(connection, "registry", seed.NOW),
-    "trust": lambda connection: trust.page(connection, limit=100),
-    "changes of a day": lambda connection: changes.changes(connection, seed.NOW - seed.DAY),
-    "changes of a month": lambda connection: changes.changes(connection, seed.NOW - 30 * seed.DAY),
-    "changes of an owner": lambda connection: changes.changes(
-        connection, seed.NOW - 30 * seed.DAY, WEB
-    ),
-    "exclusions": exclusions.rules,
-    "artifact": lambda connection: artifact_detail.detail(
-        connection, Digest("sha256", seed.digest_of("artifact", "apt", 20).hex())
-    ),
+# What a storage function that counts is called with, by the name of the parameter.
+ARGUMENTS: dict[str, object] = {
+    "chosen": SignerFilter(),
+    "digest": Digest("sha256", seed.digest_of("artifact", "apt", 20).hex()),
+    "entry_id": 1,
+    "name": "registry",
+    "now": seed.NOW,
+    "signer_id": 3,
+    "since": seed.NOW - seed.DAY,
 }
+Asked = Callable[[sa.Connection], object]
+FURTHER: dict[str, Asked] = {
+    "coverage of an owner": partial(coverage.coverage, chosen=WEB),
+    "coverage of nothing": partial(coverage.coverage, chosen=ArtifactFilter(source="never-read")),
+    "failures of an owner": partial(failures.failures, chosen=WEB),
+    "changes of a month": partial(changes.changes, since=seed.NOW - 30 * seed.DAY),
+    "changes of an owner": partial(changes.changes, since=seed.NOW - 30 * seed.DAY, chosen=WEB),
+}
+
+
+def parts_of(hint: object, seen: set[object]) -> Iterator[object]:
+    """Yield a type and all that it is made of, each once."""
+    if hint not in seen:
+        seen.add(hint)
+        yield hint
+        inner = list(get_args(hint))
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            inner += get_type_hints(hint).values()
+        for one in inner:
+            yield from parts_of(one, seen)
+
+
+def counting() -> Iterator[tuple[str, Asked]]:
+    """Yield every function of storage that reads numbers with a list, ready to be asked."""
+    for module in iter_modules(storage.__path__, "storage."):
+        for name, function in inspect.getmembers(resolve_name(module.name), inspect.isfunction):
+            parameters = inspect.signature(function).parameters
+            own = function.__module__ == module.name and not name.startswith("_")
+            if not own or "connection" not in parameters:
+                continue
+            if Count in parts_of(get_type_hints(function)["return"], set()):
+                wanted = [n for n, p in parameters.items() if p.default is p.empty]
+                missing = {*wanted} - {"connection", *ARGUMENTS}
+                assert not missing, f"{module.name}.{name}: say in ARGUMENTS what {missing} is"
+                given = {each: ARGUMENTS[each] for each in wanted if each != "connection"}
+                yield f"{module.name}.{name}", partial(function, **given)
+
+
+PAGES: dict[str, Asked] = {**dict(counting()), **FURTHER}
 
 
 def counts_in(answer: object) -> Iterator[Count]:
@@ -76,6 +96,11 @@ def test_every_number_equals_plain_sql_and_its_list(connection: sa.Connection, n
         assert artifact_list.count(connection, one.filter) == one.number, one.filter
         listed = [row.location_id for row in artifact_list.stream(connection, one.filter)]
         assert sorted(listed) == sorted(wanted), one.filter
+
+
+def test_what_counts_is_found_by_what_it_returns() -> None:
+    assert {"storage.coverage.coverage", "storage.signers.page", "storage.trust.entry"} <= {*PAGES}
+    assert "storage.coverage.trend" not in PAGES  # its numbers open no list
 
 
 def test_filters_of_numbers_survive_the_url(connection: sa.Connection) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pkgutil import resolve_name
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.cosign_container import MAGIC
+from core.cosign_container import SIMPLE_SIGNING, container
 from core.model import Outcome, Role
 from core.reasons import outcome_of
-from tests.verification.specimens import evidence, key_entry, private_key, setting
+from tests.verification.specimens import envelope, evidence, key_entry, private_key, setting
 from verification import FORMATS
 from verification.format import Format
 from verification.verifier import formats, verification_key, verify
@@ -19,20 +20,33 @@ from verification.verifier import formats, verification_key, verify
 NEVER_SLOW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
+# Of each format something it recognises, which need not verify.
+RECOGNISED: dict[str, bytes] = {
+    "cosign-simple-signing": container(SIMPLE_SIGNING, b"{}", {}),
+    "dsse": json.dumps(envelope({})).encode(),
+    "openpgp-cleartext": b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n",
+    "openpgp-detached": b"-----BEGIN PGP SIGNATURE-----\n\n",
+    "checksum-list": b"0" * 64 + b"  app.tar.gz\n",
+    "raw-signature": b"\x00" * 64,
+}
 STARTS = [
     b"",
-    MAGIC,
-    b'{"payloadType": "", "payload": "", "signatures": [',
-    b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n",
-    b"-----BEGIN PGP SIGNATURE-----\n\n",
     b"-----BEGIN SIGNATURE-----\n",
     b"\xc2\xc0\x5e\x04\x00",
     b"\x88\x75\x04\x00",
     b"\x30\x45\x02",
-    b"0" * 64 + b"  ",
     b"SHA256 (",
+    *RECOGNISED.values(),
 ]
-BYTES = st.builds(lambda start, rest: start + rest, st.sampled_from(STARTS), st.binary())
+CUT = st.builds(lambda whole, end: whole[:end], st.sampled_from(STARTS), st.integers(1, 200))
+BYTES = st.builds(lambda start, rest: start + rest, st.sampled_from(STARTS) | CUT, st.binary())
+
+
+def test_every_format_is_tried_here() -> None:
+    assert RECOGNISED.keys() == FORMATS.keys(), "RECOGNISED holds a specimen of every format"
+    for name, content in RECOGNISED.items():
+        first = next(each for each in formats() if each.recognises(evidence(content)))
+        assert first.name == name
 
 
 @pytest.fixture(params=list(FORMATS.items()), ids=list(FORMATS))

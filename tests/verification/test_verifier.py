@@ -60,6 +60,7 @@ SIGNATURE = sign(KEY, CONTENT)
         (container(SIMPLE_SIGNING, b"{}", {}), "cosign-simple-signing"),
         (f"{digest_of(CONTENT).value}  app.tar.gz\n".encode(), "checksum-list"),
     ],
+    ids=["raw-signature", "dsse", "cosign-simple-signing", "checksum-list"],
 )
 def test_format_is_recognised_by_content(content: bytes, name: str) -> None:
     assert verify(evidence(content), setting(key_entry(KEY))).format == name

@@ -1,0 +1,145 @@
+"""The command line as people and pipelines meet it: exit codes, words, one JSON object."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+import app
+from core.errors import ConfigurationError, StorageError, UsageError
+from jobs.estate import build_estate
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 60
+
+
+def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "app.py"), *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=PATIENCE, cwd=cwd, check=False
+    )
+
+
+def failing(error: BaseException) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError("x"), 2),
+        (ConfigurationError("x", path="f", line=1, column=2), 2),
+        (click.UsageError("x"), 2),
+        (StorageError("x"), 70),
+        (RuntimeError("x"), 70),
+        (KeyboardInterrupt(), 130),
+        (click.Abort(), 130),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_every_error_has_its_exit_code(
+    error: BaseException, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = click.Command("fail", callback=failing(error))
+    monkeypatch.setitem(app.countersign.commands, "fail", command)
+    assert app.main(["fail"]) == code
+
+
+def test_unknown_command_is_usage() -> None:
+    assert run("nonsense").returncode == 2
+
+
+def test_settings_that_are_not_there_say_how_to_get_them(tmp_path: Path) -> None:
+    said = run("scan", cwd=tmp_path)
+    assert said.returncode == 2
+    assert "countersign init" in said.stderr
+
+
+def test_a_mistake_in_the_settings_has_line_column_and_fix(tmp_path: Path) -> None:
+    (tmp_path / "countersign.yaml").write_text("sources:\n  - {id: a, kind: file_tre, path: .}\n")
+    run("db", "upgrade", cwd=tmp_path)
+    said = run("scan", cwd=tmp_path)
+    assert said.returncode == 2
+    assert "countersign.yaml:2:" in said.stderr
+    assert "file_tree" in said.stderr
+
+
+def test_init_scan_and_check_go_through_and_init_twice_is_refused(tmp_path: Path) -> None:
+    assert run("init", "--example", cwd=tmp_path).returncode == 0
+    said = run("scan", "--json", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    document = json.loads(said.stdout)
+    assert set(document) == {"sources", "seconds", "peak_rss_mib"}
+    (source,) = document["sources"]
+    planted = build_estate(tmp_path / "example").cases
+    assert source["artifacts"] == len(planted)
+    assert source["verified"] == sum(case.status == "verified" for case in planted)
+    assert set(source) == {
+        "id", "kind", "state", "artifacts", "verified", "failed", "unsigned", "unknown",
+        "requests", "bytes", "rows_written", "seconds", "errors",
+    }  # fmt: skip
+    assert run("db", "check", cwd=tmp_path).stdout == "0 differences\n"
+    assert run("db", "backup", "copy.db", cwd=tmp_path).returncode == 0
+    assert run("db", "backup", "copy.db", cwd=tmp_path).returncode == 2
+    assert run("sources", "list", cwd=tmp_path).stdout.startswith("example\t")
+    assert run("sources", "check", cwd=tmp_path).returncode == 0
+    assert run("init", cwd=tmp_path).returncode == 2
+
+
+def test_scan_of_a_source_out_of_reach_exits_3(tmp_path: Path) -> None:
+    (tmp_path / "countersign.yaml").write_text(
+        "limits: {attempts: 1, connect_seconds: 1}\n"
+        "sources: [{id: r, kind: oci, url: 'http://127.0.0.1:9', repositories: [a]}]\n"
+    )
+    assert run("db", "upgrade", cwd=tmp_path).returncode == 0
+    said = run("scan", cwd=tmp_path)
+    assert said.returncode == 3
+    assert "SOURCE_UNREACHABLE" in said.stdout
+    assert run("sources", "check", cwd=tmp_path).returncode in (0, 3)
+
+
+def test_serve_answers_scans_beside_and_ctrl_c_stops_everything(tmp_path: Path) -> None:
+    assert run("init", "--example", cwd=tmp_path).returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "app.py"), "serve", "--port", "0"], cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(2)]
+        address = said[-1].split("Countersign is at ")[1].split()[0]
+        try:
+            answer = wait_for(address + "readyz")
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(PATIENCE)
+        finally:
+            process.kill()
+    assert answer == b"ready\n"
+    left = subprocess.run(
+        ["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert left.stdout == ""
+
+
+def wait_for(address: str) -> bytes:
+    """Return the answer of a server that is starting."""
+    last: OSError | None = None
+    for _ in range(10_000):
+        try:
+            with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
+                return bytes(answer.read())
+        except OSError as error:
+            last = error
+    raise AssertionError(f"{address} never answered: {last}")
