@@ -73,7 +73,7 @@ class SourceScan:
     ) -> None:
         self._database, self._prepared, self._executor = database, prepared, executor
         self._clock, self._stop, self._progress = clock, stop, progress
-        self._queue: queue.Queue[UnitBatch] = queue.Queue(QUEUED)
+        self._queue: queue.Queue[UnitBatch | None] = queue.Queue(QUEUED)
         self._counts = ScanCounts()
         self._writers: dict[str, UnitWriter] = {}
         self._scan_id = 0
@@ -141,8 +141,9 @@ class SourceScan:
         for batch in UnitReader(plan.reading, name, memory).batches():
             if not self._offer(batch):
                 return
+        self._offer(None)  # wakes the writer: this reader is done
 
-    def _offer(self, batch: UnitBatch) -> bool:
+    def _offer(self, batch: UnitBatch | None) -> bool:
         while not self._stop.asked() and not self._halt.is_set():
             try:
                 self._queue.put(batch, timeout=BEAT_SECONDS)
@@ -162,16 +163,19 @@ class SourceScan:
     # --- writing ---------------------------------------------------------------------------------
 
     def _write_all(self, readers: list[Future[None]]) -> None:
-        while True:
+        ended = 0
+        while ended < len(readers):
             idle = all(reader.done() for reader in readers)  # asked before the queue is
             try:
-                batch = self._queue.get(timeout=0.05 if idle else BEAT_SECONDS)
+                batch = self._queue.get(block=not idle, timeout=BEAT_SECONDS)
             except queue.Empty:
                 if idle:
                     break
                 self._beat()
                 continue
-            if not self._stop.asked():
+            if batch is None:
+                ended += 1
+            elif not self._stop.asked():
                 self._write(batch)
         for reader in readers:
             reader.result()

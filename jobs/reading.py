@@ -46,6 +46,7 @@ from verification.verifier import trust_digest, verification_key, verify
 BATCH = 1000
 BATCH_BYTES = 16 * MIB  # of evidence held before it is stored
 REMEMBERED = 1024
+ACCEPTED = "accepted"  # kept for a list whose collector has nothing of its own to keep
 NO_CONTENT = digest_of(b"")
 log = structlog.get_logger(__name__)
 
@@ -90,6 +91,7 @@ class UnitReader:
         self._reading, self._unit, self._memory = reading, unit, memory
         self._verified: OrderedDict[str, Verification] = OrderedDict()
         self._unproved = False  # some set of the unit did not verify
+        self._has_list = False
 
     def batches(self) -> Iterator[UnitBatch]:
         """Yield batches; the last one carries either `end` or `error`."""
@@ -131,7 +133,9 @@ class UnitReader:
 
     def _close(self, end: UnitEnd) -> UnitEnd:
         # what an unverified list says of itself (its date) must not bind the verified ones after it
-        return replace(end, accepted="") if self._unproved else end
+        if self._unproved:
+            return replace(end, accepted="")
+        return replace(end, accepted=ACCEPTED) if self._has_list and not end.accepted else end
 
     def _take_set(self, batch: UnitBatch, found: EvidenceSet) -> ScanError | None:
         trust = found.trust if found.trust is not None else self._reading.trust
@@ -144,6 +148,7 @@ class UnitReader:
         if found.trust is not None:
             batch.trusts.append(found.trust)
         self._unproved = self._unproved or facts.status is not Status.VERIFIED
+        self._has_list = self._has_list or found.is_list
         if found.is_list and facts.status is not Status.VERIFIED and self._memory.accepted():
             words = f"the list does not verify any more, its content is not believed: {facts.key}"
             return ScanError(self._unit, facts.reason, words)

@@ -140,7 +140,9 @@ class Workspace:
         limits, now = self.file.settings.limits, self.clock()
         kind = collector_class(self.file, position, source)
         options = read_options(self.file, position, source, kind)
-        http = Http(limits, home=str(getattr(options, "url", "") or ""), cancelled=stop.asked)
+        url = str(getattr(options, "url", "") or "")
+        home = url if url.startswith(("http://", "https://")) else ""  # file: has no host
+        http = Http(limits, home=home, cancelled=stop.asked)
         surroundings = Surroundings(http, limits, self._secrets(options), self.file.folder, spool)
         trust = trust_of(self.entries, source)
         reading = Reading(

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -153,6 +154,7 @@ def load_public_key(content: bytes, *, name: str = "") -> PublicKey:
     return public_key(material, name=name)
 
 
+@lru_cache(maxsize=256)
 def load_entry(entry: TrustEntry) -> PublicKey:
     """Read the key of a trust entry of kind KEY, with its window; raise MalformedError."""
     read = load_public_key(entry.content, name=entry.name)
