@@ -29,6 +29,7 @@ from collectors.apt_trust import trust_digest
 from collectors.collector import Memory, Surroundings
 from core.errors import CollectionError, MalformedError
 from core.model import (
+    Accepts,
     Discovery,
     Evidence,
     EvidenceSet,
@@ -68,6 +69,8 @@ class SuiteReading:
     def discoveries(self) -> Iterator[Discovery]:
         """Yield everything of the suite, UnitEnd last."""
         known = self.known
+        if self.trust is not None:
+            yield Accepts(self.trust)
         signed = fetch_release(self.archive, self.suite, known.conditions, self.limits)
         if signed is None:
             yield UnitEnd(known.text(), unchanged=True)

@@ -3,8 +3,9 @@
 A collector reads one source, unit by unit (a suite, a repository, a folder), and yields what it
 found. It never judges and never writes. Data flows one way:
 
-    units() → names          collect(unit, memory) → EvidenceSet, then the Sightings that name it,
-                             Unchanged, IndexKept, ... and UnitEnd last
+    units() → names          collect(unit, memory) → Accepts, if its trust is of its own finding,
+                             EvidenceSet, then the Sightings that name it, Unchanged, IndexKept,
+                             ... and UnitEnd last
 
 Rules: an EvidenceSet comes before the first Sighting that names it; UnitEnd comes only when the
 unit was read to its end, and whatever was not sighted by then is gone; a CollectionError or

@@ -307,6 +307,17 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepts:
+    """What a unit accepts now, told before its source is asked anything.
+
+    Only for a collector that finds its trust by itself: what rested on trust that is gone stands
+    no more, even where the source does not answer.
+    """
+
+    trust: Trust
+
+
+@dataclass(frozen=True, slots=True)
 class Sighting:
     """A collector saw this artifact at this location; the named evidence set vouches for it."""
 
@@ -354,7 +365,7 @@ class UnitEnd:
     accepted: str = ""
 
 
-Discovery = EvidenceSet | Sighting | Unchanged | UnchangedSet | IndexKept | UnitEnd
+Discovery = Accepts | EvidenceSet | Sighting | Unchanged | UnchangedSet | IndexKept | UnitEnd
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from collectors.collector import Collector, Memory
 from core.errors import CollectionError, MalformedError
 from core.limits import MIB, Limits
 from core.model import (
+    Accepts,
     Discovery,
     Evidence,
     EvidenceSet,
@@ -57,6 +58,7 @@ class UnitBatch:
 
     unit: str
     sets: list[SetFacts] = field(default_factory=list)
+    accepts: list[Trust] = field(default_factory=list)
     trusts: list[Trust] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
     unchanged: list[Location] = field(default_factory=list)
@@ -117,6 +119,8 @@ class UnitReader:
 
     def _take(self, batch: UnitBatch, discovery: Discovery) -> ScanError | None:
         match discovery:
+            case Accepts():
+                batch.accepts.append(discovery.trust)
             case EvidenceSet():
                 return self._take_set(batch, discovery)
             case Sighting():

@@ -76,8 +76,25 @@ class UnitWriter:
                 written += keep_index(connection, source.id, index, self._plan.keep_indexes, now)
         for standing in worse:
             written += restate(self._database, self._standings, standing, 0)
+        if batch.accepts:
+            written += self._accept(batch.accepts)
         self._trusts |= {_digest(trust): trust for trust in batch.trusts}
         return written + self._close(batch)
+
+    def _accept(self, trusts: list[Trust]) -> int:
+        """Follow the trust a unit found: what rested on any that is gone stands no more."""
+        self._sync(trusts)
+        with self._database.reading() as connection:
+            source_id = self._plan.reading.source.id
+            found = [standing_of(connection, one) for one, _ in sets.marked(connection, source_id)]
+        fallen = [standing for standing in found if standing.status is not Status.VERIFIED]
+        return sum(restate(self._database, self._standings, one, 0) for one in fallen)
+
+    def _sync(self, trusts: list[Trust]) -> None:
+        reading = self._plan.reading
+        described = describe_all(trusts, reading.limits)
+        with self._database.writing() as connection:
+            sync_trust(connection, reading.source.id, self._unit, trusts, described, reading.now)
 
     def _sort(self, standing: SetStanding, worse: list[SetStanding]) -> None:
         # Bad news holds for everything the set vouched for. Good news only for what is seen again:
@@ -109,12 +126,8 @@ class UnitWriter:
         state = sealed(self._plan.seal, end.state)
         with self._database.writing() as connection:
             scans.end_unit(connection, self._unit_id, state, end.accepted, reading.now)
-            if self._trusts:
-                trusts = list(self._trusts.values())
-                described = describe_all(trusts, reading.limits)
-                sync_trust(
-                    connection, reading.source.id, self._unit, trusts, described, reading.now
-                )
+        if self._trusts:
+            self._sync(list(self._trusts.values()))
         return written
 
     def lose(self) -> int:

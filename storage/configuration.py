@@ -18,6 +18,7 @@ from storage.schema import (
     evidence_item,
     evidence_set,
     exclusion,
+    location,
     policy,
     policy_version,
     requirement,
@@ -237,10 +238,9 @@ def sync_trust(
     new = {key: (entry.origin, dump(list(flags))) for key, (entry, flags) in used.items()}
     if old == new:
         return
-    kept = {entry_id for entry_id, _ in new}
-    lost = {entry_id for entry_id, _ in old} - kept
-    if lost and not unit_name:
-        _withdraw(connection, source_id, lost, kept)
+    before, after = ({entry_id for entry_id, _ in one} for one in (old, new))
+    if before - after:
+        _withdraw(connection, source_id, unit_name, before - after, before & after)
     lose_trust(connection, source_id, unit_name)
     insert_rows(
         connection,
@@ -255,7 +255,9 @@ def sync_trust(
     )  # fmt: skip
 
 
-def _withdraw(connection: sa.Connection, source_id: int, lost: set[int], kept: set[int]) -> None:
+def _withdraw(
+    connection: sa.Connection, source_id: int, unit_name: str, lost: set[int], kept: set[int]
+) -> None:
     """Let nothing stand verified by what is trusted no more, until it was read again.
 
     An entry that stays with another window or narrowing counts as lost: what it still vouches for
@@ -275,11 +277,14 @@ def _withdraw(connection: sa.Connection, source_id: int, lost: set[int], kept: s
     e = evidence_set.c
     values = {"status": Status.UNKNOWN, "reason": WITHDRAWN, "facts_digest": NOTHING,
               "verdicts_digest": NOTHING, "contested": False, "restate_after": 0}  # fmt: skip
-    connection.execute(
-        evidence_set.update()
-        .where(e.source_id == source_id, e.status == Status.VERIFIED, e.id.in_(used))
-        .values(**values)
-    )
+    chosen = [e.source_id == source_id, e.status == Status.VERIFIED, e.id.in_(used)]
+    units = [unit.c.source_id == source_id]
+    if unit_name:
+        units.append(unit.c.name == unit_name)
+        there = sa.select(unit.c.id).where(*units).scalar_subquery()
+        chosen.append(e.id.in_(sa.select(location.c.set_id).where(location.c.unit_id == there)))
+    connection.execute(evidence_set.update().where(*chosen).values(**values))
+    connection.execute(unit.update().where(*units).values(state=""))  # to be read again, whole
 
 
 def lose_trust(connection: sa.Connection, source_id: int, unit_name: str) -> None:
