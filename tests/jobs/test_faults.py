@@ -385,6 +385,10 @@ def test_signer_is_recorded_when_a_verification_turns_verified_later(
     assert (standing(workspace, BEACON)[0], signers(workspace)) == ("failed", [])
     late = reopen(settings, NOW + timedelta(days=1))
     follow_everything(late)
+    waiting = sa.select(schema.evidence_set.c.key).where(
+        schema.evidence_set.c.due_at <= late.clock()
+    )
+    assert rows(late, waiting) == []  # whose time has come is not asked again and again
     scan(late, "example")
     assert standing(late, BEACON) == ("verified", "")
     recorded = signers(late)
