@@ -23,8 +23,10 @@ from jobs.estate_cases import (
     PAST,
     PLANTED,
     RELEASE,
+    RELEASED,
     REVOKED,
     SIGNED_LIST,
+    SIGNING,
     STRANGER,
     TRUST,
     UNSIGNED_LIST,
@@ -129,7 +131,9 @@ def settings_yaml(estate: Estate, base: Path) -> str:
 
 
 def _build(folder: Path, secret: Path) -> None:
-    workshop = Workshop(GnuPg(secret / "gpg"), OpenSsl(secret / "ssl"), folder / "releases")
+    workshop = Workshop(
+        GnuPg(secret / "gpg", RELEASED), OpenSsl(secret / "ssl"), folder / "releases"
+    )
     try:
         _make_keys(workshop)
         _plant(workshop)
@@ -156,9 +160,9 @@ def _make_keys(workshop: Workshop) -> None:
     openssl.new_key("ed25519", "ED25519")
     openssl.new_authority("ca", "Example Code Signing CA", *LONG)
     openssl.new_authority("foreign-ca", "Foreign CA", *LONG)
-    openssl.new_certificate("signer", "Compass Releases", "ca", "-days", "3000")
+    openssl.new_certificate("signer", "Compass Releases", "ca", *SIGNING)
     openssl.new_certificate("past", "Compass Releases 2024", "ca", *PAST)
-    openssl.new_certificate("foreign", "Compass Releases", "foreign-ca", "-days", "3000")
+    openssl.new_certificate("foreign", "Compass Releases", "foreign-ca", *SIGNING)
 
 
 def _plant(workshop: Workshop) -> None:

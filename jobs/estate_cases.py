@@ -20,6 +20,9 @@ RELEASE, STRANGER = "release@atlas.example", "stranger@elsewhere.example"
 REVOKED, EXPIRED = "former@atlas.example", "retired@atlas.example"
 IN_TOTO = b"application/vnd.in-toto+json"
 LONG = ("-startdate", "20200101000000Z", "-days", "7300")  # an authority outlives what it issued
+# Everything good is dated here, so that the estate is the same whenever it is built.
+RELEASED = "20261101T000000"
+SIGNING = ("-startdate", "20261101000000Z", "-days", "3000")
 PAST = ("-startdate", "20240101000000Z", "-enddate", "20250101000000Z")
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from core.errors import ConflictError
-from core.model import Outcome, Status, Verification
+from core.model import Outcome, Verification
 from jobs.reading import set_facts_for
 from jobs.workspace import Workspace
 from jobs.writing import restate, standing_from
@@ -36,11 +36,7 @@ def follow_everything(workspace: Workspace) -> int:
 
 
 def follow_marks(workspace: Workspace) -> int:
-    """End the restatements that a process which died had begun; return rows written.
-
-    A set that verifies now waits for its unit to be read to the end: only then is it known what
-    it still vouches for.
-    """
+    """End the restatements that a process which died had begun; return rows written."""
     written = 0
     for source in workspace.sources.values():
         with workspace.database.reading() as connection:
@@ -48,8 +44,6 @@ def follow_marks(workspace: Workspace) -> int:
         for set_id, after in marked:
             with workspace.database.reading() as connection:
                 standing = standing_of(connection, set_id)
-            if standing.status is Status.VERIFIED:
-                continue
             with _held(workspace, source) as held:
                 if held:
                     writer = _writer(workspace, source, workspace.clock())
@@ -156,7 +150,6 @@ def _rejudge_set(workspace: Workspace, source: SourceRow, set_id: int) -> int:
     now = workspace.clock()
     with workspace.database.reading() as connection:
         kept = sets.load_set(connection, set_id)
-        is_marked = sets.is_marked(connection, set_id)
     facts = aged(kept, now)
     about = set_facts_for(
         source, facts.status, facts.reason, tuple(i.verification for i in facts.items),
@@ -167,7 +160,7 @@ def _rejudge_set(workspace: Workspace, source: SourceRow, set_id: int) -> int:
         recorded = record_set(connection, source.id, facts, now)
         if any(_waits(item.verification, now) for item in kept.items):
             scans.forget_states(connection, source.id)
-    if not recorded.restate or (is_marked and facts.status is Status.VERIFIED):
+    if not recorded.restates:
         return recorded.written
     standing = standing_from(recorded.id, facts)
     writer = _writer(workspace, source, now)

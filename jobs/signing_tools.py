@@ -85,10 +85,10 @@ def _program(tool: str) -> str:
 
 
 class GnuPg:
-    """gpg with a home of its own. Keys are named by their e-mail address."""
+    """gpg with a home of its own, at a time of its own. Keys are named by their e-mail address."""
 
-    def __init__(self, home: Path) -> None:
-        self.home = home
+    def __init__(self, home: Path, at: str = "") -> None:
+        self.home, self.at = home, at
         home.mkdir(mode=0o700)
 
     def new_key(self, mail: str, *, made_at: str = "") -> None:
@@ -132,7 +132,8 @@ class GnuPg:
 
     def _run(self, *arguments: str | Path) -> bytes:
         quiet = ("--batch", "--no-tty", "--quiet", "--pinentry-mode", "loopback", "--passphrase=")
-        return run("gpg", "--homedir", self.home, *quiet, *arguments, home=self.home)
+        words = (*quiet, *_at(self.at), *arguments)  # a later time among the arguments wins
+        return run("gpg", "--homedir", self.home, *words, home=self.home)
 
 
 class OpenSsl:

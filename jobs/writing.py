@@ -9,7 +9,7 @@ import structlog
 
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Status, Trust, TrustEntry, UnitEnd
+from core.model import Trust, TrustEntry, UnitEnd
 from jobs.reading import Reading, UnitBatch
 from storage import scans, sets
 from storage.configuration import CredentialEntry, entry_digest, lose_trust, sync_trust
@@ -49,13 +49,14 @@ class UnitWriter:
         self._known: OrderedDict[str, SetStanding] = OrderedDict()
         self._trusts: dict[bytes, Trust] = {}
         self._better: dict[int, SetStanding] = {}  # sets that verify now, told to their own last
-        self._is_open = False
+        self._is_begun = self._is_open = False
 
     def write(self, batch: UnitBatch) -> int:
         """Store one batch; return how many rows were written."""
+        written = 0 if self._is_begun else self._accept(batch.accepts)
+        self._is_begun = True
         worse: list[SetStanding] = []
         source, now = self._plan.reading.source, self._plan.reading.now
-        written = 0
         with self._database.writing() as connection:
             if not self._is_open and (batch.sets or batch.sightings):
                 scans.open_unit(connection, self._unit_id)
@@ -65,8 +66,11 @@ class UnitWriter:
                 written += recorded.written
                 standing = standing_from(recorded.id, facts)
                 self._remember(facts.key, standing)
-                if recorded.restate:
-                    self._sort(standing, worse)
+                self._better.pop(recorded.id, None)
+                if recorded.waits:
+                    self._better[recorded.id] = standing
+                elif recorded.restates:
+                    worse.append(standing)
             pairs = [(one, self._find(connection, one.evidence_set)) for one in batch.sightings]
             written += self._standings.record(connection, pairs)
             self._standings.see(connection, batch.unchanged)
@@ -76,34 +80,25 @@ class UnitWriter:
                 written += keep_index(connection, source.id, index, self._plan.keep_indexes, now)
         for standing in worse:
             written += restate(self._database, self._standings, standing, 0)
-        if batch.accepts:
-            written += self._accept(batch.accepts)
         self._trusts |= {_digest(trust): trust for trust in batch.trusts}
         return written + self._close(batch)
 
     def _accept(self, trusts: list[Trust]) -> int:
-        """Follow the trust a unit found: what rested on any that is gone stands no more."""
+        """Follow the trust a unit found, none if it told of none, before any of it is used.
+
+        What rested on trust that is gone stands no more, whatever the source answers now.
+        """
         self._sync(trusts)
         with self._database.reading() as connection:
             source_id = self._plan.reading.source.id
             found = [standing_of(connection, one) for one, _ in sets.marked(connection, source_id)]
-        fallen = [standing for standing in found if standing.status is not Status.VERIFIED]
-        return sum(restate(self._database, self._standings, one, 0) for one in fallen)
+        return sum(restate(self._database, self._standings, one, 0) for one in found)
 
     def _sync(self, trusts: list[Trust]) -> None:
         reading = self._plan.reading
         described = describe_all(trusts, reading.limits)
         with self._database.writing() as connection:
             sync_trust(connection, reading.source.id, self._unit, trusts, described, reading.now)
-
-    def _sort(self, standing: SetStanding, worse: list[SetStanding]) -> None:
-        # Bad news holds for everything the set vouched for. Good news only for what is seen again:
-        # what else hangs on the set may be what the evidence no longer names.
-        if standing.status is Status.VERIFIED:
-            self._better[standing.id] = standing
-        else:
-            self._better.pop(standing.id, None)
-            worse.append(standing)
 
     def _close(self, batch: UnitBatch) -> int:
         if batch.error is not None:

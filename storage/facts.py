@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from core.model import ListLink, Outcome, Role, Signer, Status, Unread, Verification
 from storage import blobs
-from storage.bulk import insert_rows, take_ids, upsert_rows
+from storage.bulk import AnyRow, insert_rows, take_ids, upsert_rows
 from storage.documents import dump, dump_verification
 from storage.schema import (
     evidence_item,
@@ -27,6 +27,7 @@ from storage.schema import (
     verification_anchor,
 )
 
+WAITS = -1  # a mark: restate when the unit was read to its end
 COUNTED_ROLES = (Role.SIGNATURE, Role.PROVENANCE)
 
 
@@ -79,11 +80,25 @@ class SetFacts:
 
 @dataclass(frozen=True, slots=True)
 class RecordedSet:
-    """Where a set stands in the database. `restate` means its locations must be judged again."""
+    """Where a set stands in the database, and the mark it carries.
+
+    A mark means that its locations must be judged again: from the location after it on, at once,
+    or, where it is WAITS, when its unit was read to the end.
+    """
 
     id: int
     written: int
-    restate: bool
+    mark: int | None
+
+    @property
+    def waits(self) -> bool:
+        """Say whether only what is seen again may follow."""
+        return self.mark == WAITS
+
+    @property
+    def restates(self) -> bool:
+        """Say whether every location shall be judged again now."""
+        return self.mark is not None and self.mark != WAITS
 
 
 def dump_through(through: Sequence[ListLink]) -> str:
@@ -102,11 +117,8 @@ def record_set(
     ).first()
     if row is not None and row.facts_digest == digest and row.verdicts_digest == verdicts:
         written = _record_state(connection, row.id, row.state, facts.state)
-        return RecordedSet(row.id, written, row.restate_after is not None)
-    restate = row is not None and (
-        row.verdicts_digest != verdicts
-        or (row.status, row.reason, row.contested) != (facts.status, facts.reason, facts.contested)
-    )
+        return RecordedSet(row.id, written, row.restate_after)
+    mark = _mark(row, facts, verdicts) if row is not None else None
     values = {
         "state": facts.state, "status": facts.status, "reason": facts.reason,
         "contested": facts.contested, "looked": dump(list(facts.looked)),
@@ -119,13 +131,26 @@ def record_set(
         insert_rows(connection, table, [key | values])
     else:
         set_id = row.id
-        if restate:
-            values["restate_after"] = 0
+        values["restate_after"] = mark
         connection.execute(table.update().where(table.c.id == set_id).values(**values))
     changed = row is None or row.facts_digest != digest
     written = 1 + (_record_items(connection, set_id, facts.items, now) if changed else 0)
-    marked = row is not None and row.restate_after is not None
-    return RecordedSet(set_id, written, restate or marked)
+    return RecordedSet(set_id, written, mark)
+
+
+def _mark(row: AnyRow, facts: SetFacts, verdicts: bytes) -> int | None:
+    # Bad news holds for everything the set vouched for, and so does a new judgement of the same
+    # news. Good news only for what is seen again: what else hangs on the set may be what the
+    # evidence no longer names.
+    old = (row.status, row.reason, row.contested)
+    if facts.status is Status.VERIFIED and (
+        row.status != facts.status or row.restate_after == WAITS
+    ):
+        return WAITS
+    if row.verdicts_digest != verdicts or old != (facts.status, facts.reason, facts.contested):
+        return 0
+    kept: int | None = row.restate_after
+    return kept
 
 
 def _record_state(connection: sa.Connection, set_id: int, old: str, new: str) -> int:

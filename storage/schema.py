@@ -298,7 +298,7 @@ evidence_set = Table(
     Column("facts_digest", LargeBinary(32), nullable=False),
     Column("verdicts_digest", LargeBinary(32), nullable=False),
     Column("locations", Integer, nullable=False, server_default="0"),  # current ones
-    Column("restate_after", BigInteger),  # a restatement was begun: last location restated
+    Column("restate_after", BigInteger),  # a mark, see storage.facts.RecordedSet
     Column("due_at", Instant),
     Column("changed_at", Instant, nullable=False),
     UniqueConstraint("source_id", "key"),

@@ -25,11 +25,14 @@ def id_of(connection: Connection, source_id: int, key: str) -> int | None:
 
 
 def marked(connection: Connection, source_id: int) -> list[tuple[int, int]]:
-    """Return (set id, last location restated) of restatements that were begun and not ended."""
+    """Return (set id, last location restated) of restatements that were begun and not ended.
+
+    Those that wait for their unit to be read to its end are left out.
+    """
     c = evidence_set.c
     rows = connection.execute(
         sa.select(c.id, c.restate_after)
-        .where(c.source_id == source_id, c.restate_after.is_not(None))
+        .where(c.source_id == source_id, c.restate_after >= 0)
         .order_by(c.id)
     )
     return [(row.id, row.restate_after) for row in rows]
@@ -40,13 +43,6 @@ def all_ids(connection: Connection, source_id: int, after: int, limit: int) -> l
     c = evidence_set.c
     statement = sa.select(c.id).where(c.source_id == source_id, c.id > after)
     return list(connection.execute(statement.order_by(c.id).limit(limit)).scalars())
-
-
-def is_marked(connection: Connection, set_id: int) -> bool:
-    """Say whether a restatement of the set was begun and not ended."""
-    c = evidence_set.c
-    after = connection.execute(sa.select(c.restate_after).where(c.id == set_id)).scalar_one()
-    return after is not None
 
 
 def due(connection: Connection, source_id: int, now: datetime, after: int, limit: int) -> list[int]:
@@ -87,4 +83,4 @@ def _item(connection: Connection, row: AnyRow) -> ItemFacts:
     )  # fmt: skip
 
 
-__all__ = ["Connection", "all_ids", "due", "id_of", "is_marked", "load_set", "marked"]
+__all__ = ["Connection", "all_ids", "due", "id_of", "load_set", "marked"]

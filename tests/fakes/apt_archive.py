@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MADE = "20261101T000000!"  # keys and signatures: before any `now` of the tests
 COMPRESSORS = {"": bytes, ".gz": lambda raw: gzip.compress(raw, mtime=0), ".xz": lzma.compress}
 
 
@@ -41,14 +42,23 @@ class SigningKey:
         return self._gpg("--armor", "--detach-sign", "--local-user", self.fingerprint, given=text)
 
     def _gpg(self, *words: str, given: bytes = b"") -> bytes:
-        return run("gpg", "--homedir", str(self.home), "--batch", "--quiet", *words, given=given)
+        base = (
+            "gpg",
+            "--homedir",
+            str(self.home),
+            "--batch",
+            "--quiet",
+            "--faked-system-time",
+            MADE,
+        )
+        return run(*base, *words, given=given)
 
 
 @contextmanager
 def signing_key(home: Path, name: str = "Archive <archive@example.org>") -> Iterator[SigningKey]:
     """Make an Ed25519 key; its agent ends with the block."""
     home.mkdir(mode=0o700, parents=True)
-    base = ("gpg", "--homedir", str(home), "--batch", "--quiet")
+    base = ("gpg", "--homedir", str(home), "--batch", "--quiet", "--faked-system-time", MADE)
     make = ("--passphrase", "", "--quick-generate-key", name, "ed25519", "sign", "never")
     run(*base, *make)
     listed = run(*base, "--with-colons", "--list-keys").decode()

@@ -339,14 +339,32 @@ def test_trust_taken_back_after_an_incomplete_scan_verifies_nothing(
     assert standing(after, BEACON) == ("failed", "SIGNATURE_INVALID")
 
 
-def test_keyring_of_the_collector_taken_back_ends_what_rested_on_it(apt: AptScene) -> None:
+@pytest.mark.parametrize("how", ["replaced", "named_no_more"])
+def test_keyring_taken_back_ends_what_rested_on_it_though_the_archive_is_out_of_reach(
+    apt: AptScene, how: str
+) -> None:
     apt.publish(packages(3))
     apt.scan()
-    (apt.settings.parent / "archive.gpg").write_bytes(apt.keys.other.export())
     apt.server.answers["/dists/stable/InRelease"] = (500, b"")
-    apt.open(NOW)
+    if how == "replaced":
+        keyring(apt).write_bytes(apt.keys.other.export())
+    else:
+        apt.edit(", keyring: archive.gpg", "")
     apt.scan()
-    assert apt.verified() == []
+    assert apt.standings() == {("unknown", "TRUST_CHANGED"): 3}
+
+
+def test_keyring_that_gains_a_key_still_vouches_for_what_it_did(apt: AptScene) -> None:
+    apt.publish(packages(3))
+    apt.scan()
+    keyring(apt).write_bytes(apt.keys.good.export() + apt.keys.other.export())
+    for _ in range(2):
+        assert apt.scan().scan.state == "complete"
+        assert apt.standings() == {("verified", ""): 3}
+
+
+def keyring(apt: AptScene) -> Path:
+    return apt.settings.parent / "archive.gpg"
 
 
 def releases(workspace: Workspace) -> Path:

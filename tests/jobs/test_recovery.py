@@ -149,7 +149,10 @@ def edit_policy(settings: Path) -> None:
     assert policy.read_text() != text
 
 
-@pytest.mark.parametrize("change", [alter_file, remove_folder, remove_key, edit_policy])
+CHANGES = [alter_file, remove_folder, remove_key, edit_policy]
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_scan_killed_after_files_or_settings_changed_ends_as_an_undisturbed_one(
     driver: Driver, make_workspace: Make, url: str, change: Change
 ) -> None:
