@@ -24,16 +24,17 @@ MAX_DIGITS = 32
 _BOM = b"\xef\xbb\xbf"
 _SHOWN_KEY = 80
 
+# No possessive groups: Python before 3.11.5, Debian 12's own, matches them wrongly.
 # An open string runs to the end: each pattern matches at every quote, so each pass stays linear.
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*(?:"|\\?\Z)'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _NEXT_BRACKET = re.compile(
-    rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+([\[\]{}]|\Z)', re.DOTALL
+    rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*([\[\]{}]|\Z)', re.DOTALL
 )
 # As far as this reaches, every surrogate escape is half of a pair.
 _PAIRED = re.compile(
     rb"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])"
-    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"
 )
 _KINDS = {
     dict: "an object",
