@@ -75,7 +75,5 @@ def armored_blocks(content: bytes, label: str) -> tuple[bytes, ...]:
     """
     begin, end = re.escape(begin_line(label)), re.escape(end_line(label))
     # [^-] cannot run past an end line into the next block: each byte is looked at once.
-    block = re.compile(
-        rb"^" + begin + rb"[ \t]*\r?$[^-]*+(?:-(?!----)[^-]*+)*" + end, re.MULTILINE
-    )
+    block = re.compile(rb"^" + begin + rb"[ \t]*\r?$[^-]*+(?:-(?!----)[^-]*+)*" + end, re.MULTILINE)
     return tuple(found[0] for found in block.finditer(content))
