@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, cast
@@ -32,7 +33,7 @@ from collectors.apt_suite import Suite, suites_of
 from collectors.apt_trust import read_keyrings, trust_of
 from collectors.collector import Memory, Surroundings
 from core.errors import CollectionError, CountersignError
-from core.model import Discovery, Trust
+from core.model import Discovery, Trust, UnitEnd
 from core.text import display
 
 DISTRUSTED = "trusted=no: the entry says that nothing from this source is to be trusted"
@@ -101,7 +102,10 @@ class AptCollector:
         suite = self._suite(unit)
         trust = self._trust(suite)
         reading = SuiteReading(suite, trust, memory, self.surroundings)
-        yield from reading.discoveries()
+        weak = trust.flags if trust is not None else ()
+        remarks = tuple(dict.fromkeys((*weak, *suite.flags, *suite.remarks)))
+        for one in reading.discoveries():
+            yield replace(one, remarks=remarks) if isinstance(one, UnitEnd) else one
 
     @cached_property
     def _suites(self) -> dict[str, Suite]:

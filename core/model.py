@@ -363,6 +363,7 @@ class UnitEnd:
     state: str = ""
     unchanged: bool = False
     accepted: str = ""
+    remarks: tuple[str, ...] = ()  # what people must know of the unit: weak options, skipped parts
 
 
 Discovery = Accepts | EvidenceSet | Sighting | Unchanged | UnchangedSet | IndexKept | UnitEnd

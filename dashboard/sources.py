@@ -35,21 +35,24 @@ def show() -> str:
         found = tuple(one for one in sources.health(connection, now()) if _lies_in(one, within))
         if state:
             found = tuple(one for one in found if one.configured and STATES[state](one))
-        return render(connection, "sources.html", found=found, state=state)
+        stamp = sources.stamp(connection)
+        return render(connection, "sources.html", found=found, state=state, stamp=stamp)
 
 
 @PAGE.blueprint.get("/sources/progress.json")
 def progress() -> Response:
     """Return what runs now, for the pages that watch it."""
     with reading() as connection:
-        return jsonify(scans=[_progress(scan) for scan in sources.running(connection)])
+        running = [_progress(scan) for scan in sources.running(connection)]
+        return jsonify(scans=running, stamp=sources.stamp(connection))
 
 
 @PAGE.blueprint.get("/sources/<name>")
 def one(name: str) -> str:
     """Show one source with its units and scans."""
     with reading() as connection:
-        return render(connection, "source.html", found=sources.detail(connection, name, now()))
+        found = sources.detail(connection, name, now())
+        return render(connection, "source.html", found=found, stamp=sources.stamp(connection))
 
 
 @PAGE.blueprint.post("/sources/<name>/scan")

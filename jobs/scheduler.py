@@ -70,7 +70,15 @@ class Scheduler:
             finally:
                 ticker.shutdown(wait=False)
             if not self._stop.asked() and lock.held():
-                self._workspace = self._workspace.reopen()
+                self._reopen()
+
+    def _reopen(self) -> None:
+        """Read the settings again, and every source whose trust they changed."""
+        before = self._workspace
+        self._workspace = before.reopen()
+        for name in self._workspace.sources:
+            if self._workspace.trust_digest(name) != before.trust_digest(name):
+                self._want(name, None)
 
     def _start_ticker(self) -> BackgroundScheduler:
         ticker = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True})

@@ -118,6 +118,11 @@ class Workspace:
         judge = PolicyJudge(policies, exclusions)
         return cls(file, database, clock, entries, policies, judge, rows, sources, stamps)
 
+    def trust_digest(self, name: str) -> str:
+        """Return the digest of what a source accepts, or an empty string for no such source."""
+        found = [one for one in self.file.settings.sources if one.id == name]
+        return trust_digest(trust_of(self.entries, found[0])) if found else ""
+
     def is_outdated(self) -> bool:
         """Say whether the settings, a policy or a trust file is another than what was read."""
         return stamps_of(self.file.path, self.file) != self.stamps

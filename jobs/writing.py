@@ -120,7 +120,7 @@ class UnitWriter:
         reading = self._plan.reading
         state = sealed(self._plan.seal, end.state)
         with self._database.writing() as connection:
-            scans.end_unit(connection, self._unit_id, state, end.accepted, reading.now)
+            scans.end_unit(connection, self._unit_id, state, end, reading.now)
         if self._trusts:
             self._sync(list(self._trusts.values()))
         return written

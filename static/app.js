@@ -101,15 +101,18 @@ function endOfScans(line) {
 
 function watchProgress() {
   const line = document.querySelector("[data-progress]");
-  const address = line?.dataset.progress ?? document.querySelector("[data-live]")?.dataset.live;
+  const live = document.querySelector("[data-live]");
+  const address = line?.dataset.progress ?? live?.dataset.live;
   if (!address) return;
-  const known = line?.dataset.scans ?? "";
+  // a scan may begin and end between two looks: pages that show scans go by the stamp
+  const known = live ? live.dataset.stamp : line.dataset.scans;
   const look = async () => {
     try {
       const answer = await fetch(address, { headers: { Accept: "application/json" } });
       if (answer.ok) {
-        const { scans } = await answer.json();
-        if (scans.map((scan) => scan.id).join(" ") !== known) { endOfScans(line); return; }
+        const { scans, stamp } = await answer.json();
+        const seen = live ? stamp : scans.map((scan) => scan.id).join(" ");
+        if (seen !== known) { endOfScans(line); return; }
         showProgress(scans);
       }
     } catch { /* the server is away: ask again */ }

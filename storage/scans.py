@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from core.errors import ConflictError
-from core.model import ScanState
+from core.model import ScanState, UnitEnd
 from storage.bulk import insert_rows, take_ids, upsert_rows
 from storage.documents import dump
 from storage.schema import scan, scan_request, source, unit
@@ -170,10 +170,15 @@ def open_unit(connection: sa.Connection, unit_id: int) -> None:
 
 
 def end_unit(
-    connection: sa.Connection, unit_id: int, state: str, accepted: str, now: datetime
+    connection: sa.Connection,
+    unit_id: int,
+    state: str,
+    end: UnitEnd,
+    now: datetime,
 ) -> None:
     """Remember that a unit was read to its end; an empty `accepted` leaves what was there."""
-    values = {"state": state, "complete_at": now, "reason": "", "detail": ""}
+    accepted, remarks = end.accepted, "; ".join(end.remarks)
+    values = {"state": state, "complete_at": now, "reason": "", "detail": remarks}
     if accepted:
         values["accepted"] = accepted
     connection.execute(unit.update().where(unit.c.id == unit_id).values(**values))

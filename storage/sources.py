@@ -86,6 +86,19 @@ def running(connection: Connection) -> tuple[ScanRow, ...]:
     return tuple(_scan_row(row, row.source_name) for row in connection.execute(statement))
 
 
+def stamp(connection: Connection) -> str:
+    """Return words that change whenever a scan is asked for, begins or ends; one statement."""
+    running = sa.select(sa.func.coalesce(sa.func.sum(scan.c.id), 0)).where(
+        scan.c.state == ScanState.RUNNING
+    )
+    asked = sa.select(sa.func.coalesce(sa.func.sum(scan_request.c.id), 0)).where(
+        scan_request.c.taken_at.is_(None)
+    )
+    newest = sa.select(sa.func.coalesce(sa.func.max(scan.c.id), 0))
+    parts = (one.scalar_subquery() for one in (newest, running, asked))
+    return " ".join(str(part) for part in connection.execute(sa.select(*parts)).one())
+
+
 def summary(connection: Connection, now: datetime) -> HealthSummary:
     """Return the few numbers of the strip on every page; one statement."""
     c = source.c
