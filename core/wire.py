@@ -24,17 +24,15 @@ MAX_DIGITS = 32
 _BOM = b"\xef\xbb\xbf"
 _SHOWN_KEY = 80
 
-# No possessive groups: Python before 3.11.5, Debian 12's own, matches them wrongly.
-# An open string runs to the end: each pattern matches at every quote, so each pass stays linear.
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*(?:"|\\?\Z)'
-_STRINGS = re.compile(_STRING, re.DOTALL)
-_NEXT_BRACKET = re.compile(
-    rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*([\[\]{}]|\Z)', re.DOTALL
-)
-# As far as this reaches, every surrogate escape is half of a pair.
-_PAIRED = re.compile(
-    rb"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])"
-    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"
+# No repeated groups: Python before 3.11.5, Debian 12's own, matches possessive ones wrongly, and
+# others hold memory for every turn. So escapes are put out of the way first, in the same length;
+# an open string runs to the end.
+_STRINGS = re.compile(rb'"[^"]*+(?:"|\Z)')
+_STRING_OR_BRACKET = re.compile(rb'"[^"]*+(?:"|\Z)|[\[\]{}]')
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    rb"|(?P<half>\\u[dD][89a-fA-F])|\\.",
+    re.DOTALL,
 )
 _KINDS = {
     dict: "an object",
@@ -83,7 +81,7 @@ def _refuse_values(content: bytes, most: int) -> None:
     if content.count(b'"') - content.count(b'\\"') > 4 * most:
         raise TooLargeError(f"more strings in a JSON document than {most} values have (json_items)")
     # Strings become x and blanks go; what is left tells full from empty brackets.
-    bare = _STRINGS.sub(b"x", content).translate(None, b" \t\r\n")
+    bare = _STRINGS.sub(b"x", _unescaped(content)).translate(None, b" \t\r\n")
     opened = bare.count(b"[") + bare.count(b"{") - bare.count(b"[]") - bare.count(b"{}")
     values = 1 + bare.count(b",") + opened
     if values > most:
@@ -94,16 +92,20 @@ def _refuse_depth(content: bytes, most: int) -> None:
     if content.count(b"[") + content.count(b"{") <= most:
         return
     depth = 0
-    for found in _NEXT_BRACKET.finditer(content):
-        if found[1] in (b"[", b"{"):
+    for found in _STRING_OR_BRACKET.finditer(_unescaped(content)):
+        if found[0] in (b"[", b"{"):
             depth += 1
-        elif found[1]:
+        elif found[0] in (b"]", b"}"):
             depth -= 1
         if depth > most:
-            where = found.start(1)
+            where = found.start()
             raise TooLargeError(f"nested deeper than {most} at byte {where} (json_depth)")
         if depth < 0:
-            raise MalformedError(f"not JSON at byte {found.start(1)}: a bracket closes nothing")
+            raise MalformedError(f"not JSON at byte {found.start()}: a bracket closes nothing")
+
+
+def _unescaped(content: bytes) -> bytes:
+    return content.replace(b"\\\\", b"__").replace(b'\\"', b"__")
 
 
 def _decode(content: bytes) -> str:
@@ -145,10 +147,9 @@ def _constant(word: str) -> NoReturn:
 def _refuse_lone_surrogates(content: bytes) -> None:
     if b"\\u" not in content:
         return
-    paired = _PAIRED.match(content)
-    end = paired.end() if paired is not None else 0
-    if end != len(content):
-        raise MalformedError(f"half of a surrogate pair at byte {end}")
+    for found in _ESCAPE.finditer(content):
+        if found["half"]:
+            raise MalformedError(f"half of a surrogate pair at byte {found.start()}")
 
 
 def _kind(value: object) -> str:
