@@ -40,15 +40,23 @@ def follow_marks(workspace: Workspace) -> int:
     written = 0
     for source in workspace.sources.values():
         with workspace.database.reading() as connection:
-            marked = sets.marked(connection, source.id)
-        for set_id, after in marked:
-            with workspace.database.reading() as connection:
-                standing = standing_of(connection, set_id)
-            with _held(workspace, source) as held:
-                if held:
-                    writer = _writer(workspace, source, workspace.clock())
-                    written += restate(workspace.database, writer, standing, after)
+            if not sets.marked(connection, source.id):
+                continue
+        with _held(workspace, source) as held:
+            if held:
+                written += _end_marks(workspace, source)
     return written
+
+
+def _end_marks(workspace: Workspace, source: SourceRow) -> int:
+    # read under the lock: a scan in between may have found that what verified does no more
+    with workspace.database.reading() as connection:
+        found = [
+            (standing_of(connection, set_id), after)
+            for set_id, after in sets.marked(connection, source.id)
+        ]
+    writer = _writer(workspace, source, workspace.clock())
+    return sum(restate(workspace.database, writer, one, after) for one, after in found)
 
 
 def follow_policies(workspace: Workspace) -> int:

@@ -113,8 +113,9 @@ class Scheduler:
                 name = self._wanted.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 continue
+            slot = self._queued.pop(name, None)
             if name in self._workspace.sources:
-                self._scan(name, self._queued.pop(name, None))
+                self._scan(name, slot)
 
     def _take_requests(self) -> None:
         with self._workspace.database.reading() as connection:

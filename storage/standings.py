@@ -446,10 +446,6 @@ class StandingWriter:
             self._texts[digest] = known
         return known
 
-    def forget_cached(self) -> None:
-        """Drop ids learnt in a transaction that was rolled back."""
-        self._texts.clear()
-
     def _count_findings(self, rows: Iterable[Row], exclusion_id: int | None, step: int) -> None:
         for row in rows:
             what = (row["requirement_id"], row["outcome"], row["reason"])
