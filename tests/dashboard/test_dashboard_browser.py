@@ -192,6 +192,6 @@ def test_a_scan_is_asked_for_by_button_and_its_page_follows(
         page.get_by_role("button", name="Scan now").click()
     page.wait_for_selector("text=waiting for the scheduler")
     page.get_by_role("button", name="Cancel").click()
-    page.wait_for_function("!document.body.innerText.includes('waiting for the scheduler')")
+    page.wait_for_selector("text=waiting for the scheduler", state="detached")
     assert watched.refused() == []
     page.context.close()
