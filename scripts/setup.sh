@@ -38,5 +38,7 @@ chmod +x .venv/bin/countersign
 
 if [ "$purpose" = test ]; then
   .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-  install docker-registry postgresql chromium apt-utils dpkg-dev gnupg openssl
+  install docker-registry postgresql chromium apt-utils dpkg-dev gnupg openssl git openssh-client \
+    minisign signify-openbsd osslsigncode rpm sqv
+  command -v jarsigner >/dev/null || install default-jdk-headless
 fi
