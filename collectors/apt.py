@@ -27,13 +27,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from collectors.apt_findings import findings
 from collectors.apt_reading import SuiteReading
 from collectors.apt_sources import APT, AptEntry, machine_architectures, read_entries
 from collectors.apt_suite import Suite, suites_of
 from collectors.apt_trust import read_keyrings, trust_of
 from collectors.collector import Memory, Surroundings
 from core.errors import CollectionError, CountersignError
-from core.model import Discovery, Trust, UnitEnd
+from core.model import Accepts, Discovery, Trust, UnitEnd
 from core.text import display
 
 DISTRUSTED = "trusted=no: the entry says that nothing from this source is to be trusted"
@@ -100,12 +101,18 @@ class AptCollector:
     def collect(self, unit: str, memory: Memory) -> Iterator[Discovery]:
         """Yield what the suite offers; see the module for the steps."""
         suite = self._suite(unit)
+        if not suite.wanted:  # deb-src alone: nothing is read, so nothing is trusted
+            yield Accepts(Trust(), findings(suite, None))
+            yield UnitEnd()
+            return
         trust = self._trust(suite)
-        reading = SuiteReading(suite, trust, memory, self.surroundings)
-        weak = trust.flags if trust is not None else ()
-        remarks = tuple(dict.fromkeys((*weak, *suite.flags, *suite.remarks)))
-        for one in reading.discoveries():
-            yield replace(one, remarks=remarks) if isinstance(one, UnitEnd) else one
+        found = findings(suite, trust)
+        remarks = (DISTRUSTED,) if suite.distrusted else ()
+        for one in SuiteReading(suite, trust, memory, self.surroundings).discoveries():
+            if isinstance(one, Accepts):
+                yield replace(one, findings=found)
+            else:
+                yield replace(one, remarks=remarks) if isinstance(one, UnitEnd) else one
 
     @cached_property
     def _suites(self) -> dict[str, Suite]:

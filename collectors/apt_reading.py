@@ -18,6 +18,7 @@ from collectors.apt_index import (
     unpack,
 )
 from collectors.apt_release import (
+    DETACHED,
     AptState,
     ReleaseFields,
     SignedRelease,
@@ -45,7 +46,7 @@ from core.model import (
 )
 from core.text import display
 
-RULES = "1"  # part of every state: raise it when lists are read or locations named in another way
+RULES = "2"  # part of every state: raise it when lists are read or locations named in another way
 
 
 class SuiteReading:
@@ -83,6 +84,10 @@ class SuiteReading:
         if signed.signature and release.is_before(not_before(self.accepted)):
             yield from self._rolled_back(signed)
             return
+        if signed.media_type == DETACHED:  # else the Release lies in its evidence
+            content = MemoryContent(signed.text)
+            name = f"{self.suite.unit} Release"
+            yield IndexKept(name, digest_of(signed.text), "text/plain", content)
         lists: dict[str, tuple[str, str]] = {}
         for wanted in self._lists(release):
             yield from self._list(wanted, signed, release, lists)
@@ -163,7 +168,7 @@ class SuiteReading:
             self.complaints.append(_weak(reader, name))
 
     def _set(self, key: str, signed: SignedRelease, through: tuple[ListLink, ...]) -> EvidenceSet:
-        looked = (*signed.looked, *self.suite.remarks)
+        looked = signed.looked
         state = str(through[0].digest) if through else ""
         if not signed.signature:
             return EvidenceSet(key, looked=looked, trust=self.trust, state=state, is_list=True)

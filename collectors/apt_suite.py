@@ -36,7 +36,7 @@ class Suite:
     inrelease_path: str = ""
     flags: tuple[str, ...] = ()
     distrusted: bool = False
-    remarks: tuple[str, ...] = ()
+    source_places: tuple[str, ...] = ()  # deb-src entries for it
     problem: str = ""  # why nothing can be read; `reason` is its code
     reason: str = ""
 
@@ -67,7 +67,7 @@ class Suite:
 def suites_of(entries: Iterable[AptEntry | BrokenEntry]) -> list[Suite]:
     """Return the units the entries add up to, broken entries as units with a `problem`."""
     suites: dict[tuple[str, str], Suite] = {}
-    sources: dict[tuple[str, str], list[str]] = {}
+    sources: dict[tuple[str, str], list[AptEntry]] = {}
     broken: list[Suite] = []
     for entry in entries:
         if isinstance(entry, BrokenEntry):
@@ -75,13 +75,14 @@ def suites_of(entries: Iterable[AptEntry | BrokenEntry]) -> list[Suite]:
             continue
         key = (_base_url(entry.uri), entry.suite)
         if entry.kind == "deb-src":
-            sources.setdefault(key, []).append(entry.place)
+            sources.setdefault(key, []).append(entry)
         else:
             suites[key] = _joined(suites[key], entry) if key in suites else _suite(entry)
-    for key, places in sources.items():
-        if key in suites:
-            remark = f"deb-src is not scanned, binary packages only ({', '.join(places)})"
-            suites[key] = replace(suites[key], remarks=(remark,))
+    for key, (entry, *_) in sources.items():
+        places = tuple(dict.fromkeys(one.place for one in sources[key]))
+        # Offering nothing else, it is a unit all the same: nobody shall take it for scanned.
+        suite = suites.get(key) or replace(_suite(entry), wanted=(), problem="", reason="")
+        suites[key] = replace(suite, source_places=places)
     return _named(list(suites.values())) + broken
 
 
@@ -170,7 +171,7 @@ def _problem(uri: str) -> tuple[str, str]:
 def _named(suites: list[Suite]) -> list[Suite]:
     """Give every suite its unit and base, longer ones where the short ones would be shared."""
     labels = Counter((archive_label(suite.archive), suite.suite) for suite in suites)
-    bases = Counter(_short_base(suite) for suite in suites)
+    bases = Counter(_short_base(suite) for suite in suites if suite.wanted)
     named: list[Suite] = []
     for suite in suites:
         label = archive_label(suite.archive)

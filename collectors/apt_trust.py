@@ -18,6 +18,8 @@ from core.model import Trust, TrustEntry, TrustKind, digest_of
 from core.text import display
 
 NO_SIGNED_BY = "no Signed-By: every key this machine trusts may sign"
+NOT_READ = "keyring not read"
+ODD_SIGNED_BY = "Signed-By is neither path nor fingerprint"
 BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _FINGERPRINT = re.compile(r"(?:[0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})!?\Z")
 
@@ -38,7 +40,7 @@ def trust_of(
     odd = [w for w in words if not w.startswith("/") and not _FINGERPRINT.match(w)]
     if odd:
         # Whatever was meant, accepting less than everything is the only safe reading.
-        return Trust((), (*flags, f"Signed-By is neither path nor fingerprint: {display(odd[0])}"))
+        return Trust((), (*flags, f"{ODD_SIGNED_BY}: {display(odd[0])}"))
     if not words:
         flags = (*flags, NO_SIGNED_BY)
     files = [root / path.lstrip("/") for path in paths] if paths else machine_keyrings(root)
@@ -66,7 +68,7 @@ def read_keyrings(
         try:
             content = read_file(path, shown, limit=limits.evidence_bytes)
         except CollectionError as error:
-            seen.append(f"keyring not read: {error}")
+            seen.append(f"{NOT_READ}: {error}")
             continue
         if content:
             entries.append(TrustEntry(shown, TrustKind.KEYRING, content, shown, only))

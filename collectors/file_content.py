@@ -110,6 +110,15 @@ class FileContent:
         if left or (known is not None and hashed.hexdigest() != known.value):
             raise self._changed()
 
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return a part of the bytes as they were hashed, out of our own copy."""
+        try:
+            with self.path.open("rb") as opened:
+                opened.seek(offset)
+                return opened.read(length)
+        except OSError as error:
+            raise unreadable(self.path, error) from None
+
     def digests(self, algorithms: Iterable[str]) -> tuple[Digest, ...]:
         """Return the digests, reading the file at most once for all that are not yet known."""
         wanted = sorted(set(algorithms))

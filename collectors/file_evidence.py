@@ -14,7 +14,16 @@ from collectors.file_content import FileContent, shown
 from core.checksums import read_checksums
 from core.errors import CollectionError, MalformedError
 from core.limits import Limits
-from core.model import Digest, Evidence, EvidenceSet, Subject, Unread
+from core.model import (
+    Digest,
+    Evidence,
+    EvidenceSet,
+    IndexKept,
+    MemoryContent,
+    Subject,
+    Unread,
+    digest_of,
+)
 
 SIGNATURES = (
     ".asc",
@@ -79,6 +88,7 @@ class Neighbours:
         self.unit, self.files, self.limits = unit, files, limits
         self.unread = False
         self._subjects: list[FileContent] = []
+        self._kept: set[str] = set()  # lists whose bytes were told already
         self._lines: dict[str, list[Listed]] = {}
         self._broken: dict[str, Unread] = {}  # signed lists that cannot be read
         rest = [name for name in files if not self._is_evidence(name)]
@@ -118,6 +128,18 @@ class Neighbours:
         self.unread |= bool(unread)
         looked = () if evidence or unread else self._looked(name)
         return EvidenceSet(key, tuple(evidence), looked=looked, unread=tuple(unread))
+
+    def lists_behind(self, name: str) -> Iterator[IndexKept]:
+        """Yield the signed lists that name the file as we hashed it, each once, to be kept.
+
+        Their signatures are kept as evidence: whoever repeats a verification needs both.
+        """
+        for listed in self._compare(name)[0]:
+            if listed.list_name not in self._kept:
+                content = self._read(listed.list_name)
+                self._kept.add(listed.list_name)
+                path = self._path(listed.list_name)
+                yield IndexKept(path, digest_of(content), CHECKSUMS, MemoryContent(content))
 
     def drop_copies(self) -> None:
         """Remove what the last set's verification needed copies of."""

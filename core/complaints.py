@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import NoReturn, cast, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -40,6 +41,7 @@ _EXPECTED = {
     "frozen_set_type": "a list",
     "dict_type": "a mapping (key: value)",
     "model_type": "a mapping (key: value)",
+    "dataclass_type": "a mapping (key: value)",
 }
 _BOUNDS = {
     "greater_than": "must be more than {gt}",
@@ -65,11 +67,12 @@ def raise_validation(
     prefix: Where = (),
     *,
     model: type[BaseModel] | None = None,
+    beside: Iterable[str] = (),
 ) -> NoReturn:
     """Raise the ConfigurationError for the first fault in the file.
 
     `prefix` is where the validated entry stands in the file; `model` is what it was read into,
-    for the suggestion beside an unknown key.
+    for the suggestion beside an unknown key; keys `beside` may stand there too.
     """
     found = [(_where(fault, places, prefix), fault) for fault in error.errors(include_url=False)]
     # A fault around another one is a union's other member, which was not meant.
@@ -79,7 +82,7 @@ def raise_validation(
     where, first = min(
         faults, key=lambda pair: (pair[1]["type"] == "missing", place_of(places, pair[0]))
     )
-    message = _sentence(first, where, model)
+    message = _sentence(first, where, _known_keys(model, first["loc"], beside))
     line, column = place_of(places, where)
     if len(faults) > 1:
         message += f" (and {len(faults) - 1} more)"
@@ -114,13 +117,12 @@ def _where(fault: ErrorDetails, places: Places, prefix: Where) -> Where:
     return where
 
 
-def _sentence(fault: ErrorDetails, where: Where, model: type[BaseModel] | None) -> str:
+def _sentence(fault: ErrorDetails, where: Where, known: list[str]) -> str:
     kind = fault["type"]
     name = field_name(where) or "the file"
     if kind == "missing":
         return f"`{name}` is missing; add it"
-    if kind == "extra_forbidden":
-        known = _known_keys(model, fault["loc"]) if model is not None else []
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
         return f"unknown key `{name}`; {suggestion(str(fault['loc'][-1]), known)}"
     if kind in _EXPECTED:
         found = _KINDS.get(type(fault["input"]), "something else")
@@ -140,23 +142,38 @@ _FIXES = {
 }
 
 
-def _known_keys(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """Return the keys that may stand beside the unknown one at the end of `loc`."""
-    models = [model]
+def _known_keys(
+    model: type[BaseModel] | None, loc: tuple[int | str, ...], beside: Iterable[str]
+) -> list[str]:
+    """Return the keys that may stand where the last part of `loc` stands."""
+    models: list[type] = [] if model is None else [model]
     for part in loc[:-1]:
         stepped = [
             inner
             for one in models
-            for name, field in one.model_fields.items()
-            if part in (name, field.alias)
-            for inner in _models_in(field.annotation)
+            for names, annotation in _fields(one)
+            if part in names
+            for inner in _models_in(annotation)
         ]
         # A list position, a key of a free mapping or the label of a union: no step of the model.
-        models = stepped or [one for one in models if part not in one.model_fields]
-    return [field.alias or name for one in models for name, field in one.model_fields.items()]
+        models = stepped or [one for one in models if all(part not in n for n, _ in _fields(one))]
+    known = [names[-1] for one in models for names, _ in _fields(one)]
+    return known if len(loc) > 1 else [*known, *beside]
 
 
-def _models_in(annotation: object) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _fields(model: type) -> list[tuple[tuple[str, ...], object]]:
+    """Return of each field its names, the one that is written last, and its annotation."""
+    if is_dataclass(model):
+        return [((each.name,), each.type) for each in fields(model)]
+    return [
+        ((name, each.alias) if each.alias else (name,), each.annotation)
+        for name, each in cast("type[BaseModel]", model).model_fields.items()
+    ]
+
+
+def _models_in(annotation: object) -> list[type]:
+    if isinstance(annotation, type) and (
+        issubclass(annotation, BaseModel) or is_dataclass(annotation)
+    ):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models_in(part)]

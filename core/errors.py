@@ -14,6 +14,7 @@ not do our work, and becomes `unknown` with a reason code, never a pass and neve
     │  ├─ ThrottledError(retry_after)      the source asks us to slow down
     │  └─ RefusedError                     we refuse to go where the source sends us
     └─ StorageError
+       ├─ UnavailableError                 the database is out of reach, closed to us, or full
        ├─ NotFoundError
        └─ ConflictError                    somebody else holds what we need (a scan, a lock)
 """
@@ -88,6 +89,10 @@ class RefusedError(CollectionError):
 
 class StorageError(CountersignError):
     """The database cannot give or keep what was asked."""
+
+
+class UnavailableError(StorageError):
+    """The database is out of reach, not writable, full, or at another schema: not our fault."""
 
 
 class NotFoundError(StorageError):

@@ -1,58 +1,45 @@
-"""Every bound on what comes from outside, in one place. Sizes in bytes, times in seconds."""
+"""Every bound on what comes from outside, in one place. Sizes in bytes, times in seconds.
+
+A plain dataclass, so that a command without settings need not load pydantic: `core.settings` reads
+it through pydantic, which checks what people write by the metadata of each field.
+"""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 MIB = 1024 * 1024
 
 
-class Limits(BaseModel):
+def _bound(default: float, words: str, **bounds: int) -> Any:
+    """Return a field whose metadata are arguments of pydantic's `Field`."""
+    return field(default=default, metadata={"description": words, **bounds})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
     """Bounds on input. Each may be set under `limits:` in the settings; none can be taken away."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
-    connect_seconds: float = Field(
-        default=10, gt=0, le=300, description="Time to open a connection."
-    )
-    read_seconds: float = Field(
-        default=30, gt=0, le=600, description="Longest silence between two reads."
-    )
-    total_seconds: float = Field(
-        default=900, gt=0, le=7200, description="One answer, first byte to last."
-    )
-    redirects: int = Field(
-        default=5, ge=0, le=20, description="Redirects followed for one request."
-    )
-    attempts: int = Field(
-        default=3, ge=1, le=10, description="Tries of one request on a passing fault."
-    )
-    document_bytes: int = Field(
-        default=4 * MIB, ge=1024, description="A manifest, tag list or token."
-    )
-    evidence_bytes: int = Field(default=8 * MIB, ge=1024, description="One piece of evidence.")
-    release_bytes: int = Field(
-        default=16 * MIB, ge=1024, description="A Release or InRelease file."
-    )
-    index_bytes: int = Field(
-        default=512 * MIB, ge=1024, description="A list as fetched (Packages)."
-    )
-    index_unpacked_bytes: int = Field(
-        default=4096 * MIB, ge=1024, description="A list, decompressed."
-    )
-    stanza_bytes: int = Field(default=1 * MIB, ge=1024, description="One entry of a list.")
-    artifact_bytes: int = Field(
-        default=64 * 1024 * MIB, ge=1024, description="An artifact that is hashed."
-    )
-    json_depth: int = Field(default=64, ge=4, le=256, description="Nesting of a JSON document.")
-    json_items: int = Field(default=200_000, ge=100, description="Values in a JSON document.")
-    pages: int = Field(default=10_000, ge=1, description="Pages of one paged list.")
-    tags: int = Field(default=200_000, ge=1, description="Tags of one repository.")
-    repositories: int = Field(default=100_000, ge=1, description="Repositories of one registry.")
-    files: int = Field(default=2_000_000, ge=1, description="Files of one folder tree.")
-    signatures: int = Field(
-        default=64, ge=1, le=1024, description="Pieces of evidence for one artifact."
-    )
-    name_characters: int = Field(
-        default=1024, ge=64, le=4096, description="A name, version or tag."
-    )
+    connect_seconds: float = _bound(10, "Time to open a connection.", gt=0, le=300)
+    read_seconds: float = _bound(30, "Longest silence between two reads.", gt=0, le=600)
+    total_seconds: float = _bound(900, "One answer, first byte to last.", gt=0, le=7200)
+    redirects: int = _bound(5, "Redirects followed for one request.", ge=0, le=20)
+    attempts: int = _bound(3, "Tries of one request on a passing fault.", ge=1, le=10)
+    document_bytes: int = _bound(4 * MIB, "A manifest, tag list or token.", ge=1024)
+    evidence_bytes: int = _bound(8 * MIB, "One piece of evidence.", ge=1024)
+    release_bytes: int = _bound(16 * MIB, "A Release or InRelease file.", ge=1024)
+    index_bytes: int = _bound(512 * MIB, "A list as fetched (Packages).", ge=1024)
+    index_unpacked_bytes: int = _bound(4096 * MIB, "A list, decompressed.", ge=1024)
+    stanza_bytes: int = _bound(1 * MIB, "One entry of a list.", ge=1024)
+    artifact_bytes: int = _bound(64 * 1024 * MIB, "An artifact that is hashed.", ge=1024)
+    json_depth: int = _bound(64, "Nesting of a JSON document.", ge=4, le=256)
+    json_items: int = _bound(200_000, "Values in a JSON document.", ge=100)
+    pages: int = _bound(10_000, "Pages of one paged list.", ge=1)
+    tags: int = _bound(200_000, "Tags of one repository.", ge=1)
+    repositories: int = _bound(100_000, "Repositories of one registry.", ge=1)
+    files: int = _bound(2_000_000, "Files of one folder tree.", ge=1)
+    signatures: int = _bound(64, "Pieces of evidence for one artifact.", ge=1, le=1024)
+    name_characters: int = _bound(1024, "A name, version or tag.", ge=64, le=4096)

@@ -72,6 +72,11 @@ class TrustKind(StrEnum):
     KEY = "key"  # one PEM or DER public key
     KEYRING = "keyring"  # OpenPGP certificates, armored or binary
     AUTHORITY = "ca"  # X.509 certificates, PEM or DER
+    ROOT = "root"  # a Sigstore trusted root, JSON
+    SSH_SIGNERS = "allowed-signers"  # a list of OpenSSH's ALLOWED SIGNERS format
+    REGISTRY_KEYS = "npm-keys"  # the signing keys of an npm registry, JSON
+    MINISIGN = "minisign"  # one public key of minisign or signify
+    REVOCATION = "revocation"  # one CRL or OCSP response: it can refute, never vouch
 
 
 class SignerKind(StrEnum):
@@ -80,6 +85,8 @@ class SignerKind(StrEnum):
     KEY = "key"
     OPENPGP = "openpgp"
     CERTIFICATE = "certificate"
+    KEYLESS = "keyless"  # a Fulcio certificate: who signed is (issuer, identity), never the key
+    SSH = "ssh"
 
 
 class ScanState(StrEnum):
@@ -167,6 +174,9 @@ class Content(Protocol):
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes in order, from the start, each call anew."""
 
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return the bytes from `offset` on, fewer than `length` only at the end."""
+
     def digest(self, algorithm: str) -> Digest:
         """Return the digest of all bytes, hashing each byte once per algorithm at most."""
 
@@ -215,9 +225,16 @@ class ReleaseExpectation:
     flags: tuple[str, ...] = ()
 
 
+ARTIFACT_HEAD = "application/vnd.countersign.artifact-head"
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Raw bytes that claim something about a subject, and where they were found."""
+    """Raw bytes that claim something about a subject, and where they were found.
+
+    Where the evidence lies within the artifact (a package, a commit), `content` is only the
+    artifact's first bytes, by which its format is recognised, and `media_type` is ARTIFACT_HEAD.
+    """
 
     content: bytes
     media_type: str
@@ -226,6 +243,11 @@ class Evidence:
     through: tuple[ListLink, ...] = ()  # from the subject (a list) down to the artifact
     expectation: ReleaseExpectation | None = None
     hint: bytes = b""  # a certificate or key laid beside it (.pem): a claim, never trust
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether it lies within the artifact itself."""
+        return self.media_type == ARTIFACT_HEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,14 +329,28 @@ class Location:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitFinding:
+    """What is weak in how a unit is configured, or left unseen: said, and never honoured.
+
+    `detail` names the place to mend; `reason` has a category "configuration".
+    """
+
+    reason: str
+    detail: str
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
 class Accepts:
     """What a unit accepts now, told before its source is asked anything.
 
     Only for a collector that finds its trust by itself: what rested on trust that is gone stands
-    no more, even where the source does not answer.
+    no more, even where the source does not answer. `findings` are all there are of the unit now.
     """
 
     trust: Trust
+    findings: tuple[UnitFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +399,7 @@ class UnitEnd:
     state: str = ""
     unchanged: bool = False
     accepted: str = ""
-    remarks: tuple[str, ...] = ()  # what people must know of the unit: weak options, skipped parts
+    remarks: tuple[str, ...] = ()  # what people must know of the unit
 
 
 Discovery = Accepts | EvidenceSet | Sighting | Unchanged | UnchangedSet | IndexKept | UnitEnd
@@ -385,14 +421,21 @@ class Signer:
     """Who signed: for keyed signatures the primary key's fingerprint decides who it is."""
 
     kind: SignerKind
-    key_fingerprint: (
-        str  # OpenPGP: upper-case hex of the primary key; else sha256:<hex> of the SPKI
-    )
+    # OpenPGP: upper-case hex of the primary key; OpenSSH: its own SHA256:<base64>; else
+    # sha256:<hex> of the SPKI.
+    key_fingerprint: str
     key_algorithm: str  # "RSA-4096", "ECDSA-P256", "Ed25519", ...
     identity: str = ""  # user id, certificate subject or SAN, as claimed and vouched for
     issuer: str = ""  # who vouches: a CA's subject; empty for bare keys
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+
+    @property
+    def recognised_by(self) -> str:
+        """What makes two signers of a kind the same one: the key, for keyless ones the identity."""
+        if self.kind is SignerKind.KEYLESS:
+            return f"{self.identity} {self.issuer}"
+        return self.key_fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -490,6 +533,10 @@ class MemoryContent:
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes as one chunk."""
         yield self.content
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return a part of the bytes."""
+        return self.content[offset : offset + length]
 
     def digest(self, algorithm: str) -> Digest:
         """Return the digest of the bytes."""

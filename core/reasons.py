@@ -1,13 +1,15 @@
 """The table of reason codes: what each means, why it happens, how to mend it.
 
-The entries stand in four files by what they say of a verification (invalid, untrusted,
-unverifiable, nothing): a further code is one entry there. docs/reasons.md is `page()`.
+The entries stand in five files by what they say of a verification (invalid, untrusted,
+unverifiable, nothing) or of a source's configuration: a further code is one entry there.
+docs/reasons.md is `page()`.
 """
 
 from __future__ import annotations
 
 from core.model import Outcome
 from core.reason import Reason
+from core.reasons_configuration import CONFIGURATION
 from core.reasons_invalid import INVALID
 from core.reasons_policy import POLICY
 from core.reasons_untrusted import UNTRUSTED
@@ -16,7 +18,7 @@ from core.reasons_unverifiable import UNVERIFIABLE
 __all__ = ["REASONS", "Reason", "outcome_of", "page"]
 
 REASONS: dict[str, Reason] = {
-    reason.code: reason for reason in (*INVALID, *UNTRUSTED, *UNVERIFIABLE, *POLICY)
+    reason.code: reason for reason in (*INVALID, *UNTRUSTED, *UNVERIFIABLE, *POLICY, *CONFIGURATION)
 }
 
 _INTRODUCTION = """\

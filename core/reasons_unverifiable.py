@@ -42,6 +42,20 @@ UNVERIFIABLE = (
         _SCAN,
     ),
     Reason(
+        "NOT_SIGNED",
+        _UNVERIFIABLE,
+        "content",
+        "It bears no signature",
+        "The artifact is of a kind that carries its signature inside, we looked there, and there is"
+        " none. It counts as unsigned, not as unknown.",
+        (
+            "the build or release job does not sign",
+            "the signature was taken off on the way, by a mirror or on purpose",
+        ),
+        "Sign it where it is built, or fetch it from where it is still signed.",
+        _VERIFY,
+    ),
+    Reason(
         "LIST_UNSIGNED",
         _UNVERIFIABLE,
         "content",

@@ -118,19 +118,45 @@ class TrustFile(_Strict):
     )
 
 
+class TrustRoot(_Strict):
+    """A Sigstore trusted root, relative to the settings file."""
+
+    file: str = Field(min_length=1, description="Relative to the settings file.")
+
+
 class TrustSettings(_Strict):
     """Named things that may vouch. A source accepts exactly the names in its own `trust`."""
 
-    keys: dict[str, TrustFile] = Field(default={}, description="Public keys, PEM or DER.")
+    roots: dict[str, TrustRoot | Literal["builtin"]] = Field(
+        default={}, description="Sigstore trusted roots; `builtin`: the one that comes with us."
+    )
+    keys: dict[str, TrustFile] = Field(
+        default={},
+        description="Public keys (PEM, DER, minisign), lists of SSH signers or of npm's keys.",
+    )
     keyrings: dict[str, TrustFile] = Field(default={}, description="OpenPGP certificates.")
     authorities: dict[str, TrustFile] = Field(
         default={}, description="X.509 certificates, PEM or DER."
     )
+    revocations: dict[str, TrustFile] = Field(
+        default={}, description="CRLs and OCSP responses: they refute, and never vouch."
+    )
+
+    @property
+    def groups(self) -> Mapping[str, Mapping[str, TrustFile | TrustRoot | str]]:
+        """The entries by the key they are written under."""
+        return {
+            "roots": self.roots,
+            "keys": self.keys,
+            "keyrings": self.keyrings,
+            "authorities": self.authorities,
+            "revocations": self.revocations,
+        }
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every name a source may put into its `trust`."""
-        return (*self.keys, *self.keyrings, *self.authorities)
+        return tuple(name for group in self.groups.values() for name in group)
 
 
 class Source(BaseModel):
@@ -215,8 +241,9 @@ class SettingsFile:
     def refuse(
         self, error: ValidationError, *where: str | int, model: type[BaseModel] | None = None
     ) -> NoReturn:
-        """Raise the ConfigurationError for options at `where` that a collector's model refuses."""
-        raise_validation(error, self._places, self.path, where, model=model)
+        """Raise the ConfigurationError for options of a source that a collector's model refuses."""
+        common = Source.model_fields
+        raise_validation(error, self._places, self.path, where, model=model, beside=common)
 
 
 def load(path: Path) -> SettingsFile:
@@ -254,14 +281,8 @@ def parse(text: str, path: Path) -> SettingsFile:
 
 
 def _refuse_ambiguous_trust(file: SettingsFile) -> None:
-    trust = file.settings.trust
     seen: dict[str, str] = {}
-    groups: Mapping[str, Mapping[str, TrustFile]] = {
-        "keys": trust.keys,
-        "keyrings": trust.keyrings,
-        "authorities": trust.authorities,
-    }
-    for group, entries in groups.items():
+    for group, entries in file.settings.trust.groups.items():
         for name in entries:
             if name in seen:
                 message = f"`{name}` is also one of the {seen[name]}; a name of trust is unique"

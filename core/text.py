@@ -8,6 +8,7 @@ would change what is seen around it.
 from __future__ import annotations
 
 ELLIPSIS = "…"
+_LONGEST_ESCAPE = len(r"\u{10ffff}")
 # Printable by category, yet drawn as nothing: fillers, joiners, variation selectors, blank braille.
 _BLANK = frozenset(
     map(
@@ -27,7 +28,7 @@ _BLANK = frozenset(
         ],
     )
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - spreadsheets read the wide forms as formulas too
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001 - spreadsheets read the wide forms as formulas too
 
 
 def display(text: str, limit: int = 300) -> str:
@@ -56,13 +57,15 @@ def one_line(text: str, limit: int = 300) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Return the text so that no spreadsheet takes it for a formula: a quote goes before it.
+    r"""Return the text so that no spreadsheet takes it for a formula: a quote goes before it.
 
-    Blanks in front do not hide a formula, since some programs trim them.
+    Blanks in front do not hide a formula, since some programs trim them. What is invisible or
+    steers (escapes of terminals, line ends, bidi marks) is spelled out as `display` does.
     """
-    if text.startswith(_FORMULA_STARTS) or text.lstrip().startswith(_FORMULA_STARTS):
-        return "'" + text
-    return text
+    shown = display(text, limit=len(text) * _LONGEST_ESCAPE)
+    if shown.startswith(_FORMULA_STARTS) or shown.lstrip().startswith(_FORMULA_STARTS):
+        return "'" + shown
+    return shown
 
 
 def _visible(character: str) -> str:

@@ -8,6 +8,8 @@ PAGES = (
     "dashboard.failures:PAGE",
     "dashboard.artifacts:PAGE",
     "dashboard.artifact:PAGE",
+    "dashboard.findings:PAGE",
+    "dashboard.verifications:PAGE",
     "dashboard.signers:PAGE",
     "dashboard.sources:PAGE",
     "dashboard.trust:PAGE",

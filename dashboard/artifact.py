@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, request
 
-from core.errors import NotFoundError
 from core.model import Digest
 from dashboard.page import Page
 from dashboard.reproduction import reproduction
@@ -33,11 +33,4 @@ def show(digest: str) -> str:
 
 
 def _is_kept(connection: Connection) -> Callable[[Digest], bool]:
-    def is_kept(digest: Digest) -> bool:
-        try:
-            evidence.raw(connection, digest)
-        except NotFoundError:
-            return False
-        return True
-
-    return is_kept
+    return partial(evidence.is_kept, connection)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from flask import Blueprint, Response, request
 
 from core.model import Digest
 from core.text import csv_cell
 from dashboard.site import now, reading, site
-from storage import artifact_list, evidence
-from storage.database import Database
+from storage import artifact_list, evidence, unit_findings
+from storage.database import Connection, Database
 from storage.filters import ArtifactFilter
-from storage.views import ArtifactRow
 
 BATCH = 500
 FIELDS = (
@@ -24,6 +24,9 @@ FIELDS = (
     "digest", "status", "reason", "contested", "policy_status", "unconstrained",
     "exclusion_rule", "first_seen_at", "since_at", "status_since_at", "gone_at",
 )  # fmt: skip
+FINDING_FIELDS = ("source", "unit", "reason", "detail", "expected", "found", "since_at")
+
+Rows = Iterator[list[object]]
 
 blueprint = Blueprint("downloads", __name__)
 
@@ -31,13 +34,30 @@ blueprint = Blueprint("downloads", __name__)
 @blueprint.get("/artifacts.csv")
 def as_csv() -> Response:
     """Download every row of a filtered list as CSV."""
-    return _attached(_csv(site().database, _chosen()), "text/csv", "csv")
+    return _attached(_csv(_artifacts(), FIELDS), "text/csv", "csv", "artifacts")
 
 
 @blueprint.get("/artifacts.json")
 def as_json() -> Response:
     """Download every row of a filtered list as JSON."""
-    return _attached(_json(site().database, _chosen(), now()), "application/json", "json")
+    head = {"filter": _chosen().to_parameters(), "generated_at": _text(now())}
+    parts = _json(_artifacts(), FIELDS, "artifacts", head)
+    return _attached(parts, "application/json", "json", "artifacts")
+
+
+@blueprint.get("/findings.csv")
+def findings_csv() -> Response:
+    """Download every finding about the configuration that a filter selects as CSV."""
+    return _attached(_csv(_findings(), FINDING_FIELDS), "text/csv", "csv", "findings")
+
+
+@blueprint.get("/findings.json")
+def findings_json() -> Response:
+    """Download every finding about the configuration that a filter selects as JSON."""
+    chosen = unit_findings.narrowed(_chosen())
+    head = {"filter": chosen.to_parameters(), "generated_at": _text(now())}
+    parts = _json(_findings(), FINDING_FIELDS, "findings", head)
+    return _attached(parts, "application/json", "json", "findings")
 
 
 @blueprint.get("/evidence/<digest>")
@@ -61,9 +81,9 @@ def _chosen() -> ArtifactFilter:
     return ArtifactFilter.from_parameters(request.args.to_dict())
 
 
-def _attached(parts: Iterator[str], media_type: str, suffix: str) -> Response:
+def _attached(parts: Iterator[str], media_type: str, suffix: str, what: str) -> Response:
     response = Response(parts, mimetype=media_type)
-    name = f"artifacts-{now():%Y%m%dT%H%M%SZ}.{suffix}"
+    name = f"{what}-{now():%Y%m%dT%H%M%SZ}.{suffix}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
@@ -76,34 +96,43 @@ def _raw(database: Database, digest: Digest) -> Iterator[bytes]:
         yield from evidence.raw(connection, digest).chunks
 
 
-def _csv(database: Database, chosen: ArtifactFilter) -> Iterator[str]:
-    yield ",".join(FIELDS) + "\r\n"
+def _artifacts() -> Rows:
+    return _streamed(site().database, partial(artifact_list.stream, chosen=_chosen()))
+
+
+def _findings() -> Rows:
+    return _streamed(site().database, partial(unit_findings.stream, chosen=_chosen()))
+
+
+def _streamed(database: Database, rows: Callable[[Connection], Iterator[object]]) -> Rows:
+    """Yield rows in batches, from a snapshot that opens with the first."""
     with database.reading() as connection:
-        for rows in _batches(artifact_list.stream(connection, chosen)):
-            text = io.StringIO(newline="")
-            writer = csv.writer(text)
-            writer.writerows(
-                [csv_cell(_text(getattr(row, name))) for name in FIELDS] for row in rows
-            )
-            yield text.getvalue()
+        yield from _batches(rows(connection))
 
 
-def _json(database: Database, chosen: ArtifactFilter, at: datetime) -> Iterator[str]:
-    head = {"filter": chosen.to_parameters(), "generated_at": _text(at)}
-    yield json.dumps(head)[:-1] + ', "artifacts": ['
+def _csv(batches: Rows, fields: Sequence[str]) -> Iterator[str]:
+    yield ",".join(fields) + "\r\n"
+    for rows in batches:
+        text = io.StringIO(newline="")
+        cells = ([csv_cell(_text(getattr(row, name))) for name in fields] for row in rows)
+        csv.writer(text).writerows(cells)
+        yield text.getvalue()
+
+
+def _json(
+    batches: Rows, fields: Sequence[str], name: str, head: Mapping[str, object]
+) -> Iterator[str]:
+    yield json.dumps(head)[:-1] + f', "{name}": ['
     separator = "\n"
-    with database.reading() as connection:
-        for rows in _batches(artifact_list.stream(connection, chosen)):
-            lines = [
-                json.dumps({name: _plain(getattr(row, name)) for name in FIELDS}) for row in rows
-            ]
-            yield separator + ",\n".join(lines)
-            separator = ",\n"
+    for rows in batches:
+        lines = [json.dumps({one: _plain(getattr(row, one)) for one in fields}) for row in rows]
+        yield separator + ",\n".join(lines)
+        separator = ",\n"
     yield "\n]}\n"
 
 
-def _batches(rows: Iterator[ArtifactRow]) -> Iterator[list[ArtifactRow]]:
-    batch: list[ArtifactRow] = []
+def _batches(rows: Iterator[object]) -> Rows:
+    batch: list[object] = []
     for row in rows:
         batch.append(row)
         if len(batch) == BATCH:

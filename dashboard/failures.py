@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, request
 
 from core.model import Status
+from core.reasons import REASONS
 from dashboard.page import Page
 from dashboard.site import reading, render
-from storage import artifact_list, coverage, failures
+from storage import artifact_list, coverage, failures, unit_findings
 from storage.filters import ArtifactFilter
 
 ROWS = 25
@@ -29,6 +30,8 @@ def show() -> str:
             base=base,
             chosen=chosen,
             found=failures.failures(connection, base),
+            weak=unit_findings.groups(connection, base),
+            reasons=REASONS,
             page=artifact_list.page(connection, chosen, limit=ROWS),
             choices={
                 "source": [line.label for line in everything.by_source],

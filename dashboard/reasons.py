@@ -8,7 +8,7 @@ from core.errors import NotFoundError
 from core.reasons import REASONS
 from dashboard.page import Page
 from dashboard.site import reading, render
-from storage import failures
+from storage import failures, unit_findings
 from storage.filters import ArtifactFilter
 
 PAGE = Page("Reasons", Blueprint("reasons", __name__), "show")
@@ -37,5 +37,6 @@ def one(code: str) -> str:
             "reason.html",
             reason=reason,
             groups=[group for group in found.reasons if group.reason == code],
+            weak=[group for group in unit_findings.groups(connection) if group.reason == code],
             objections=[group for group in found.requirements if group.reason == code],
         )

@@ -17,10 +17,16 @@ from storage.views import ArtifactDetail, EvidenceItem, EvidenceSetDetail, Trust
 
 BRINGS_ITS_OWN_PROOF = frozenset({"dsse"})
 SIGNED_TEXT = frozenset({"openpgp-cleartext"})
+_CERTIFIES = frozenset({TrustKind.AUTHORITY, TrustKind.ROOT})
 TRUST_OPTIONS = {
     TrustKind.KEY: "--key",
     TrustKind.KEYRING: "--keyring",
     TrustKind.AUTHORITY: "--ca",
+    TrustKind.ROOT: "--trusted-root",
+    TrustKind.SSH_SIGNERS: "--key",
+    TrustKind.REGISTRY_KEYS: "--key",
+    TrustKind.MINISIGN: "--key",
+    TrustKind.REVOCATION: "--crl",
 }
 
 
@@ -38,11 +44,13 @@ class Reproduction:
     """One command line and what must lie beside it.
 
     `last_list` is the list that names the artifact itself; empty where the evidence does.
+    `signed_list` is what the signature is over where that is a list of its own.
     """
 
     command: str
     files: tuple[NeededFile, ...]
     last_list: str
+    signed_list: NeededFile | None = None
 
 
 def reproduction(
@@ -61,7 +69,9 @@ def reproduction(
     words = ["countersign", "verify", name]
     if item.verification.format in SIGNED_TEXT:
         words += ["--through", evidence.name]
-    for one in _lists(artifact, item, is_kept):
+    lists = list(_lists(artifact, item, is_kept))
+    signed_inside = item.verification.format in SIGNED_TEXT
+    for one in lists:
         words += ["--through", one.name]
         files.append(one)
     if item.verification.format not in SIGNED_TEXT:
@@ -73,11 +83,12 @@ def reproduction(
         files.append(hint)
     for kind, one in trust:
         words += [TRUST_OPTIONS[kind], one.name]
-    if any(kind is TrustKind.AUTHORITY for kind, _ in trust):
+    if any(kind in _CERTIFIES for kind, _ in trust):
         words.append("--any-identity")
     words += ["--at", _instant(item.verified_at), "--json"]
     files += [evidence, *(one for _, one in trust)]
-    return Reproduction(shlex.join(words), tuple(files), _last_list(artifact, item))
+    signed_list = None if signed_inside else next(iter(lists), None)
+    return Reproduction(shlex.join(words), tuple(files), _last_list(artifact, item), signed_list)
 
 
 def _artifact_name(artifact: ArtifactDetail) -> str:
@@ -103,12 +114,21 @@ def _lists(
     signed_inside = item.verification.format in SIGNED_TEXT
     if not signed_inside and (item.through or _last_list(artifact, item)):
         name = item.through[0].list_name if item.through else item.subject
-        yield NeededFile(_base(name) or "list", f"the signed list {item.subject}", None)
+        purpose = f"the signed list {item.subject}"
+        yield _list_file(_base(name) or "list", purpose, item.subject_digest, is_kept)
     for link in item.through:
         if link.digest != artifact.digest:
-            kept = is_kept(link.digest)
-            name = file_name(link.digest) if kept else _base(link.entry) or "list"
-            yield NeededFile(name, f"the list {link.entry}", link.digest if kept else None)
+            name, purpose = _base(link.entry) or "list", f"the list {link.entry}"
+            yield _list_file(name, purpose, link.digest, is_kept)
+
+
+def _list_file(
+    name: str, purpose: str, digest: Digest | None, is_kept: Callable[[Digest], bool]
+) -> NeededFile:
+    """Return a list as the file we keep of it, or, under its own name, as yours to bring."""
+    if digest is None or not is_kept(digest):
+        return NeededFile(name, purpose, None)
+    return NeededFile(file_name(digest), purpose, digest)
 
 
 def _base(path: str) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from core.errors import ConfigurationError
 from dashboard.site import EXTENSION
 
 TRIED_PORTS = 50
-GRACE_SECONDS = 2
+GRACE_SECONDS = 1  # for answers under way when SIGTERM comes; Ctrl-C cuts them off
+PATIENCE_SECONDS = 10  # the parent's: the process that serves ends long before
 
 
 def free_port(host: str, preferred: int) -> int:
@@ -50,13 +53,29 @@ def _bindable(host: str, port: int) -> int:
         return int(probe.getsockname()[1])
 
 
+class _Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Ends at once when it shall.
+
+    Python would wait for every thread of the pool first, and one of them may wait for a browser
+    that opened a connection and says nothing: the parent would lose patience and kill.
+    """
+
+    def run(self) -> None:
+        self.cfg.set("graceful_timeout", GRACE_SECONDS)
+        super().run()
+        os._exit(0)
+
+    def handle_quit(self, _signal: int, _frame: object) -> None:
+        os._exit(0)
+
+
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, application: Flask, options: dict[str, Any]) -> None:
         self._application = application
         self._options = {
-            "worker_class": "gthread",
+            "worker_class": _Worker,
             "workers": 1,
-            "graceful_timeout": GRACE_SECONDS,
+            "graceful_timeout": PATIENCE_SECONDS,
             "loglevel": "warning",
             "control_socket_disable": True,
             "limit_request_line": 8190,

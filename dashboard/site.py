@@ -11,7 +11,7 @@ from flask import current_app, g, render_template
 
 from core.settings import Settings
 from dashboard.page import Page
-from storage import sources
+from storage import mistakes, sources
 from storage.database import Connection, Database
 
 EXTENSION = "countersign"
@@ -50,7 +50,8 @@ def reading() -> Iterator[Connection]:
 
 
 def render(connection: Connection, template: str, **context: object) -> str:
-    """Render a page together with the strip about the health of the sources."""
+    """Render a page together with the strips: mistakes in the settings, health of the sources."""
     strip = sources.summary(connection, now())
     scans = sources.running(connection) if strip.running else ()
-    return render_template(template, strip=strip, scans=scans, **context)
+    mistake = mistakes.current(connection)
+    return render_template(template, strip=strip, scans=scans, mistake=mistake, **context)

@@ -8,9 +8,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, request, url_for
 
 from core.errors import MalformedError
+from core.reasons import REASONS
 from dashboard.page import Page
 from dashboard.site import now, reading, render, site
-from storage import coverage, requests, sources
+from storage import coverage, requests, sources, unit_findings
 from storage.filters import ArtifactFilter
 from storage.views import ScanRow, SourceHealth
 
@@ -20,6 +21,9 @@ STATES: dict[str, Callable[[SourceHealth], bool]] = {
     "troubled": lambda one: bool(one.reason),
     "running": lambda one: one.running is not None,
 }
+
+ROWS = 50
+FINDINGS = 10
 
 PAGE = Page("Sources", Blueprint("sources", __name__), "show")
 
@@ -52,7 +56,38 @@ def one(name: str) -> str:
     """Show one source with its units and scans."""
     with reading() as connection:
         found = sources.detail(connection, name, now())
-        return render(connection, "source.html", found=found, stamp=sources.stamp(connection))
+        chosen = ArtifactFilter(source=name)
+        return render(
+            connection,
+            "source.html",
+            found=found,
+            stamp=sources.stamp(connection),
+            findings=unit_findings.page(connection, chosen, limit=FINDINGS),
+            findings_total=unit_findings.count(connection, chosen),
+            reasons=REASONS,
+        )
+
+
+@PAGE.blueprint.get("/sources/<name>/units")
+def units(name: str) -> str:
+    """Show the units of one source, page by page: all that are not gone, or those in trouble."""
+    state, after = request.args.get("state", ""), request.args.get("after", "")
+    if state not in ("", "troubled"):
+        raise MalformedError("state is troubled, or left out")
+    with reading() as connection:
+        page = sources.unit_page(connection, name, troubled=bool(state), after=after, limit=ROWS)
+        return render(
+            connection,
+            "units.html",
+            name=name,
+            state=state,
+            page=page,
+            after=after,
+            first=url_for("sources.units", name=name, state=state or None),
+            following=url_for(
+                "sources.units", name=name, state=state or None, after=page.next_after
+            ),
+        )
 
 
 @PAGE.blueprint.post("/sources/<name>/scan")

@@ -7,7 +7,7 @@ from flask import Blueprint, request
 from dashboard import links
 from dashboard.page import Page
 from dashboard.site import reading, render
-from storage import trust
+from storage import sources, trust
 
 ROWS = 50
 
@@ -25,6 +25,7 @@ def show() -> str:
             connection,
             "trust.html",
             page=page,
+            unread=[one for one in sources.never_read(connection) if source in ("", one)],
             source=source,
             after=after,
             following=links.with_parameters("trust.show", parameters),

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from core.model import Digest, FindingOutcome, Outcome, PolicyStatus, Status
+from core.naming import key_id, plural, signer_name
 from storage.views import SourceHealth
 
 SOON = timedelta(days=30)
@@ -75,11 +76,6 @@ def part(value: int, total: int) -> str:
     return percent(value / total if total else None)
 
 
-def plural(count: int, noun: str) -> str:
-    """Return the noun as it stands beside a number."""
-    return noun if count == 1 else f"{noun}s"
-
-
 def duration(seconds: float) -> str:
     """Return a time span in its largest whole unit."""
     for length, unit in _UNITS:
@@ -139,6 +135,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "part": part,
     "plural": plural,
+    "key_id": key_id,
+    "signer_name": signer_name,
     "duration": duration,
     "size": size,
     "words": words,

@@ -43,6 +43,12 @@ class Spooled:
             while chunk := opened.read(CHUNK):
                 yield chunk
 
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return a part of the bytes."""
+        with self.path.open("rb") as opened:
+            opened.seek(offset)
+            return opened.read(length)
+
     def digest(self, algorithm: str) -> Digest:
         """Return the digest of the bytes; `algorithm` is one of `core.model.HEX_LENGTH`."""
         if algorithm not in self._digests:

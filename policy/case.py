@@ -10,6 +10,7 @@ from core.text import one_line
 
 SIGNING_ROLES = frozenset({Role.SIGNATURE, Role.PROVENANCE})
 SHOWN_SIGNERS = 5
+_CERTIFIED = frozenset({SignerKind.CERTIFICATE, SignerKind.KEYLESS})
 _REFUSAL_ORDER = {Outcome.INVALID: 0, Outcome.UNTRUSTED: 1, Outcome.UNVERIFIABLE: 2}
 
 
@@ -82,9 +83,9 @@ def distinct(signers: Iterable[Signer]) -> tuple[Signer, ...]:
 
 def _marks(signer: Signer) -> set[tuple[str, ...]]:
     marks: set[tuple[str, ...]] = set()
-    if signer.key_fingerprint:
+    if signer.key_fingerprint and signer.kind is not SignerKind.KEYLESS:  # its key is of one use
         marks.add(("key", signer.key_fingerprint.lower()))
-    if signer.kind is SignerKind.CERTIFICATE and signer.identity:
+    if signer.kind in _CERTIFIED and signer.identity:
         marks.add(("identity", signer.issuer, signer.identity))
     return marks or {("nameless",)}
 

@@ -246,8 +246,8 @@ def _items(connection: Connection, set_ids: Sequence[int]) -> dict[int, list[Any
     c, v = evidence_item.c, verification.c
     statement = (
         sa.select(
-            evidence_item, v.evidence_digest, v.document, v.signer_id, v.verified_at, v.due_at,
-            blob.c.size,
+            evidence_item, v.evidence_digest, v.subject_digest, v.document, v.signer_id,
+            v.verified_at, v.due_at, blob.c.size,
         )
         .join(verification, v.id == c.verification_id)
         .join(blob, blob.c.digest == v.evidence_digest)
@@ -266,6 +266,7 @@ def _item(row: AnyRow, accepted: Iterable[AnyRow]) -> EvidenceItem:
     links = json.loads(row.through)
     return EvidenceItem(
         position=row.position, media_type=row.media_type, origin=row.origin, subject=row.subject,
+        subject_digest=Digest.parse(row.subject_digest) if row.subject_digest else None,
         evidence=Digest("sha256", row.evidence_digest.hex()), size=row.size,
         hint=Digest("sha256", row.hint_digest.hex()) if row.hint_digest else None,
         through=tuple(ListLink(name, entry, Digest.parse(text)) for name, entry, text in links),

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from core.errors import UsageError
-from storage.database import Database
+from storage.database import Database, translated
 
 
 def write(database: Database, target: Path) -> None:
@@ -18,6 +18,18 @@ def write(database: Database, target: Path) -> None:
     if target.exists():
         raise UsageError(f"{target} exists; name a file that does not")
     partial = target.with_name(f".{target.name}.partial")
-    with closing(sqlite3.connect(str(database.url.database))) as source, closing(sqlite3.connect(partial)) as copy:  # noqa: E501  # fmt: skip
+    partial.touch()  # SQLite's own words for a folder that takes no file do not name it
+    try:
+        _copy(database, partial)
+        os.replace(partial, target)  # noqa: PTH105 - says that it overwrites nothing half-written
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _copy(database: Database, target: Path) -> None:
+    with (
+        translated(database.url),
+        closing(sqlite3.connect(str(database.url.database))) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
         source.backup(copy)
-    os.replace(partial, target)  # noqa: PTH105 - says that it overwrites nothing half-written

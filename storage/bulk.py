@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -55,15 +56,14 @@ def _names(connection: sa.Connection, columns: Iterable[str]) -> str:
 def _values(
     connection: sa.Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Row]
 ) -> Iterator[tuple[Any, ...]]:
+    # by column: instants and flags repeat down a batch, and each is converted once
     dialect = connection.dialect
-    binds = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in columns]
-    read = itemgetter(*columns)
-    bound = [(place, bind) for place, bind in enumerate(binds) if bind is not None]
-    for row in rows:
-        values = list(read(row))
-        for place, bind in bound:
-            values[place] = bind(values[place])
-        yield tuple(values)
+    converted: list[Iterable[Any]] = []
+    for name in columns:
+        values = map(itemgetter(name), rows)
+        bind = table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
+        converted.append(values if bind is None else map(cache(bind), values))
+    return zip(*converted, strict=True)
 
 
 def upsert_rows(
@@ -91,14 +91,34 @@ def upsert_rows(
     return len(rows)
 
 
-def take_ids(connection: sa.Connection, table: sa.Table, count: int) -> range | Sequence[int]:
+def rows_with(
+    connection: sa.Connection,
+    statement: sa.Select[*tuple[Any, ...]],
+    column: sa.Column[Any],
+    wanted: Sequence[Any],
+) -> Iterable[AnyRow]:
+    """Read the rows whose column holds one of many values; an index must begin there.
+
+    Until a table was analysed, PostgreSQL takes a list of a thousand names for half of it and
+    reads the whole: a first scan would grow with its square. So it is told to look each one up.
+    """
+    if connection.dialect.name != "postgresql":
+        return connection.execute(statement.where(column.in_(wanted)))
+    array = sa.literal(list(wanted), postgresql.ARRAY(column.type))
+    one = sa.func.unnest(array).table_valued("value").render_derived(name="wanted")
+    found = statement.where(column == one.c.value)
+    fenced = found.offset(sa.literal_column("0"))  # nothing is left out: the planner must not join
+    return connection.execute(sa.select(fenced.lateral("found")).select_from(one))
+
+
+def take_ids(connection: sa.Connection, table: sa.Table, count: int) -> range:
     """Return `count` fresh ids for rows about to be inserted in this write transaction."""
     if count == 0:
         return range(0)
-    if connection.dialect.name == "postgresql":
-        statement = sa.text(
-            "SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)"
-        )
-        return list(connection.execute(statement, {"table": table.name, "count": count}).scalars())
+    if connection.dialect.name == "postgresql":  # the write transaction is alone: see `writing`
+        sequence = "pg_get_serial_sequence(:table, 'id')"
+        statement = sa.text(f"SELECT setval({sequence}, nextval({sequence}) + :count - 1)")
+        last = connection.execute(statement, {"table": table.name, "count": count}).scalar_one()
+        return range(last + 1 - count, last + 1)
     top = connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))).scalar_one()
     return range(top + 1, top + 1 + count)

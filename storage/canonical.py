@@ -17,6 +17,10 @@ VIEWS: dict[str, str] = {
     "unit": """
         SELECT s.name AS source, u.name, u.state, u.reason, u.detail, u.gone_at
         FROM unit u JOIN source s ON s.id = u.source_id""",
+    "unit_finding": """
+        SELECT s.name AS source, u.name, f.reason, f.detail, f.expected, f.found
+        FROM unit_finding f JOIN unit u ON u.id = f.unit_id
+        JOIN source s ON s.id = u.source_id""",
     "blob": "SELECT digest, size, media_type, encoding FROM blob",
     "blob_chunk": "SELECT digest, position, bytes FROM blob_chunk",
     "kept_index": """

@@ -9,8 +9,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from core.errors import ConflictError
 from core.model import Status, Trust, TrustEntry
-from storage import blobs
+from storage import blobs, scans
 from storage.bulk import insert_rows, take_ids, upsert_rows
 from storage.documents import dump
 from storage.schema import (
@@ -91,11 +92,9 @@ def sync_sources(
 ) -> dict[str, SourceRow]:
     """Write the configured sources; others stay in history, marked as not configured."""
     names = [entry.name for entry in entries]
-    connection.execute(
-        source.update()
-        .where(source.c.name.not_in(names), source.c.configured)
-        .values(configured=False)
-    )
+    left = sa.and_(source.c.name.not_in(names), source.c.configured)
+    scans.stop_scans(connection, left, now)
+    connection.execute(source.update().where(left).values(configured=False))
     known = {row.name: row for row in connection.execute(sa.select(source))}
     for entry in entries:
         values = {
@@ -158,6 +157,16 @@ def sync_policies(
         for name, title in entry.requirements:
             rows.requirements[(entry.name, name)] = _requirement(connection, policy_id, name, title)
     return rows
+
+
+def active_policies(connection: sa.Connection) -> dict[str, str]:
+    """Return the texts of the policies that were last in force, by name."""
+    rows = connection.execute(
+        sa.select(policy.c.name, policy_version.c.text)
+        .join(policy_version, policy_version.c.id == policy.c.version_id)
+        .where(policy.c.active)
+    )
+    return {row.name: row.text for row in rows}
 
 
 def _version(connection: sa.Connection, entry: PolicyEntry, now: datetime) -> int:
@@ -238,6 +247,8 @@ def sync_trust(
     new = {key: (entry.origin, dump(list(flags))) for key, (entry, flags) in used.items()}
     if old == new:
         return
+    if not unit_name:  # a unit's own trust is what the scan itself found
+        scans.stop_scans(connection, source.c.id == source_id, now)
     before, after = ({entry_id for entry_id, _ in one} for one in (old, new))
     if before - after:
         _withdraw(connection, source_id, unit_name, before - after, before & after)
@@ -253,6 +264,26 @@ def sync_trust(
             for (entry_id, name), (origin, flags) in new.items()
         ],
     )  # fmt: skip
+
+
+def demand_current(connection: sa.Connection, source_id: int, trust: Trust) -> None:
+    """Raise ConflictError unless the source is configured, and with just this trust.
+
+    Asked where a scan begins: the settings may have been changed since it was prepared.
+    """
+    t = source_trust.c
+    here = sa.and_(t.source_id == source_id, t.unit == "")
+    rows = connection.execute(
+        sa.select(trust_entry.c.digest, t.name).join(trust_entry, trust_entry.c.id == t.entry_id)
+        .where(here)
+    )  # fmt: skip
+    there = {(row.digest, row.name) for row in rows}
+    configured = sa.select(source.c.configured).where(source.c.id == source_id)
+    if (
+        not connection.execute(configured).scalar_one()
+        or {(entry_digest(entry), entry.name) for entry in trust.entries} != there
+    ):
+        raise ConflictError("the settings of the source were changed meanwhile")
 
 
 def _withdraw(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,32 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from core.errors import ConfigurationError, ConflictError, StorageError
+from core.errors import ConfigurationError, ConflictError, StorageError, UnavailableError
 from storage import hints
 
 BUSY_SECONDS = 30
+_PLACE = "; its folder must be there, and this account may write to it"
+OUTSIDE_SQLITE = {  # what is not our fault → what to do
+    sqlite3.SQLITE_PERM: _PLACE,
+    sqlite3.SQLITE_READONLY: _PLACE,
+    sqlite3.SQLITE_CANTOPEN: _PLACE,
+    sqlite3.SQLITE_BUSY: "; another program holds it",
+    sqlite3.SQLITE_FULL: "; make room there",
+    sqlite3.SQLITE_IOERR: "",
+    sqlite3.SQLITE_CORRUPT: "; bring back a backup",
+    sqlite3.SQLITE_NOTADB: "; name another file under `database`",
+}
+OUTSIDE_POSTGRESQL = ("OperationalError", "InsufficientPrivilege", "ReadOnlySqlTransaction")
 WRITER = 0x436F756E  # the advisory lock of every write transaction
 
 Connection = sa.Connection  # for the rings above, which do not import SQLAlchemy
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
 READER_PRAGMAS = (*PRAGMAS, "cache_size=-16384", "mmap_size=268435456")
 WRITER_PRAGMAS = (*PRAGMAS, "cache_size=-4096")  # a scanner's memory stays flat
+
+
+class LockedError(ConflictError):
+    """A named lock is held by somebody else now; later it may be free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +65,23 @@ class Lock:
 class Database:
     """One database and its two ways in: `reading` sees a snapshot, `writing` is alone."""
 
-    def __init__(self, engine: sa.Engine, writer: sa.Engine) -> None:
-        self.engine, self._writer = engine, writer
+    def __init__(
+        self,
+        engine: sa.Engine,
+        writer: sa.Engine,
+        demand: Callable[[sa.Connection], None] | None = None,
+        turn: threading.Lock | None = None,
+    ) -> None:
+        self.engine, self._writer, self._demand = engine, writer, demand
+        # writers of one process wait here, without a limit: SQLite makes them poll, and gives up
+        self._turn = turn or threading.Lock()
+
+    def guarded(self, demand: Callable[[sa.Connection], None]) -> Database:
+        """Return the same database, whose every write transaction begins with `demand`.
+
+        It refuses by raising: nothing of that transaction is written then.
+        """
+        return Database(self.engine, self._writer, demand, self._turn)
 
     @classmethod
     def open(cls, url: str, *, base: Path | None = None) -> Database:
@@ -67,6 +99,7 @@ class Database:
             # prepared, a query over 2,000 names gets a generic plan that reads the whole index
             never = {"prepare_threshold": None}
             engine = sa.create_engine(parsed, pool_pre_ping=True, pool_size=8, connect_args=never)
+            event.listen(engine, "connect", _without_jit)
             return cls(engine, engine)
         raise ConfigurationError(
             f"database: {parsed.drivername!r} is not supported; use sqlite:///FILE "
@@ -86,7 +119,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Open a read transaction: every statement in it sees the same state."""
-        with _translated(), self.engine.connect() as connection:
+        with translated(self.url), self.engine.connect() as connection:
             if self.dialect == "postgresql":
                 connection = connection.execution_options(  # noqa: PLW2901 - same connection
                     isolation_level="REPEATABLE READ", postgresql_readonly=True
@@ -97,14 +130,16 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """Open the write transaction; it commits at the end of the block or leaves no trace."""
-        with _translated(), self._writer.begin() as connection:
+        with translated(self.url), self._turn, self._writer.begin() as connection:
             if self.dialect == "postgresql":  # one writer, as SQLite has it: no two insert alike
                 connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({WRITER})"))
+            if self._demand is not None:
+                self._demand(connection)
             yield connection
 
     @contextmanager
     def lock(self, name: str) -> Iterator[Lock]:
-        """Hold a named lock that dies with this process; ConflictError when another holds it."""
+        """Hold a named lock that dies with this process; LockedError when another holds it."""
         holder = _file_lock if self.dialect == "sqlite" else _advisory_lock
         with holder(self, name) as lock:
             yield lock
@@ -116,15 +151,33 @@ class Database:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated(url: URL) -> Iterator[None]:
+    """Turn what the driver raises into a StorageError that names the database."""
     try:
         yield
     except DBAPIError as error:
-        raise StorageError(f"the database refused: {error.orig}") from error
+        raise _refusal(url, error.orig or error) from error
     except Exception as error:  # COPY goes past SQLAlchemy
         if not type(error).__module__.startswith(("psycopg", "sqlite3")):
             raise
-        raise StorageError(f"the database refused: {error}") from error
+        raise _refusal(url, error) from error
+
+
+def _refusal(url: URL, error: BaseException) -> StorageError:
+    words, fix = " ".join(str(error).split()), _fix(error)
+    if fix is None:
+        return StorageError(f"the database refused: {words}")
+    where = url.render_as_string()
+    return UnavailableError(f"the database {where} cannot be used: {words}{fix}")
+
+
+def _fix(error: BaseException) -> str | None:
+    """Return what to do about a fault that is not ours; None for one that is."""
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+        return OUTSIDE_SQLITE.get(code & 0xFF)  # the bytes above only say it more precisely
+    names = {kind.__name__ for kind in type(error).__mro__}  # psycopg is imported by SQLAlchemy
+    return None if names.isdisjoint(OUTSIDE_POSTGRESQL) else ""
 
 
 def _anchored(url: URL, base: Path | None) -> URL:
@@ -150,6 +203,13 @@ def _sqlite(url: URL, begin: str, pragmas: Sequence[str]) -> sa.Engine:
     return engine
 
 
+def _without_jit(connection: Any, _record: Any) -> None:
+    # our statements take milliseconds; where PostgreSQL overrates one, compiling it takes longer
+    connection.autocommit = True
+    connection.execute("SET jit = off")
+    connection.autocommit = False
+
+
 @contextmanager
 def _file_lock(database: Database, name: str) -> Iterator[Lock]:
     path = f"{database.url.database}.{name}.lock"
@@ -158,7 +218,7 @@ def _file_lock(database: Database, name: str) -> Iterator[Lock]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ConflictError(f"another process holds the lock {name!r}") from error
+            raise LockedError(f"another process holds the lock {name!r}") from error
         yield Lock()
     finally:
         os.close(handle)
@@ -174,7 +234,7 @@ def _advisory_lock(database: Database, name: str) -> Iterator[Lock]:
         isolation_level="AUTOCOMMIT",
         connect_args={"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5},
     )
-    with _translated(), engine.connect() as connection:
+    with translated(database.url), engine.connect() as connection:
         if not connection.execute(statement, {"name": f"countersign:{name}"}).scalar():
-            raise ConflictError(f"another process holds the lock {name!r}")
+            raise LockedError(f"another process holds the lock {name!r}")
         yield Lock(connection)

@@ -8,10 +8,8 @@ from sqlalchemy import Connection
 from core.errors import NotFoundError
 from core.model import Digest
 from storage import blobs
-from storage.schema import blob, kept_index, source
-from storage.views import KeptIndex, RawBytes
-
-KEPT_SHOWN = 200
+from storage.schema import blob
+from storage.views import RawBytes
 
 
 def raw(connection: Connection, digest: Digest) -> RawBytes:
@@ -25,23 +23,7 @@ def raw(connection: Connection, digest: Digest) -> RawBytes:
     return RawBytes(digest, row.size, row.media_type, row.added_at, chunks)
 
 
-def kept_indexes(
-    connection: Connection, source_name: str = "", *, limit: int = KEPT_SHOWN
-) -> tuple[KeptIndex, ...]:
-    """Return the newest kept lists, of one source or of all."""
-    c = kept_index.c
-    statement = (
-        sa.select(source.c.name.label("source_name"), kept_index, blob.c.size, blob.c.media_type)
-        .join(source, source.c.id == c.source_id)
-        .join(blob, blob.c.digest == c.digest)
-        .where(*((source.c.name == source_name,) if source_name else ()))
-        .order_by(c.kept_at.desc(), c.id.desc())
-        .limit(max(1, min(limit, KEPT_SHOWN)))
-    )
-    return tuple(
-        KeptIndex(
-            row.source_name, row.name, Digest("sha256", row.digest.hex()), row.size,
-            row.media_type, row.kept_at,
-        )
-        for row in connection.execute(statement)
-    )  # fmt: skip
+def is_kept(connection: Connection, digest: Digest) -> bool:
+    """Say whether bytes are kept under this digest."""
+    statement = sa.select(sa.literal(1)).where(blob.c.digest == digest.raw)
+    return digest.algorithm == "sha256" and connection.execute(statement).first() is not None

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from core.model import ListLink, Outcome, Role, Signer, Status, Unread, Verification
+from core.model import (
+    ListLink,
+    Outcome,
+    Role,
+    Signer,
+    SignerKind,
+    Status,
+    Unread,
+    Verification,
+)
 from storage import blobs
 from storage.bulk import AnyRow, insert_rows, take_ids, upsert_rows
 from storage.documents import dump, dump_verification
@@ -27,6 +36,7 @@ from storage.schema import (
     verification_anchor,
 )
 
+EPHEMERAL = "ephemeral"  # the algorithm of a signer whose every signature has a new key
 WAITS = -1  # a mark: restate when the unit was read to its end
 COUNTED_ROLES = (Role.SIGNATURE, Role.PROVENANCE)
 
@@ -230,15 +240,17 @@ def _record_anchors(connection: sa.Connection, verification_id: int, anchors: Se
 
 def _record_signer(connection: sa.Connection, who: Signer, now: datetime) -> int:
     table = signer
+    if who.kind is SignerKind.KEYLESS:  # its certificate belongs to the verification alone
+        who = replace(who, key_algorithm=EPHEMERAL, valid_from=None, valid_until=None)
     row = {
-        "kind": who.kind, "fingerprint": who.key_fingerprint, "issuer": who.issuer,
+        "kind": who.kind, "fingerprint": who.recognised_by, "issuer": who.issuer,
         "identity": who.identity, "algorithm": who.key_algorithm, "valid_from": who.valid_from,
         "valid_until": who.valid_until, "first_seen_at": now,
     }  # fmt: skip
     upsert_rows(connection, table, [row], keys=["kind", "fingerprint"])
     found: int = connection.execute(
         sa.select(table.c.id).where(
-            table.c.kind == who.kind, table.c.fingerprint == who.key_fingerprint
+            table.c.kind == who.kind, table.c.fingerprint == who.recognised_by
         )
     ).scalar_one()
     return found

@@ -149,6 +149,35 @@ class SignerFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class VerificationFilter:
+    """Selects verifications: those that hold by a trust entry or a key, those of a signer."""
+
+    trust: int | None = None
+    anchor: str = ""
+    signer: int | None = None
+
+    def to_parameters(self) -> dict[str, str]:
+        """Return the URL parameters that `from_parameters` reads back."""
+        given = {"trust": self.trust, "anchor": self.anchor, "signer": self.signer}
+        return {name: str(value) for name, value in given.items() if value not in (None, "")}
+
+    @classmethod
+    def from_parameters(cls, parameters: Mapping[str, str]) -> VerificationFilter:
+        """Read URL parameters; MalformedError names the first that is unknown or wrong."""
+        unknown = sorted(set(parameters) - {"trust", "anchor", "signer"} - PAGE_PARAMETERS)
+        if unknown:
+            raise MalformedError(
+                f"unknown filter {unknown[0][:40]!r}; known: trust, anchor, signer"
+            )
+        trust, signer = (parameters.get(name, "") for name in ("trust", "signer"))
+        try:
+            ids = [_row_id(text) if text else None for text in (trust, signer)]
+        except (ValueError, OverflowError) as error:
+            raise MalformedError(f"filter of verifications does not fit: {error}") from None
+        return cls(ids[0], _text(parameters.get("anchor", "")), ids[1])
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """A number and the filter of the list that it counts, row for row."""
 

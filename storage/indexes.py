@@ -20,8 +20,11 @@ def keep_index(
     new = blobs.keep_chunks(
         connection, digest, index.content.size, index.content.chunks(), index.media_type, now
     )
+    # What came back is the newest again: `kept_at` decides which versions go.
     row = {"source_id": source_id, "name": index.name, "digest": digest, "kept_at": now}
-    upsert_rows(connection, kept_index, [row], keys=["source_id", "name", "digest"])
+    upsert_rows(
+        connection, kept_index, [row], replace=["kept_at"], keys=["source_id", "name", "digest"]
+    )
     _forget_old(connection, source_id, index.name, versions)
     return int(new)
 

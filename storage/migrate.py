@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from core.errors import StorageError
+from core.errors import UnavailableError
 from storage.database import Database
 from storage.schema import metadata
 
@@ -49,10 +49,10 @@ def head() -> str:
 
 
 def demand_current(database: Database) -> None:
-    """Raise StorageError unless the schema is the one this program was written for."""
+    """Raise UnavailableError unless the schema is the one this program was written for."""
     found = current(database)
     if found != head():
-        raise StorageError(
+        raise UnavailableError(
             f"the database is at schema {found or 'none'}, this program needs {head()}: "
             "run `countersign db upgrade`"
         )

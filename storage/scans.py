@@ -19,6 +19,10 @@ from storage.schema import scan, scan_request, source, unit
 MAX_ERRORS = 100
 
 
+class SupersededError(ConflictError):
+    """A scan may not write any more: it was asked to stop, or the source is another's now."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScanError:
     """One thing a scan could not do."""
@@ -77,6 +81,29 @@ def begin(connection: sa.Connection, source_id: int, slot: str | None, now: date
     return scan_id
 
 
+def demand_running(connection: sa.Connection, scan_id: int) -> None:
+    """Raise SupersededError unless the scan may still write; asked inside every transaction of it.
+
+    What takes trust away stops the scans that began under it in the same transaction, so no batch
+    that was judged by it comes after.
+    """
+    c = scan.c
+    row = connection.execute(sa.select(c.state, c.cancel_at).where(c.id == scan_id)).one()
+    if row.state != ScanState.RUNNING or row.cancel_at is not None:
+        raise SupersededError("the scan was asked to stop")
+
+
+def stop_scans(connection: sa.Connection, sources: sa.ColumnElement[bool], now: datetime) -> None:
+    """Ask the running scans of the sources chosen to stop; nothing of theirs is written after."""
+    chosen = sa.select(source.c.id).where(sources)
+    connection.execute(
+        scan.update()
+        .where(scan.c.source_id.in_(chosen), scan.c.state == ScanState.RUNNING)
+        .where(scan.c.cancel_at.is_(None))
+        .values(cancel_at=now)
+    )
+
+
 def take_requests(connection: sa.Connection, name: str, now: datetime) -> None:
     """Mark what was asked of a source as taken."""
     c = scan_request.c
@@ -108,12 +135,15 @@ def open_requests(connection: sa.Connection) -> list[str]:
 
 
 def beat(connection: sa.Connection, scan_id: int, counts: ScanCounts, now: datetime) -> bool:
-    """Write the progress; say whether somebody asked the scan to stop."""
+    """Write the progress; say whether the scan shall stop."""
     connection.execute(
         scan.update().where(scan.c.id == scan_id).values(beat_at=now, **counts.row())
     )
-    asked = connection.execute(sa.select(scan.c.cancel_at).where(scan.c.id == scan_id))
-    return asked.scalar_one() is not None
+    try:
+        demand_running(connection, scan_id)
+    except SupersededError:
+        return True
+    return False
 
 
 def finish(
@@ -124,12 +154,17 @@ def finish(
     counts: ScanCounts,
     now: datetime,
 ) -> None:
-    """End a scan and write down what it means for the source's health."""
-    connection.execute(
-        scan.update()
-        .where(scan.c.id == scan_id)
-        .values(state=state, beat_at=now, finished_at=now, **counts.row())
-    )
+    """End a scan and write down what it means for the source's health.
+
+    One that was buried leaves that to whoever took the source over; one that nobody asked to stop
+    (its process was) frees its slot: the due run is still to be done.
+    """
+    values: dict[str, Any] = {"state": state, "beat_at": now, "finished_at": now, **counts.row()}
+    if state is ScanState.CANCELLED:
+        values["slot"] = sa.case((scan.c.cancel_at.is_not(None), scan.c.slot))
+    ours = sa.and_(scan.c.id == scan_id, scan.c.state == ScanState.RUNNING)
+    if not connection.execute(scan.update().where(ours).values(**values)).rowcount:
+        return
     first = counts.errors[0] if counts.errors else ScanError("", "", "")
     health: dict[str, Any] = {"reason": first.reason, "detail": first.detail}
     if state in (ScanState.COMPLETE, ScanState.PARTIAL):

@@ -162,6 +162,29 @@ unit = Table(
     UniqueConstraint("source_id", "name"),
 )
 
+unit_finding = Table(  # what is weak in how a unit is configured, while it is
+    "unit_finding",
+    metadata,
+    _id(),
+    _ref("unit_id", "unit.id"),
+    Column("reason", String, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("expected", Text, nullable=False),
+    Column("found", Text, nullable=False),
+    Column("since_at", Instant, nullable=False),
+    Index("ix_unit_finding_unit_id", "unit_id"),
+    Index("ix_unit_finding_reason", "reason", "id"),
+)
+
+mistake = Table(  # in the files people write, while it is there; at most one row
+    "mistake",
+    metadata,
+    _id(),
+    Column("sentence", Text, nullable=False),  # file, line, column, fault and fix
+    Column("halts", Boolean, nullable=False),  # nothing is scanned until it is mended
+    Column("since_at", Instant, nullable=False),
+)
+
 # --- raw bytes, by digest ------------------------------------------------------------------------
 
 blob = Table(

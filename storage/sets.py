@@ -38,6 +38,14 @@ def marked(connection: Connection, source_id: int) -> list[tuple[int, int]]:
     return [(row.id, row.restate_after) for row in rows]
 
 
+def mark_of(connection: Connection, set_id: int) -> int | None:
+    """Return the last location restated of a restatement that was begun; None for none."""
+    c = evidence_set.c
+    return connection.execute(
+        sa.select(c.restate_after).where(c.id == set_id, c.restate_after >= 0)
+    ).scalar_one_or_none()
+
+
 def all_ids(connection: Connection, source_id: int, after: int, limit: int) -> list[int]:
     """Return the next ids of a source's sets, in order."""
     c = evidence_set.c
@@ -83,4 +91,4 @@ def _item(connection: Connection, row: AnyRow) -> ItemFacts:
     )  # fmt: skip
 
 
-__all__ = ["Connection", "all_ids", "due", "id_of", "load_set", "marked"]
+__all__ = ["Connection", "all_ids", "due", "id_of", "load_set", "mark_of", "marked"]

@@ -15,10 +15,19 @@ from core.errors import NotFoundError
 from core.model import ScanState
 from storage.coverage import Tally, line, tallies_by_source
 from storage.filters import ArtifactFilter
+from storage.lanes import Lane, read_cursor, read_on, write_cursor
 from storage.scans import read_errors
 from storage.schema import scan, scan_request, source, to_microseconds, unit
 from storage.scope import Scope, SourceName
-from storage.views import HealthSummary, ScanRow, SourceDetail, SourceHealth, UnitRow, UnitTrouble
+from storage.views import (
+    HealthSummary,
+    ScanRow,
+    SourceDetail,
+    SourceHealth,
+    UnitPage,
+    UnitRow,
+    UnitTrouble,
+)
 
 SHOWN_TROUBLES = 20
 SHOWN_UNITS = 500
@@ -67,12 +76,49 @@ def detail(connection: Connection, name: str, now: datetime) -> SourceDetail:
     )
     return SourceDetail(
         health=_health(row, around, now),
-        unit_rows=tuple(
-            UnitRow(one.name, one.complete_at, one.reason, one.detail, one.gone_at) for one in units
-        ),
+        unit_rows=tuple(_unit_row(one) for one in units),
         more_units=units[0].all_units - len(units) if units else 0,
         scans=tuple(_scan_row(one, name) for one in scans),
     )
+
+
+def unit_page(
+    connection: Connection, name: str, *, troubled: bool = False, after: str = "", limit: int = 50
+) -> UnitPage:
+    """Return units of one source that are not gone, all or the troubled ones, oldest first."""
+    limit = max(1, min(limit, SHOWN_UNITS))
+    source_id = connection.execute(sa.select(source.c.id).where(source.c.name == name)).scalar()
+    if source_id is None:
+        raise NotFoundError(f"there is no source {name[:80]!r}")
+    c = unit.c
+    where = (
+        c.source_id == source_id,
+        c.gone_at.is_(None),
+        *((c.reason != "",) if troubled else ()),
+    )
+    found = read_on(connection, [Lane((), unit, where, c.id)], read_cursor(after), limit + 1)
+    ids = [one.row_id for one in found[:limit]]
+    statement = sa.select(unit).where(c.id.in_(ids)).order_by(c.id)
+    total = sa.select(sa.func.count()).select_from(unit).where(*where)
+    return UnitPage(
+        rows=tuple(_unit_row(one) for one in connection.execute(statement)),
+        total=int(connection.execute(total).scalar_one()),
+        next_after=write_cursor(found[limit - 1]) if len(found) > limit else "",
+    )
+
+
+def _unit_row(row: AnyRow) -> UnitRow:
+    return UnitRow(row.name, row.complete_at, row.reason, row.detail, row.gone_at)
+
+
+def never_read(connection: Connection) -> tuple[str, ...]:
+    """Return the configured sources that were never read, by name."""
+    statement = (
+        sa.select(source.c.name)
+        .where(source.c.configured, source.c.read_at.is_(None))
+        .order_by(source.c.name)
+    )
+    return tuple(connection.execute(statement).scalars())
 
 
 def running(connection: Connection) -> tuple[ScanRow, ...]:
@@ -117,6 +163,8 @@ def summary(connection: Connection, now: datetime) -> HealthSummary:
 
 
 def _is_stale(row: AnyRow, now: datetime) -> bool:
+    if row.read_at is None:
+        return False  # there is no last look that could be old: it was never read
     if row.complete_at is None:
         return True
     allowed = row.every_seconds * STALE_INTERVALS

@@ -28,7 +28,7 @@ from core.model import (
     Verification,
 )
 from storage import search
-from storage.bulk import AnyRow, Row, insert_rows, take_ids, upsert_rows
+from storage.bulk import AnyRow, Row, insert_rows, rows_with, take_ids, upsert_rows
 from storage.documents import load_verification
 from storage.judgement import Judge, Judgement
 from storage.rewriting import Rewrites, Said, read_said, same_findings, same_verdicts
@@ -159,10 +159,10 @@ class StandingWriter:
         found: dict[Location, AnyRow] = {}
         for repository, wanted in names.items():
             here = [c.source_id == self.source.id, c.repository == repository]
-            here.append(c.name.in_(sorted(wanted)))
             if len(wanted) <= FEW_NAMES:  # a repository whose tags all share its name
                 here.append(c.version.in_(sorted(versions[repository])))
-            for row in connection.execute(sa.select(location).where(*here)):
+            statement = sa.select(location).where(*here)
+            for row in rows_with(connection, statement, c.name, sorted(wanted)):
                 found[Location(row.repository, row.name, row.version, row.variant)] = row
         return found
 
@@ -174,10 +174,11 @@ class StandingWriter:
         }
         c = artifact.c
         digests = sorted({digest for _, digest in wanted})
-        rows = connection.execute(sa.select(c.id, c.kind, c.digest).where(c.digest.in_(digests)))
+        statement = sa.select(c.id, c.kind, c.digest)
+        rows = rows_with(connection, statement, c.digest, digests)
         ids = {(row.kind, row.digest): row.id for row in rows if (row.kind, row.digest) in wanted}
         missing = [key for key in wanted if key not in ids]
-        fresh = list(take_ids(connection, artifact, len(missing)))
+        fresh = take_ids(connection, artifact, len(missing))
         new = [
             self._artifact_row(row_id, wanted[key])
             for row_id, key in zip(fresh, missing, strict=True)
@@ -196,7 +197,7 @@ class StandingWriter:
     def _insert(
         self, connection: sa.Connection, fresh: Sequence[tuple[Sighting, SetStanding, int]]
     ) -> int:
-        ids = list(take_ids(connection, location, len(fresh)))
+        ids = take_ids(connection, location, len(fresh))
         locations: list[Row] = []
         verdicts: list[Row] = []
         findings: list[Row] = []

@@ -14,6 +14,7 @@ from core.model import (
     DigestOrigin,
     FindingOutcome,
     ListLink,
+    Outcome,
     PolicyMode,
     PolicyStatus,
     ScanState,
@@ -24,7 +25,7 @@ from core.model import (
     VerdictOutcome,
     Verification,
 )
-from storage.filters import Change, Count, SignerFilter
+from storage.filters import ArtifactFilter, Change, Count, SignerFilter
 
 # --- lists of artifacts --------------------------------------------------------------------------
 
@@ -249,6 +250,7 @@ class EvidenceItem:
     media_type: str
     origin: str
     subject: str
+    subject_digest: Digest | None  # the first stated; of a signed list, the list's own
     evidence: Digest
     size: int
     hint: Digest | None
@@ -312,16 +314,33 @@ class RawBytes:
     chunks: Iterator[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class KeptIndex:
-    """A list a source published, kept by digest."""
+# --- verifications -------------------------------------------------------------------------------
 
-    source: str
-    name: str
-    digest: Digest
-    size: int
-    media_type: str
-    kept_at: datetime
+
+@dataclass(frozen=True, slots=True)
+class VerificationRow:
+    """What one check gave, as lists show it; `set_id` is one set it counts in, None for none."""
+
+    id: int
+    outcome: Outcome
+    format: str
+    role: str
+    reason: str
+    signer_id: int | None
+    signer: str
+    signed_at: datetime | None
+    verified_at: datetime
+    evidence: Digest
+    origin: str
+    set_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationPage:
+    """Some verifications; `next_after` continues the list, empty at its end."""
+
+    rows: tuple[VerificationRow, ...]
+    next_after: str
 
 
 # --- signers -------------------------------------------------------------------------------------
@@ -406,6 +425,38 @@ class UnitTrouble:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitFindingRow:
+    """What is weak in how a unit is configured, or left unseen."""
+
+    id: int
+    source: str
+    unit: str
+    reason: str
+    detail: str
+    expected: str
+    found: str
+    since_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFindingPage:
+    """Some findings; `next_after` continues the list, empty at its end."""
+
+    rows: tuple[UnitFindingRow, ...]
+    next_after: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFindingGroup:
+    """Findings of one code; `filter` selects exactly these."""
+
+    reason: str
+    number: int
+    filter: ArtifactFilter
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UnitRow:
     """A unit of a source: a suite, a repository, a folder."""
 
@@ -414,6 +465,15 @@ class UnitRow:
     reason: str
     detail: str
     gone_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPage:
+    """Some units of a source, of `total`; `next_after` continues the list, empty at its end."""
+
+    rows: tuple[UnitRow, ...]
+    total: int
+    next_after: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,9 +186,7 @@ def test_a_unit_is_a_suite_of_an_archive_with_all_that_is_asked_of_it(root: Path
     )
     assert (suite.unit, suite.base) == ("a.example.org/x s", "s")
     assert suite.wanted == (("main", "amd64"), ("main", "i386"), ("contrib", "i386"))
-    assert suite.remarks == (
-        "deb-src is not scanned, binary packages only (/etc/apt/sources.list:3)",
-    )
+    assert suite.source_places == ("/etc/apt/sources.list:3",)
 
 
 def test_names_get_longer_only_where_they_would_be_shared(root: Path) -> None:

@@ -28,9 +28,11 @@ from core.model import (
     DigestOrigin,
     Discovery,
     EvidenceSet,
+    IndexKept,
     Location,
     Sighting,
     UnitEnd,
+    digest_of,
 )
 from net.http import Http
 
@@ -86,6 +88,7 @@ class Found:
     sightings: list[Sighting]
     end: UnitEnd | None
     error: CollectionError | None
+    lists: dict[str, bytes]  # kept, by path
 
     def set_of(self, name: str) -> EvidenceSet:
         return self.sets[next(s.evidence_set for s in self.sightings if s.location.name == name)]
@@ -108,6 +111,7 @@ def read(
 def sort_out(stream: Iterator[Discovery]) -> Found:
     sets: dict[str, EvidenceSet] = {}
     sightings: list[Sighting] = []
+    lists: dict[str, bytes] = {}
     end, error = None, None
     try:
         for item in stream:
@@ -118,12 +122,16 @@ def sort_out(stream: Iterator[Discovery]) -> Found:
             elif isinstance(item, Sighting):
                 assert item.evidence_set in sets, "a set comes before its sightings"
                 sightings.append(item)
+            elif isinstance(item, IndexKept):
+                assert item.name not in lists, "a list is kept once"
+                lists[item.name] = b"".join(item.content.chunks())
+                assert item.digest == digest_of(lists[item.name])
             else:
                 assert isinstance(item, UnitEnd)
                 end = item
     except CollectionError as raised:
         error = raised
-    return Found(sets, sightings, end, error)
+    return Found(sets, sightings, end, error, lists)
 
 
 @pytest.fixture
@@ -312,6 +320,7 @@ class TestChecksumLists:
         of_list = Digest("sha256", hashlib.sha256(listing.read_bytes()).hexdigest())
         assert evidence.subject.digest("sha256") == of_list
         assert evidence.through == ()
+        assert found.lists == {list_name: listing.read_bytes()}
 
     def test_a_file_with_its_own_signature_has_its_own_set_with_both(self, folder: Path) -> None:
         put(folder, "a", b"a")

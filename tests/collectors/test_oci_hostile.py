@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -34,7 +35,7 @@ LIMITS = Limits(
     connect_seconds=20, read_seconds=20, total_seconds=40, attempts=1, document_bytes=64 * 1024
 )
 # For answers that never come: long enough for the good ones of a busy machine.
-SILENT = LIMITS.model_copy(update={"read_seconds": 1.0})
+SILENT = replace(LIMITS, read_seconds=1.0)
 NASTY = ["<script>alert(1)</script>", "\x1b[31mred", "a\u202eb", "../../etc", "a b", "", "A" * 300]
 BASE = "/v2/acme/app"
 
@@ -242,7 +243,7 @@ class Endless(dict[str, object]):
 
 
 def test_endless_list_of_tags_ends_at_the_limit() -> None:
-    limits = LIMITS.model_copy(update={"tags": 50})
+    limits = replace(LIMITS, tags=50)
     with HostileServer(Endless(endless(f"{BASE}/tags/list", "tags"))) as server:  # type: ignore[arg-type]
         http = Http(limits, home=server.url)
         options = OciOptions.model_validate({"url": server.url})
@@ -254,7 +255,7 @@ def test_endless_list_of_tags_ends_at_the_limit() -> None:
 
 
 def test_endless_catalog_ends_at_the_limit() -> None:
-    limits = LIMITS.model_copy(update={"pages": 7})
+    limits = replace(LIMITS, pages=7)
     with HostileServer(Endless(endless("/v2/_catalog", "repositories"))) as server:  # type: ignore[arg-type]
         http = Http(limits, home=server.url)
         options = OciOptions.model_validate({"url": server.url})

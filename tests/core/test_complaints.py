@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -40,6 +41,13 @@ class _Other(BaseModel):
     height: int
 
 
+@dataclass(frozen=True)
+class _Plain:
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    width: int = field(default=1, metadata={"ge": 1})
+
+
 class _Kinds(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -54,6 +62,7 @@ class _Kinds(BaseModel):
     free: dict[str, int] = {}
     view: Mapping[str, int] = {}
     inner: _Inner = _Inner()
+    plain: _Plain = _Plain()
     above: int = Field(default=1, gt=0)
     least: int = Field(default=1, ge=1)
     below: int = Field(default=1, lt=9)
@@ -87,6 +96,13 @@ CASES = [
     ("dict_type", "free: []", "`free` must be a mapping (key: value), found a list"),
     ("dict_type", "view: []", "`view` must be a mapping (key: value), found a list"),
     ("model_type", "inner: hunter2", "`inner` must be a mapping (key: value), found text"),
+    ("dataclass_type", "plain: hunter2", "`plain` must be a mapping (key: value), found text"),
+    ("greater_than_equal", "plain: {width: 0}", "`plain.width`: must be at least 1"),
+    (
+        "unexpected_keyword_argument",
+        "plain: {widht: 1}",
+        "unknown key `plain.widht`; did you mean `width`?",
+    ),
     ("greater_than", "above: 0", "`above`: must be more than 0"),
     ("greater_than_equal", "least: 0", "`least`: must be at least 1"),
     ("less_than", "below: 9", "`below`: must be less than 9"),

@@ -10,6 +10,7 @@ import pytest
 from core.errors import CollectionError, DeniedError, RefusedError, ThrottledError
 from core.model import Outcome
 from core.reasons import REASONS, Reason, outcome_of, page
+from core.reasons_configuration import CONFIGURATION
 from core.reasons_invalid import INVALID
 from core.reasons_policy import POLICY
 from core.reasons_untrusted import UNTRUSTED
@@ -37,7 +38,7 @@ def test_every_code_stands_in_one_table_under_one_outcome() -> None:
         Outcome.INVALID: INVALID,
         Outcome.UNTRUSTED: UNTRUSTED,
         Outcome.UNVERIFIABLE: UNVERIFIABLE,
-        None: POLICY,
+        None: (*POLICY, *CONFIGURATION),
     }
     assert sum(map(len, tables.values())) == len(REASONS)
     for outcome, table in tables.items():
@@ -49,7 +50,7 @@ def test_every_code_helps(reason: Reason) -> None:
     assert REASONS[reason.code] is reason
     assert _CODE.match(reason.code)
     assert reason.outcome is not Outcome.VERIFIED
-    assert (reason.outcome is None) == (reason.category == "policy")
+    assert (reason.outcome is None) == (reason.category in {"policy", "configuration"})
     assert not reason.title.endswith(".")
     assert reason.meaning.endswith(".")
     assert reason.fix.endswith(".")

@@ -57,11 +57,27 @@ def test_one_line_joins_lines_by_single_blanks() -> None:
     assert one_line(" a\r\n\tb\u2028c  d\x85") == "a b c d"
 
 
-@pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1", "=", "\u00a0@x"]
-)
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", " =1", "\uff1d1", "=", "  @x"])
 def test_a_cell_never_starts_a_formula(text: str) -> None:
     assert csv_cell(text) == "'" + text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\x1b[31mred", r"a\u{1b}[31mred"),
+        ("a\r\n=1", r"a\u{d}\u{a}=1"),
+        ("\t=1", r"\u{9}=1"),
+        ("\r=1", r"\u{d}=1"),
+        ("\u00a0@x", r"\u{a0}@x"),
+        ("=1\x1b", r"'=1\u{1b}"),
+        ("invoice\u202efdp.exe", r"invoice\u{202e}fdp.exe"),
+        ("\udc80" * 3, r"\u{dc80}" * 3),
+        ("na\u00efve \u540d\u524d", "na\u00efve \u540d\u524d"),
+    ],
+)
+def test_a_cell_shows_what_would_steer_a_terminal_or_a_line(text: str, shown: str) -> None:
+    assert csv_cell(text) == shown
 
 
 @pytest.mark.parametrize("text", ["", "a=1", "registry/app", "'=1", "1-2"])
@@ -71,4 +87,6 @@ def test_an_ordinary_cell_stays(text: str) -> None:
 
 @given(_any_text)
 def test_no_cell_starts_with_a_formula_sign(text: str) -> None:
-    assert not csv_cell(text).lstrip().startswith(("=", "+", "-", "@"))
+    cell = csv_cell(text)
+    assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+    assert cell.isprintable()

@@ -31,6 +31,8 @@ HARMED = (
     (schema.source, "address"),
     (schema.source, "detail"),
     (schema.unit, "detail"),
+    (schema.unit_finding, "detail"),
+    (schema.unit_finding, "found"),
     (schema.finding_text, "found"),
     (schema.finding_text, "solution"),
     (schema.policy, "title"),
@@ -146,6 +148,8 @@ def addresses(site: Site) -> list[str]:
         "/?owner=web", "/failures?status=unknown&kind=oci", "/artifacts?contested=yes",
         "/artifacts?change=gone&since=2026-10-01", "/sources?state=stale",
         "/changes?since=2026-10-01", "/reasons/KEY_EXPIRED", "/search?q=lib",
+        "/findings", "/reasons/SOURCE_OPTION_WEAK", "/verifications",
+        "/failures?source=registry", "/trust?source=debian",
     ]  # fmt: skip
     for listing, start, most in (
         ("/artifacts", "/artifacts/", 4),
@@ -157,4 +161,5 @@ def addresses(site: Site) -> list[str]:
     ):
         links = [one for one in Page(site.text(listing)).links if one.startswith(start)]
         found += list(dict.fromkeys(links))[:most]
+    found += [one + "/units" for one in found if one.startswith("/sources/")]
     return list(dict.fromkeys(found))

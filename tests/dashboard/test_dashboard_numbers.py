@@ -6,7 +6,7 @@ import csv
 import io
 import json
 
-from storage import artifact_list
+from storage import artifact_list, schema
 from storage.filters import ArtifactFilter
 from tests.dashboard.conftest import BASE, Page, Site, addresses
 
@@ -34,7 +34,7 @@ def _length(site: Site, address: str) -> int:
     elif path == "/signers":
         listed = _paged(site, address, 'href="/signers/')
     else:
-        listed = text.count("data-row")
+        listed = _paged(site, address, "data-row")
     assert shown == [listed], address
     return listed
 
@@ -83,6 +83,30 @@ def test_csv_cells_are_never_formulas(fresh: Site) -> None:
     names = {row["name"] for row in csv.DictReader(io.StringIO(fresh.text("/artifacts.csv")))}
     assert names
     assert all(name.startswith("'=") for name in names)
+
+
+def test_csv_shows_what_steers_and_json_stays_exact(fresh: Site) -> None:
+    name = "a\x1b[31m\r\n\u202eb"
+    with fresh.database.writing() as connection:
+        connection.execute(schema.location.update().values(name=schema.location.c.id.concat(name)))
+    text = fresh.text("/artifacts.csv")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert text.count("\r\n") == len(rows) + 1
+    assert all(line.isprintable() for line in text.splitlines())
+    assert all(row["name"].endswith(r"a\u{1b}[31m\u{d}\u{a}\u{202e}b") for row in rows)
+    exact = json.loads(fresh.text("/artifacts.json"))["artifacts"]
+    assert len(exact) == len(rows) > 0
+    assert all(one["name"].endswith(name) for one in exact)
+
+
+def test_findings_download_whole(much: Site) -> None:
+    for query in ("", "reason=SIGNED_BY_MISSING", "source=registry", "owner=platform"):
+        rows = list(csv.DictReader(io.StringIO(much.text(f"/findings.csv?{query}"))))
+        document = json.loads(much.text(f"/findings.json?{query}"))
+        assert len(rows) == len(document["findings"])
+        assert Page(much.text(f"/findings?{query}")).totals == [len(rows)]
+        assert bool(rows) == (query != "source=registry")
+        assert all(row["detail"] and row["expected"] and row["found"] for row in rows)
 
 
 def test_kept_bytes_come_back_as_an_attachment(little: Site) -> None:

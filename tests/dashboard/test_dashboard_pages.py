@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from pkgutil import resolve_name
-
 import pytest
 
 from core.reasons import REASONS
-from dashboard import PAGES
-from dashboard.page import Page as DashboardPage
 from storage import schema
 from storage.database import Database
 from tests.dashboard.conftest import BASE, Page, Site, addresses
-
-ROOT = Path(__file__).parent.parent.parent
+from tests.fakes import seed
 
 
 @pytest.mark.parametrize("name", ["empty", "little", "much", "hostile"])
@@ -57,6 +51,24 @@ def test_without_data_a_page_says_what_to_do(empty: Site, address: str) -> None:
 
 def test_a_source_never_read_says_so(little: Site) -> None:
     assert "Never read" in little.text("/sources/never-read")
+
+
+def test_trust_of_a_source_never_read_is_not_known_rather_than_none(fresh: Site) -> None:
+    with fresh.database.writing() as connection:
+        connection.execute(schema.source_trust.delete())
+    text = fresh.text("/trust?source=never-read")
+    assert "Nothing is known to be trusted yet" in text
+    assert "Nothing is trusted" not in text
+    assert 'known: <a href="/sources/never-read">' in text
+    with fresh.database.writing() as connection:
+        connection.execute(schema.source.update().values(read_at=seed.NOW))
+    assert "Nothing is trusted by this source" in fresh.text("/trust?source=never-read")
+
+
+def test_a_source_never_read_is_not_called_stale(little: Site) -> None:
+    assert "/sources/never-read" in little.text("/sources?state=never_read")
+    listed = [one for one in Page(little.text("/sources?state=stale")).links if "/sources/" in one]
+    assert listed == ["/sources/registry"]
 
 
 def test_filters_that_match_nothing_say_so(little: Site) -> None:
@@ -143,13 +155,6 @@ def test_a_whole_digest_leads_to_its_artifact(little: Site) -> None:
 def test_a_fingerprint_finds_its_signer_with_blanks_too(little: Site) -> None:
     assert "/signers/5" in little.text("/search?q=" + "0" * 39 + "5")
     assert "/signers/5" in little.text("/search?q=" + "0000 " * 9 + "0005")
-
-
-def test_every_page_is_documented() -> None:
-    text = (ROOT / "docs" / "pages.md").read_text()
-    for entry in PAGES:
-        page: DashboardPage = resolve_name(entry)
-        assert f"\n## {page.title}\n" in text, page.name
 
 
 def test_pages_are_small(much: Site) -> None:

@@ -33,6 +33,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 HISTORY_DAYS = 100
 SIGNERS = 12
+FINDINGS = 70  # more than one page of them
 SOURCES = (  # name, kind, owner, share of the locations in percent
     ("debian", "apt", "platform", 70),
     ("downloads", "file_tree", "web", 10),
@@ -187,11 +188,21 @@ class Estate:
                       name=f"unit-{part}", state="", complete_at=NOW - DAY,
                       reason="SOURCE_DENIED" if troubled else "",
                       detail="401" if troubled else "", gone_at=None)  # fmt: skip
+        if number == 1:
+            for place in range(FINDINGS):
+                self._finding(1 + place % 2, place)
         for entry in range(1, 5):
             if (entry + number) % 2:
                 self._add(schema.source_trust, source_id=number, unit="", entry_id=entry,
                           name=f"ring-{entry}", origin=f"/etc/ring-{entry}.asc",
                           flags='["machine-wide keyring"]' if entry == 1 else "[]")  # fmt: skip
+
+    def _finding(self, unit_id: int, place: int) -> None:
+        reason = ("SOURCE_OPTION_WEAK", "SIGNED_BY_MISSING", "SOURCE_PACKAGES_UNSEEN")[place % 3]
+        self._add(schema.unit_finding, id=self._next(schema.unit_finding), unit_id=unit_id,
+                  reason=reason, detail=f"/etc/apt/sources.list:{place} asks for less",
+                  expected="no option trusted", found="trusted=yes",
+                  since_at=NOW - place * DAY)  # fmt: skip
 
     def _scans(self, number: int) -> None:
         partial = number == 3
