@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import click
 
-from core.errors import ConfigurationError, CountersignError, UsageError
+from core.errors import ConfigurationError, CountersignError, UnavailableError, UsageError
 from jobs.commands import COMMANDS
 from jobs.commands.context import INTERNAL, INTERRUPTED, USAGE, config_option
 
@@ -80,14 +81,14 @@ def create_app(config: Path) -> Flask:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; return its exit code: 2 usage or settings, 70 ours, 130 interrupted."""
+    """Run a command; return its exit code: 2 usage, settings or place, 70 ours, 130 interrupted."""
     try:
         outcome = countersign.main(
             args=list(arguments) if arguments is not None else None,
             prog_name="countersign",
             standalone_mode=False,
         )
-    except (UsageError, ConfigurationError) as error:
+    except (UsageError, ConfigurationError, UnavailableError) as error:
         return _complain(str(error), USAGE)
     except click.ClickException as error:
         error.show()
@@ -96,21 +97,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except CountersignError as error:
         return _complain(str(error), INTERNAL)
+    except OSError as error:
+        return _refused_by_machine(error)
     except Exception as error:  # noqa: BLE001 - the last resort: exit 1 would mean "refused"
-        import structlog
-
-        from jobs import logs
-
-        logs.configure()
-        structlog.get_logger(__name__).exception("unexpected error")
-        return _complain(f"unexpected error: {error!r}", INTERNAL)
+        return _unexpected(error)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _refused_by_machine(error: OSError) -> int:
+    from jobs.commands import faults
+
+    if faults.is_of_output(error):
+        faults.close_output()
+        if isinstance(error, BrokenPipeError):  # whoever read us has seen enough
+            return INTERRUPTED
+        return _complain(f"the output cannot be written: {error.strerror}", USAGE)
+    sentence = faults.sentence(error)
+    return _complain(sentence, USAGE) if sentence else _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    import structlog
+
+    from jobs import logs
+
+    logs.configure()
+    structlog.get_logger(__name__).error("unexpected error", exc_info=error)
+    return _complain(f"unexpected error: {error!r}", INTERNAL)
 
 
 def _complain(sentence: str, code: int) -> int:
     from core.text import display
 
-    click.echo(f"countersign: {display(sentence, 2000)}", err=True)
+    with suppress(OSError):  # where nobody can be told, the code still says it
+        click.echo(f"countersign: {display(sentence, 2000)}", err=True)
     return code
 
 

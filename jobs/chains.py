@@ -33,6 +33,7 @@ from core.reasons import outcome_of
 SNIFFED_BYTES = 64 * 1024
 ANY_SUITE = "./"  # a path, which no Suite or Codename can contradict
 _SHOWN_CANDIDATES = 3
+_READABLE = "a list that can be read, within the limits"
 _PACKED = ((b"\xfd7zXZ\x00", ".xz"), (b"\x1f\x8b", ".gz"))
 _FIELD = re.compile(rb"\n*[!-9;-~]+:")
 _RELEASE_SECTION = re.compile(rb"(?mi)^(?:MD5Sum|SHA1|SHA256|SHA512):[ \t]*\r?\n ")
@@ -89,7 +90,7 @@ class _Listing:
 class _RefusedError(Exception):
     """A link that does not hold; never leaves this module."""
 
-    def __init__(self, reason: str, detail: str, expected: str = "", found: str = "") -> None:
+    def __init__(self, reason: str, detail: str, expected: str, found: str) -> None:
         super().__init__(detail)
         self.reason, self.detail, self.expected, self.found = reason, detail, expected, found
 
@@ -153,15 +154,16 @@ def _as_refusal(error: _RefusedError | MalformedError | CollectionError) -> _Ref
     if isinstance(error, _RefusedError):
         return error
     if isinstance(error, CollectionError):
-        return _RefusedError(error.reason, str(error))
+        return _RefusedError(error.reason, str(error), _READABLE, str(error))
     reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    return _RefusedError(reason, f"the list cannot be read: {error}")
+    return _RefusedError(reason, f"the list cannot be read: {error}", _READABLE, str(error))
 
 
 def _link(upper: Member, lower: Member, limits: Limits) -> str:
     """Find the lower member in the list; return the entry that names it, raise otherwise."""
     if upper.subject.content is None:
-        raise _RefusedError("CONTENT_NEEDED", "the list itself is not at hand")
+        detail = "the list itself is not at hand"
+        raise _RefusedError("CONTENT_NEEDED", detail, "the bytes of the list", "its digests alone")
     listing = _read_list(upper.subject.content, limits)
     entry = _find(listing, lower)
     return f"{listing.kind}: {entry.name}: {entry.digest}"
@@ -207,17 +209,21 @@ def _differs(
     strong = [entry.digest for entry in named if entry.digest is not None]
     if not strong:
         detail = f"the list names {shown(wanted.name)} by no digest that still means something"
-        return _RefusedError("ALGORITHM_WEAK", detail, "SHA256 or SHA512")
+        return _RefusedError("ALGORITHM_WEAK", detail, "SHA256 or SHA512", "weaker digests alone")
     expected = " or ".join(dict.fromkeys(map(str, strong)))
     ours = known.get(strong[0].algorithm)
     if ours is None:
         algorithm = strong[0].algorithm
         detail = f"the {algorithm} digest of {shown(wanted.name)} is not at hand"
-        return _RefusedError("CONTENT_NEEDED", detail, expected)
+        return _RefusedError("CONTENT_NEEDED", detail, expected, _digests_of(wanted))
     detail = f"the list gives another digest for {shown(wanted.name)}"
     if count > 1:
         detail = f"the list has {count} entries for {shown(wanted.name)}, none with this digest"
     return _RefusedError("DIGEST_MISMATCH", detail, expected, str(ours))
+
+
+def _digests_of(wanted: Member) -> str:
+    return ", ".join(map(str, wanted.subject.digests)) or "no digest"
 
 
 def _unlisted(
@@ -231,7 +237,7 @@ def _unlisted(
     if known and None in known.values() and not wanted.name:
         algorithms = ", ".join(sorted(algorithm for algorithm, ours in known.items() if not ours))
         detail = f"the list gives {algorithms} digests, and that of {name} is not at hand"
-        return _RefusedError("CONTENT_NEEDED", detail)
+        return _RefusedError("CONTENT_NEEDED", detail, f"{algorithms} digests", _digests_of(wanted))
     detail = f"the {listing.kind} does not name {name}"
     return _RefusedError("SUBJECT_MISMATCH", detail, f"an entry for {name}", "none")
 
@@ -249,7 +255,8 @@ def _read_list(content: Content, limits: Limits) -> _Listing:
         if recognises(start):
             return _Listing(kind, read(whole, limits), has_binding_names)
     detail = "no reader recognises this list (Release, Packages, SHA256SUMS and SHA512SUMS are)"
-    raise _RefusedError("FORMAT_UNSUPPORTED", detail)
+    expected = "a Release, a package list or a list of checksums"
+    raise _RefusedError("FORMAT_UNSUPPORTED", detail, expected, "a text of another kind")
 
 
 def _packing(content: Content) -> str:

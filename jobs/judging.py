@@ -44,6 +44,7 @@ class PolicyJudge:
         self._reads_artifact = any(p.reads_artifact for p in self._policies)
         self._shared_by: Facts | None = None
         self._shared: dict[str, Verdict] = {}
+        self._last: Judgement | None = None
 
     @property
     def digest(self) -> str:
@@ -53,7 +54,11 @@ class PolicyJudge:
     def judge(self, facts: Facts) -> Judgement:
         """Judge one artifact at one location by every policy that applies to it."""
         verdicts = tuple(self._verdict(p, facts) for p in self._policies if p.applies(facts))
-        return Judgement(policy_status(verdicts), is_unconstrained(verdicts), verdicts)
+        last = self._last
+        if last is None or last.verdicts != verdicts:
+            last = Judgement(policy_status(verdicts), is_unconstrained(verdicts), verdicts)
+            self._last = last
+        return last
 
     def _verdict(self, policy: CompiledPolicy, facts: Facts) -> Verdict:
         if policy.reads_artifact:

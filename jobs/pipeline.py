@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, field
+from functools import partial
 
 from core.errors import CollectionError, ConflictError, MalformedError
 from core.model import ScanState
@@ -19,10 +20,10 @@ from jobs.clock import Clock
 from jobs.reading import UnitBatch, UnitReader
 from jobs.writing import UnitWriter, WritePlan
 from net.http import Traffic
-from storage import scans
+from storage import configuration, scans
 from storage.database import Database, Lock
 from storage.memory import UnitMemory
-from storage.scans import ScanCounts, ScanError
+from storage.scans import ScanCounts, ScanError, SupersededError
 
 QUEUED = 2  # batches read ahead of the writer
 BEAT_SECONDS = 1.0
@@ -72,6 +73,7 @@ class SourceScan:
         progress: Progress = lambda _counts: None,
     ) -> None:
         self._database, self._prepared, self._executor = database, prepared, executor
+        self._guarded = database  # once it has begun: refuses what comes after it was stopped
         self._clock, self._stop, self._progress = clock, stop, progress
         self._queue: queue.Queue[UnitBatch | None] = queue.Queue(QUEUED)
         self._counts = ScanCounts()
@@ -81,16 +83,25 @@ class SourceScan:
         self._halt = threading.Event()  # the writer has left
 
     def run(self, slot: str | None = None) -> ScanReport:
-        """Scan; ConflictError when the source is being scanned or the slot was answered."""
-        source = self._prepared.plan.reading.source
+        """Scan; ConflictError when the slot was answered or the settings changed meanwhile.
+
+        LockedError, which is one, when the source is being scanned.
+        """
+        reading = self._prepared.plan.reading
+        source = reading.source
         with self._database.lock(f"scan-{source.name}") as lock:
             self._lock, began = lock, self._clock()
             with self._database.writing() as connection:  # we hold the lock: who ran is dead
                 scans.bury(connection, source.id, began)
             with self._database.writing() as connection:
+                configuration.demand_current(connection, source.id, reading.trust)
                 self._scan_id = scans.begin(connection, source.id, slot, began)
+            running = partial(scans.demand_running, scan_id=self._scan_id)
+            self._guarded = self._database.guarded(running)
             try:
                 state = self._scan()
+            except SupersededError:
+                state = ScanState.CANCELLED
             except KeyboardInterrupt:
                 self._finish(ScanState.CANCELLED)
                 raise
@@ -112,6 +123,9 @@ class SourceScan:
         readers = self._start_readers(names)
         try:
             self._write_all(readers)
+        except SupersededError:
+            self._stop.event.set()
+            raise
         finally:  # nobody may read on once the writer has left
             self._stop_readers(readers)
         if self._stop.asked():
@@ -184,7 +198,7 @@ class SourceScan:
         writer = self._writers.get(batch.unit)
         if writer is None:
             writer = self._writers[batch.unit] = UnitWriter(
-                self._database, self._prepared.plan, batch.unit
+                self._guarded, self._prepared.plan, batch.unit
             )
         self._counts.rows_written += writer.write(batch)
         self._counts.sightings += len(batch.sightings) + len(batch.unchanged)
@@ -211,7 +225,7 @@ class SourceScan:
         with self._database.reading() as connection:
             known = scans.unit_rows(connection, source.id)
         for name in sorted(known.keys() - names):
-            writer = UnitWriter(self._database, self._prepared.plan, name)
+            writer = UnitWriter(self._guarded, self._prepared.plan, name)
             self._counts.rows_written += writer.lose()
 
     def _finish(self, state: ScanState) -> None:

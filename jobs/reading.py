@@ -26,12 +26,14 @@ from core.model import (
     Facts,
     IndexKept,
     Location,
+    MemoryContent,
     Sighting,
     Status,
     Trust,
     Unchanged,
     UnchangedSet,
     UnitEnd,
+    UnitFinding,
     Verification,
     digest_of,
 )
@@ -59,6 +61,7 @@ class UnitBatch:
     unit: str
     sets: list[SetFacts] = field(default_factory=list)
     accepts: list[Trust] = field(default_factory=list)
+    findings: list[UnitFinding] = field(default_factory=list)
     trusts: list[Trust] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
     unchanged: list[Location] = field(default_factory=list)
@@ -121,6 +124,7 @@ class UnitReader:
         match discovery:
             case Accepts():
                 batch.accepts.append(discovery.trust)
+                batch.findings += discovery.findings
             case EvidenceSet():
                 return self._take_set(batch, discovery)
             case Sighting():
@@ -131,6 +135,8 @@ class UnitReader:
                 batch.unchanged_sets.append(discovery.key)
             case IndexKept():
                 batch.indexes.append(discovery)
+                if isinstance(discovery.content, MemoryContent):
+                    batch.held += discovery.content.size
             case UnitEnd():
                 batch.end = self._close(discovery)
         return None

@@ -6,7 +6,7 @@ scanned: its scan, or the next call, comes to the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +15,6 @@ from core.errors import ConflictError
 from core.model import Outcome, Verification
 from jobs.reading import set_facts_for
 from jobs.workspace import Workspace
-from jobs.writing import restate, standing_from
 from storage import configuration, scans, sets
 from storage.configuration import WITHDRAWN
 from storage.facts import ItemFacts, SetFacts, record_set
@@ -25,20 +24,23 @@ from verification.standing import combine
 BATCH = 500
 
 
-def follow_everything(workspace: Workspace) -> int:
-    """Bring every stored verdict up to now: removed sources, marks, time, policies, in order."""
+def follow_everything(workspace: Workspace, busy: Collection[str] = ()) -> int:
+    """Bring every stored verdict up to now: removed sources, marks, time, policies, in order.
+
+    `busy` sources are left out: their lock is for the scan that is about to take it.
+    """
     return (
-        retire_removed(workspace)
-        + follow_marks(workspace)
-        + follow_time(workspace)
-        + follow_policies(workspace)
+        retire_removed(workspace, busy)
+        + follow_marks(workspace, busy)
+        + follow_time(workspace, busy)
+        + follow_policies(workspace, busy)
     )
 
 
-def follow_marks(workspace: Workspace) -> int:
+def follow_marks(workspace: Workspace, busy: Collection[str] = ()) -> int:
     """End the restatements that a process which died had begun; return rows written."""
     written = 0
-    for source in workspace.sources.values():
+    for source in _idle(workspace, busy):
         with workspace.database.reading() as connection:
             if not sets.marked(connection, source.id):
                 continue
@@ -49,20 +51,28 @@ def follow_marks(workspace: Workspace) -> int:
 
 
 def _end_marks(workspace: Workspace, source: SourceRow) -> int:
-    # read under the lock: a scan in between may have found that what verified does no more
     with workspace.database.reading() as connection:
-        found = [
-            (standing_of(connection, set_id), after)
-            for set_id, after in sets.marked(connection, source.id)
-        ]
-    writer = _writer(workspace, source, workspace.clock())
-    return sum(restate(workspace.database, writer, one, after) for one, after in found)
+        found = [set_id for set_id, _ in sets.marked(connection, source.id)]
+    return sum(_follow_mark(workspace, source, set_id) for set_id in found)
 
 
-def follow_policies(workspace: Workspace) -> int:
+def _follow_mark(workspace: Workspace, source: SourceRow, set_id: int) -> int:
+    # Read under the lock: a scan in between may have found that what verified does no more. And
+    # read where it is written: settings opened by another process may take trust away meanwhile.
+    writer, written = _writer(workspace, source, workspace.clock()), 0
+    while True:
+        with workspace.database.writing() as connection:
+            mark = sets.mark_of(connection, set_id)
+            if mark is None:
+                return written
+            _, rows = writer.restate(connection, standing_of(connection, set_id), mark)
+        written += rows
+
+
+def follow_policies(workspace: Workspace, busy: Collection[str] = ()) -> int:
     """Judge every source anew whose verdicts rest on other policies; return rows written."""
     written = 0
-    for source in workspace.sources.values():
+    for source in _idle(workspace, busy):
         with workspace.database.reading() as connection:
             judged_by = configuration.judged_by(connection, source.id)
         if judged_by != _basis(workspace, source):
@@ -72,10 +82,10 @@ def follow_policies(workspace: Workspace) -> int:
     return written
 
 
-def follow_time(workspace: Workspace) -> int:
+def follow_time(workspace: Workspace, busy: Collection[str] = ()) -> int:
     """Let time do what it does: judge every set anew whose `due_at` has passed."""
     now, written = workspace.clock(), 0
-    for source in workspace.sources.values():
+    for source in _idle(workspace, busy):
         after = 0
         while True:
             with workspace.database.reading() as connection:
@@ -91,12 +101,12 @@ def follow_time(workspace: Workspace) -> int:
     return written
 
 
-def retire_removed(workspace: Workspace) -> int:
+def retire_removed(workspace: Workspace, busy: Collection[str] = ()) -> int:
     """Let everything be gone that only sources which left the settings held."""
     with workspace.database.reading() as connection:
         removed = configuration.removed_sources(connection)
     written = 0
-    for source in removed:
+    for source in (one for one in removed if one.name not in busy):
         with _held(workspace, source) as held:
             if held:
                 written += _retire_source(workspace, source)
@@ -118,6 +128,10 @@ def _retire_source(workspace: Workspace, source: SourceRow) -> int:
                     scans.lose_unit(connection, unit_id, now)
                     break
     return written
+
+
+def _idle(workspace: Workspace, busy: Collection[str]) -> list[SourceRow]:
+    return [source for name, source in workspace.sources.items() if name not in busy]
 
 
 @contextmanager
@@ -156,23 +170,18 @@ def _rejudge_source(workspace: Workspace, source: SourceRow) -> int:
 
 def _rejudge_set(workspace: Workspace, source: SourceRow, set_id: int) -> int:
     now = workspace.clock()
-    with workspace.database.reading() as connection:
+    with workspace.database.writing() as connection:  # read where it is written, as above
         kept = sets.load_set(connection, set_id)
-    facts = aged(kept, now)
-    about = set_facts_for(
-        source, facts.status, facts.reason, tuple(i.verification for i in facts.items),
-        contested=facts.contested,
-    )  # fmt: skip
-    facts = replace(facts, verdicts_digest=workspace.judge.shared(about))
-    with workspace.database.writing() as connection:
+        facts = aged(kept, now)
+        about = set_facts_for(
+            source, facts.status, facts.reason, tuple(i.verification for i in facts.items),
+            contested=facts.contested,
+        )  # fmt: skip
+        facts = replace(facts, verdicts_digest=workspace.judge.shared(about))
         recorded = record_set(connection, source.id, facts, now)
         if any(_waits(item.verification, now) for item in kept.items):
             scans.forget_states(connection, source.id)
-    if not recorded.restates:
-        return recorded.written
-    standing = standing_from(recorded.id, facts)
-    writer = _writer(workspace, source, now)
-    return recorded.written + restate(workspace.database, writer, standing, 0)
+    return recorded.written + _follow_mark(workspace, source, set_id)
 
 
 def _waits(v: Verification, now: datetime) -> bool:

@@ -37,9 +37,14 @@ def scan_source(
     *,
     progress: Progress = _silent,
     slot: str | None = None,
+    follow: bool = True,
 ) -> SourceReport:
-    """Scan; ConflictError when the source is being scanned already or the slot was answered."""
-    follow_everything(workspace)
+    """Scan; ConflictError when the slot was answered, LockedError when the source is held.
+
+    First every stored verdict is brought up to now, unless the caller sees to that (`follow`).
+    """
+    if follow:
+        follow_everything(workspace)
     with tempfile.TemporaryDirectory(prefix="countersign-") as spool:
         prepared = workspace.prepare(name, stop, Path(spool))
         try:

@@ -2,33 +2,41 @@
 
 Slots make due runs idempotent: a source with `every: 15m` has one slot per quarter of an hour
 since 1970, and a scan row per (source, slot) is unique, so two schedulers commit each due run
-once, and a new leader takes up where the old one died. The settings are read again whenever they,
-a policy or a trust file changed: nothing is judged by what was taken back.
+once, and a new leader takes up where the old one died.
+
+Scans run beside the tick (`jobs/crew.py`), so one that stalls holds up nobody. The settings are
+read again whenever they, a policy or a trust file changed. Nothing is judged by what was taken
+back: the transaction that takes trust away also ends the right to write of every scan that began
+under it (`storage.scans.demand_running`). A mistake in the settings or the trust stops all scans
+until it is mended, for nobody knows what was meant to be trusted; one in a policy leaves the last
+good policies in force. Either is shown on every page (`storage/mistakes.py`).
 """
 
 from __future__ import annotations
 
-import queue
 import threading
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from core.errors import CollectionError, ConflictError, CountersignError
-from jobs.executors import open_executor
+from core.errors import ConfigurationError, ConflictError, CountersignError, StorageError
+from jobs.crew import Crew
 from jobs.pipeline import Stop
 from jobs.rejudging import follow_everything
-from jobs.scanning import scan_source
+from jobs.wishes import Wish, Wishes
 from jobs.workspace import Workspace
-from storage import scans
-from storage.database import Lock
-from storage.scans import ScanError
+from storage import mistakes, scans
+from storage.database import Connection, Lock
 
 POLL_SECONDS = 1.0
 TIME_SECONDS = 60.0
 RETRY_SECONDS = 2.0
+REREAD_SECONDS = 5.0  # what mends a mistake may lie where we do not look for changes
+LONG_AGO = float("-inf")  # on the monotonic clock
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 log = structlog.get_logger(__name__)
 
@@ -38,116 +46,198 @@ def slot_of(every_seconds: int, now: datetime) -> str:
     return f"{every_seconds}s:{int(now.timestamp()) // every_seconds}"
 
 
+class _InterruptedError(Exception):
+    """Following was broken off between two transactions: something else comes first."""
+
+
 class Scheduler:
-    """Leads when it can, waits when another leads. One scan at a time."""
+    """Leads when it can, waits when another leads."""
 
     def __init__(self, workspace: Workspace, stop: Stop) -> None:
         self._workspace, self._stop = workspace, stop
-        self._wanted: queue.Queue[str] = queue.Queue()  # sources, each at most once
-        self._queued: dict[str, str | None] = {}  # with the slot it answers, if it is due
+        self._wake = threading.Event()
+        self._wishes, self._crew = Wishes(self._wake), Crew(self._ended)
+        self._ticker: BackgroundScheduler | None = None
+        self._tried, self._tried_at = workspace.stamps, LONG_AGO
+        self._halted = False
+        self._told: tuple[str, bool] | None = None  # the mistake that every page shows
+        self._complained = ""
+        self._followed_at, self._follow_soon = LONG_AGO, False
 
     def run(self) -> None:
         """Lead or wait to lead until stopped."""
+        threading.Thread(target=self._pass_on, daemon=True).start()
         while not self._stop.asked():
+            database = self._workspace.database
             try:
-                with self._workspace.database.lock("leader") as lock:
+                with database.lock("leader") as lock:
                     log.info("leading")
                     self._lead(lock)
             except ConflictError:
                 self._stop.event.wait(RETRY_SECONDS)
             except CountersignError as error:
-                log.warning("cannot lead now", detail=str(error))
+                self._complain(str(error))
                 self._stop.event.wait(RETRY_SECONDS)
             except Exception:  # a bug must not end the schedule of everything else
                 log.exception("the scheduler stumbled")
                 self._stop.event.wait(RETRY_SECONDS)
+            if self._workspace.database is not database:
+                database.close()
+
+    def _pass_on(self) -> None:
+        self._stop.event.wait()
+        self._crew.stop_all()
+        self._wake.set()
+
+    def _complain(self, sentence: str) -> None:
+        if sentence != self._complained:  # once, not every two seconds
+            log.warning("cannot lead now", detail=sentence)
+        self._complained = sentence
 
     def _lead(self, lock: Lock) -> None:
-        while not self._stop.asked() and lock.held():
-            ticker = self._start_ticker()
-            try:
-                self._work(lock)
-            finally:
-                ticker.shutdown(wait=False)
-            if not self._stop.asked() and lock.held():
-                self._reopen()
+        database, self._told = self._workspace.database, None
+        self._tried_at = self._followed_at = LONG_AGO
+        if not self._halted:
+            self._tell(self._workspace.mistake, halts=False)
+        try:
+            self._start_ticker()
+            while not self._stop.asked() and lock.held():
+                self._reread()
+                if self._workspace.database is not database:
+                    break  # we do not lead there yet
+                self._tick()
+                self._wake.wait(POLL_SECONDS)
+                self._wake.clear()
+        finally:
+            self._stop_ticker()
+            self._crew.stop_all()
+            self._crew.wait()
 
-    def _reopen(self) -> None:
-        """Read the settings again, and every source whose trust they changed."""
-        before = self._workspace
-        self._workspace = before.reopen()
-        for name in self._workspace.sources:
-            if self._workspace.trust_digest(name) != before.trust_digest(name):
-                self._want(name, None)
+    def _tick(self) -> None:
+        self._complained = ""
+        self._follow()
+        if self._halted:
+            return
+        self._take_requests()
+        while self._crew.has_room() and not self._stop.asked():
+            wish = self._wishes.take(self._crew.wishes())
+            if wish is None:
+                break
+            if wish.name in self._workspace.sources:
+                self._crew.start(self._workspace, wish)
 
-    def _start_ticker(self) -> BackgroundScheduler:
-        ticker = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True})
+    def _ended(self, wish: Wish, again: bool) -> None:  # noqa: FBT001 - called by the crew alone
+        if again:
+            self._wishes.add(wish.name, wish.slot, pause=RETRY_SECONDS)
+        self._follow_soon = True
+        self._wake.set()
+
+    # --- what is due, what is asked for ----------------------------------------------------------
+
+    def _start_ticker(self) -> None:
+        self._ticker = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True})
         for source in self._workspace.file.settings.sources:
             every = int(source.every.total_seconds())
             trigger = IntervalTrigger(seconds=every, start_date=EPOCH, timezone=UTC)
-            ticker.add_job(self._due, trigger, args=[source.id, every], misfire_grace_time=every)
+            self._ticker.add_job(
+                self._due, trigger, args=[source.id, every], misfire_grace_time=every
+            )
             self._due(source.id, every)
-        ticker.start()
-        return ticker
+        self._ticker.start()
+
+    def _stop_ticker(self) -> None:
+        if self._ticker is not None:
+            self._ticker.shutdown(wait=False)
+        self._ticker = None
 
     def _due(self, name: str, every: int) -> None:
-        self._want(name, slot_of(every, self._workspace.clock()))
-
-    def _want(self, name: str, slot: str | None) -> None:
-        waiting = name in self._queued
-        if slot is None or not waiting:  # what was asked for runs, even if the slot was answered
-            self._queued[name] = slot
-        if not waiting:
-            self._wanted.put(name)
-
-    def _work(self, lock: Lock) -> None:
-        """Scan what is wanted until stopped, until the lock is lost or the settings changed."""
-        aged_at = EPOCH
-        while not self._stop.asked() and lock.held() and not self._workspace.is_outdated():
-            now = self._workspace.clock()
-            if (now - aged_at).total_seconds() >= TIME_SECONDS:
-                follow_everything(self._workspace)
-                aged_at = now
-            self._take_requests()
-            try:
-                name = self._wanted.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                continue
-            slot = self._queued.pop(name, None)
-            if name in self._workspace.sources:
-                self._scan(name, slot)
+        self._wishes.add(name, slot_of(every, self._workspace.clock()))
 
     def _take_requests(self) -> None:
+        """Take what people asked for as far as it can begin now; the rest can be called off."""
         with self._workspace.database.reading() as connection:
             asked = scans.open_requests(connection)
-        for name in asked:
+        busy = self._crew.wishes()
+        for name in [one for one in asked if one not in busy]:
+            if not self._crew.has_room():
+                return
             with self._workspace.database.writing() as connection:
                 scans.take_requests(connection, name, self._workspace.clock())
-            self._want(name, None)
+            if name in self._workspace.sources:
+                self._wishes.drop(name)
+                self._crew.start(self._workspace, Wish(name, None))
 
-    def _scan(self, name: str, slot: str | None) -> None:
-        stop = Stop()
-        following = threading.Thread(target=self._pass_on, args=[stop], daemon=True)
-        following.start()
-        executor = open_executor(self._workspace.file.settings.executor)
+    # --- time ------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Bring what is stored up to now, each minute and after each scan; never in its way."""
+        pause = POLL_SECONDS if self._follow_soon else TIME_SECONDS
+        if time.monotonic() - self._followed_at < pause:
+            return
+        self._follow_soon, self._followed_at = False, time.monotonic()
+        database = self._workspace.database.guarded(self._demand_leisure)
         try:
-            report = scan_source(self._workspace, name, executor, stop, slot=slot)
-            log.info("scanned", source=name, state=report.scan.state, slot=slot)
-        except ConflictError as error:
-            log.info("not scanned", source=name, detail=str(error))
-        except Exception as error:  # one source's fault must not end the schedule of the others
-            log.exception("scan failed", source=name)
-            self._note(name, error)
-        finally:
-            stop.event.set()
-            executor.shutdown(wait=True, cancel_futures=True)
+            follow_everything(replace(self._workspace, database=database), self._crew.wishes())
+        except _InterruptedError:
+            self._follow_soon = True
+        except StorageError:
+            raise
+        except Exception:  # what cannot be judged anew must not keep everything from being read
+            log.exception("what is stored could not be brought up to now")
 
-    def _note(self, name: str, error: Exception) -> None:
-        reason = error.reason if isinstance(error, CollectionError) else "SCAN_INCOMPLETE"
+    def _demand_leisure(self, _connection: Connection) -> None:
+        if self._stop.asked() or self._workspace.now_stamps() != self._tried:
+            raise _InterruptedError
+
+    # --- settings, policies, trust ---------------------------------------------------------------
+
+    def _reread(self) -> None:
+        """Follow what people wrote; what cannot be read halts the scans, or is not in force."""
+        before, stamps = self._workspace, self._workspace.now_stamps()
+        waited = time.monotonic() - self._tried_at >= REREAD_SECONDS
+        if stamps == self._tried and not (self._halted and waited):
+            return
+        try:
+            fresh = before.reopen()
+        except ConfigurationError as error:
+            self._tried, self._tried_at = stamps, time.monotonic()
+            self._halt(str(error))
+            return
+        self._workspace, self._tried, self._halted = fresh, fresh.stamps, False
+        self._stop_changed(before)
+        for name in fresh.sources:
+            if fresh.read_under(name) != before.read_under(name):
+                self._wishes.add(name, None)
+        self._stop_ticker()
+        self._start_ticker()
+        self._tell(fresh.mistake, halts=False)
+        self._followed_at = LONG_AGO
+
+    def _halt(self, sentence: str) -> None:
+        self._halted = True
+        for name, wish in self._crew.wishes().items():
+            self._crew.stop(name)
+            self._wishes.add(name, wish.slot)
+        self._tell(sentence, halts=True)
+
+    def _stop_changed(self, before: Workspace) -> None:
+        for name, wish in self._crew.wishes().items():
+            if self._workspace.scanned_under(name) != before.scanned_under(name):
+                self._crew.stop(name)
+                self._wishes.add(name, wish.slot)
+
+    def _tell(self, sentence: str, *, halts: bool) -> None:
+        """Let every page show the mistake, or none; log it where it is another one."""
+        if self._told == (sentence, halts):
+            return
         with self._workspace.database.writing() as connection:
-            scans.note_failure(connection, name, ScanError("", reason, str(error)))
-
-    def _pass_on(self, stop: Stop) -> None:
-        while not stop.asked():
-            if self._stop.event.wait(POLL_SECONDS):
-                stop.event.set()
+            if sentence:
+                now = self._workspace.clock()
+                mistakes.note(connection, sentence, halts=halts, now=now)
+            else:
+                mistakes.clear(connection)
+        if sentence:
+            log.warning("a mistake in what is configured", detail=sentence, halts=halts)
+        elif self._told is not None:
+            log.warning("the mistake is mended")
+        self._told = (sentence, halts)

@@ -8,6 +8,7 @@ from typing import Any
 
 from collectors.file_content import shown
 from core.model import Check, CheckOutcome, Outcome, Statement, Verification
+from core.naming import signer_name
 from core.reasons import REASONS
 from core.text import display, one_line
 from jobs.verifying import Answer
@@ -129,8 +130,8 @@ def _signed_by(verification: Verification) -> Iterator[str]:
     signer = verification.signer
     if signer is not None:
         held = verification.outcome is Outcome.VERIFIED
-        identity = signer.identity or "a key that states no identity"
-        yield _row("signer" if held else "claims", identity)
+        name = signer_name(signer.identity, signer.key_algorithm, signer.key_fingerprint)
+        yield _row("signer" if held else "claims", name)
         if signer.issuer:
             yield _row("issuer", signer.issuer)
         yield _row("key", f"{signer.key_fingerprint} ({signer.key_algorithm})")

@@ -13,30 +13,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collectors.file_content import FileContent, Stamp, shown
-from core import wire
 from core.errors import MalformedError, UsageError
 from core.limits import MIB, Limits
 from core.model import Content, Digest, MemoryContent, Subject, Trust, TrustEntry, TrustKind
 from core.text import display
 from verification.openpgp_keyring import read_keyring
-from verification.trust import describe
+from verification.trust import describe, kind_of
 
 MAX_TRUST_BYTES = 16 * MIB
-OPTIONS = {TrustKind.KEY: "--key", TrustKind.KEYRING: "--keyring", TrustKind.AUTHORITY: "--ca"}
+OPTIONS = {
+    TrustKind.KEY: "--key",
+    TrustKind.KEYRING: "--keyring",
+    TrustKind.AUTHORITY: "--ca",
+    TrustKind.ROOT: "--trusted-root",
+    TrustKind.SSH_SIGNERS: "--key",
+    TrustKind.REGISTRY_KEYS: "--key",
+    TrustKind.MINISIGN: "--key",
+    TrustKind.REVOCATION: "--crl",
+}
 _DIGEST_LIKE = re.compile(r"[a-z0-9]{1,20}:[0-9A-Fa-f]{16,}\Z")
-_BEGIN = b"-----BEGIN "
 _BLOCK = re.compile(
     rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?(?:-----END \1-----|(?=-----BEGIN )|\Z)", re.DOTALL
 )
+_IN_BLOCKS = frozenset({TrustKind.KEY, TrustKind.AUTHORITY, TrustKind.REVOCATION})
 _FITTING = {  # what a PEM block is → the option it belongs to
     b"CERTIFICATE": TrustKind.AUTHORITY,
     b"PUBLIC KEY": TrustKind.KEY,
     b"RSA PUBLIC KEY": TrustKind.KEY,
     b"PGP PUBLIC KEY BLOCK": TrustKind.KEYRING,
+    b"X509 CRL": TrustKind.REVOCATION,
 }
-_SSH_KEY = re.compile(
-    rb"^[^#\n]*\b(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) AAAA", re.MULTILINE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +130,11 @@ def read_trust(files: Iterable[tuple[TrustKind, Path]], limits: Limits) -> Given
     """
     entries: list[TrustEntry] = []
     warnings: list[str] = []
-    for kind, path in files:
+    for given, path in files:
         content = read_file(path, MAX_TRUST_BYTES)
         if len(content) > MAX_TRUST_BYTES:
             raise UsageError(f"{_place(path)}: more than {MAX_TRUST_BYTES} bytes of trust")
-        later = _not_read_yet(content, limits)
-        if later:
-            warnings.append(
-                f"{_place(path)}: {later} is not read yet, so nothing in it vouches for anything"
-            )
-            continue
+        kind = kind_of(given, content)
         good, broken = _sift(_entries(kind, path, content), limits)
         labels = {found[1] for found in _BLOCK.finditer(content)}
         fitting = {_FITTING[label] for label in labels & _FITTING.keys()}
@@ -147,7 +148,7 @@ def read_trust(files: Iterable[tuple[TrustKind, Path]], limits: Limits) -> Given
 def _entries(kind: TrustKind, path: Path, content: bytes) -> Iterator[TrustEntry]:
     """Yield one entry for each PEM block, so that a broken one takes no other with it."""
     blocks = [found[0] for found in _BLOCK.finditer(content)]
-    if kind is TrustKind.KEYRING or len(blocks) < 2:  # noqa: PLR2004 - one block is the whole
+    if kind not in _IN_BLOCKS or len(blocks) < 2:  # noqa: PLR2004 - one block is the whole
         yield TrustEntry(shown(path), kind, content, shown(path))
         return
     for number, block in enumerate(blocks, start=1):
@@ -176,20 +177,6 @@ def _no_trust(
     advice = f"; give it with {OPTIONS[min(fitting)]}" if fitting else ""
     why = broken[0] if broken else "it is empty"
     return f"{_place(path)}: nothing {OPTIONS[kind]} could trust: {display(why)}{advice}"
-
-
-def _not_read_yet(content: bytes, limits: Limits) -> str:
-    """Name a kind of trust file that is known and has no reader; empty where it is another."""
-    start = content[:4096].lstrip()
-    if start.startswith(b"{"):
-        try:
-            wire.read_json(content, limits=limits)
-        except MalformedError:
-            return ""
-        return "trust in JSON (a trusted root, a list of keys)"
-    if start.startswith(b"untrusted comment:"):
-        return "a minisign key"
-    return "a list of SSH keys" if _BEGIN not in content and _SSH_KEY.search(content) else ""
 
 
 def _place(path: Path) -> str:

@@ -16,6 +16,7 @@ from core.cleartext import MESSAGE_BEGIN, read_cleartext
 from core.errors import CollectionError, MalformedError, TooLargeError, UsageError
 from core.limits import Limits
 from core.model import (
+    ARTIFACT_HEAD,
     Check,
     CheckOutcome,
     Digest,
@@ -34,6 +35,7 @@ from core.reasons import outcome_of
 from core.text import display
 from jobs.chains import SNIFFED_BYTES, Member, Walk, extend, release_expectation, walk
 from jobs.image_folder import folder_names, is_image_folder, read_image_folder
+from jobs.model_folder import SIGNATURE_NAME, read_model_folder
 from jobs.verify_inputs import (
     file_subject,
     json_lines,
@@ -44,9 +46,16 @@ from jobs.verify_inputs import (
 from verification.format import Setting
 from verification.standing import COUNTED_ROLES, combine
 from verification.trail import Trail
-from verification.verifier import UNRECOGNISED, IdentityDemand, demand_identity, verify
+from verification.verifier import (
+    UNRECOGNISED,
+    IdentityDemand,
+    demand_identity,
+    is_recognised,
+    verify,
+)
 
 _BYTES = "application/octet-stream"
+_READABLE = "evidence that can be read, in a format there is a reader for"
 _NOTHING = (
     "nothing to verify: name an artifact, or evidence that holds what it signs (--bundle,"
     " --signature, --through)"
@@ -67,6 +76,7 @@ class Question:
     demand: IdentityDemand
     limits: Limits
     spool: Path
+    namespace: str = "file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,7 @@ def answer(question: Question, now: datetime) -> Answer:
         reason = error.reason if isinstance(error, CollectionError) else "TOO_LARGE"
         name = question.name or question.artifact
         return Answer(name, None, _refusal("artifact", reason, str(error)))
-    setting = Setting(question.trust, now, question.limits)
+    setting = Setting(question.trust, now, question.limits, question.namespace)
     judged = [demand_identity(verify(each, setting), question.demand) for each in case.evidence]
     if len(case.members) > 1:
         walked = _walk(judged, case.members, question.limits)
@@ -148,7 +158,8 @@ def _walk(judged: Sequence[Verification], members: Sequence[Member], limits: Lim
 
 
 def _refusal(step: str, reason: str, detail: str) -> Verification:
-    return Trail(UNRECOGNISED, Role.SIGNATURE).refuse(step, reason, detail)
+    trail = Trail(UNRECOGNISED, Role.SIGNATURE)
+    return trail.refuse(step, reason, detail, expected=_READABLE, found=detail)
 
 
 # --- from the arguments to evidence ---------------------------------------------------------------
@@ -199,12 +210,26 @@ def _file(path: Path, question: Question, name: str = "") -> Subject:
 def _folder_case(question: Question, folder: Path, files: Sequence[Path]) -> _Case:
     name = question.name or folder.resolve().name
     names = folder_names(folder, question.limits)
-    if files or not is_image_folder(names):
-        kind = "an OCI layout" if "oci-layout" in names else "a folder"
-        words = f"{kind} is not read yet: only image folders with signature-N beside manifest.json"
+    if "oci-layout" in names:
+        words = "an OCI layout is not read yet: only image folders and models"
         return _unsupported(Subject(name, ()), words)
-    found = read_image_folder(folder, name, names, question.limits)
-    return _Case(found.subject, found.evidence, found.unread)
+    if is_image_folder(names) and not files:
+        found = read_image_folder(folder, name, names, question.limits)
+        return _Case(found.subject, found.evidence, found.unread)
+    return _model_case(question, folder, name, files or _own_signature(folder, names))
+
+
+def _model_case(question: Question, folder: Path, name: str, files: Sequence[Path]) -> _Case:
+    """Take the folder as a model: all it holds but the signatures over it."""
+    if not files:
+        words = f"a folder without {SIGNATURE_NAME}, and no signature was given with --bundle"
+        return _unsupported(Subject(name, ()), words)
+    content = read_model_folder(folder, files, question.spool, question.limits)
+    return _beside_case(question, files, Subject(name, (), content))
+
+
+def _own_signature(folder: Path, names: Sequence[str]) -> list[Path]:
+    return [folder / SIGNATURE_NAME] if SIGNATURE_NAME in names else []
 
 
 def _inside_case(question: Question, digest: Digest | None) -> _Case:
@@ -217,11 +242,15 @@ def _inside_case(question: Question, digest: Digest | None) -> _Case:
         )
     subject = _file(Path(question.artifact), question, question.name)
     content = subject.content
-    if not isinstance(content, MemoryContent) or not _is_signed_text(content.content):
-        words = "no evidence was given, and no reader recognises any inside the artifact"
-        return _unsupported(subject, words)
-    text = _signed_text(content.content, subject.name, question.limits) or subject
-    return _Case(text, (_evidence(content.content, question.artifact, text),))
+    if isinstance(content, MemoryContent) and _is_signed_text(content.content):
+        text = _signed_text(content.content, subject.name, question.limits) or subject
+        return _Case(text, (_evidence(content.content, question.artifact, text),))
+    head = content.read_at(0, question.limits.evidence_bytes) if content is not None else b""
+    within = Evidence(head, ARTIFACT_HEAD, question.artifact, subject)
+    if is_recognised(within):
+        return _Case(subject, (within,))
+    words = "no evidence was given, and no reader recognises any inside the artifact"
+    return _unsupported(subject, words)
 
 
 def _beside_case(question: Question, files: Sequence[Path], artifact: Subject | None) -> _Case:

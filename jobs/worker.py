@@ -24,7 +24,8 @@ class Worker:
     """Keeps one `countersign work` running until told to stop."""
 
     def __init__(self, config: Path) -> None:
-        self._command = [sys.executable, str(ROOT / "app.py"), "work", "--config", str(config)]
+        work = [str(ROOT / "app.py"), "work", "--wait", "--config", str(config)]
+        self._command = [sys.executable, *work]
         self._ended = threading.Event()
         self._lock = threading.Lock()
         self._process = self._start()

@@ -7,10 +7,10 @@ prepared = workspace.prepare("debian", stop)      # then jobs.pipeline.SourceSca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,7 +21,8 @@ from core.errors import ConfigurationError, MalformedError, UsageError
 from core.glob import Glob
 from core.limits import MIB, Limits
 from core.model import Trust, TrustEntry, TrustKind
-from core.settings import Secret, SettingsFile, Source, TrustFile, load
+from core.settings import Secret, SettingsFile, Source, TrustFile, TrustRoot, Validity, load
+from jobs.builtin_roots import BUILTIN_ROOTS, REFRESHED, builtin_root
 from jobs.clock import Clock
 from jobs.judging import ExclusionRule, PolicyJudge
 from jobs.pipeline import Prepared, Stop
@@ -36,15 +37,17 @@ from storage.configuration import ExclusionEntry, PolicyEntry, SourceEntry
 from storage.database import Database
 from storage.documents import dump
 from storage.standings import PolicyRows, SourceRow
-from verification.trust import describe
+from verification.trust import describe, kind_of
 from verification.verifier import trust_digest, verifier_version
 
 MAX_POLICY_BYTES = 1 * MIB
 MAX_TRUST_BYTES = 16 * MIB
 GROUPS = (
+    ("roots", TrustKind.ROOT),
     ("keys", TrustKind.KEY),
     ("keyrings", TrustKind.KEYRING),
     ("authorities", TrustKind.AUTHORITY),
+    ("revocations", TrustKind.REVOCATION),
 )
 
 
@@ -59,7 +62,8 @@ def stamps_of(path: Path, file: SettingsFile | None) -> Stamps:
         named += [folder, *folder.glob("*.y*ml")]
         for group, _ in GROUPS:
             entries = getattr(file.settings.trust, group).values()
-            named += [file.folder / entry.file for entry in entries]
+            named += [file.folder / entry.file for entry in entries if entry != "builtin"]
+        named += [file.folder / REFRESHED / f"{name}.json" for name in BUILTIN_ROOTS]
     found: Stamps = {}
     for one in named:
         try:
@@ -83,27 +87,38 @@ class Workspace:
     rows: PolicyRows
     sources: dict[str, SourceRow]
     stamps: Stamps
+    mistake: str = ""  # in a policy: the last good ones are in force
 
     @classmethod
-    def open(cls, path: Path, clock: Clock) -> Workspace:
+    def open(
+        cls, path: Path, clock: Clock, *, before: Workspace | None = None, lenient: bool = False
+    ) -> Workspace:
         """Read everything the settings name and bring the database in line with it.
 
         Raises ConfigurationError with path, line and column; StorageError when the database is
-        out of reach or at another schema.
+        out of reach or at another schema. A `lenient` one takes the policies that were last in
+        force where those written now cannot be read, and names the mistake. The database of the
+        workspace `before` is used again while the settings name the same.
         """
         path = path.absolute()
         stamps = stamps_of(path, None)
         file = load(path)
-        stamps |= stamps_of(path, file)
-        entries = read_trust(file)
-        policies = read_policies(file, entries)
-        database = Database.open(file.settings.database, base=file.folder)
+        stamps = stamps_of(path, file) | stamps  # the older: what was changed since is not read
+        entries, rules = read_trust(file), _exclusion_entries(file)
+        for position, source in enumerate(file.settings.sources):
+            read_options(file, position, source, collector_class(file, position, source))
+        same = before is not None and before.file.settings.database == file.settings.database
+        database = (
+            before.database
+            if before is not None and same
+            else Database.open(file.settings.database, base=file.folder)
+        )
         migrate.demand_current(database)
+        policies, mistake = _policies(file, entries, database if lenient else None)
         now = clock()
         with database.writing() as connection:
             sources = configuration.sync_sources(connection, _source_entries(file), now)
             rows = configuration.sync_policies(connection, _policy_entries(policies), now)
-            rules = _exclusion_entries(file)
             ids = configuration.sync_exclusions(connection, [entry for entry, _ in rules], now)
             for source in file.settings.sources:
                 trust = trust_of(entries, source)
@@ -116,24 +131,38 @@ class Workspace:
             for kind, fields in matches
         ]
         judge = PolicyJudge(policies, exclusions)
-        return cls(file, database, clock, entries, policies, judge, rows, sources, stamps)
+        return cls(file, database, clock, entries, policies, judge, rows, sources, stamps, mistake)
 
-    def trust_digest(self, name: str) -> str:
-        """Return the digest of what a source accepts, or an empty string for no such source."""
+    def read_under(self, name: str) -> str:
+        """Return a digest of what a source is read under: options and trust; '' for no source."""
         found = [one for one in self.file.settings.sources if one.id == name]
-        return trust_digest(trust_of(self.entries, found[0])) if found else ""
+        if not found:
+            return ""
+        trust = trust_digest(trust_of(self.entries, found[0]))
+        return seal_of(found[0].kind, dump(found[0].options), trust)
+
+    def scanned_under(self, name: str) -> str:
+        """Return a digest of everything a scan of a source goes by; '' for no source."""
+        row, settings = self.sources.get(name), self.file.settings
+        if row is None:
+            return ""
+        bounds = [asdict(settings.limits), settings.retention.model_dump()]
+        return seal_of(self.read_under(name), self.judge.digest, row.owner, row.tier, dump(bounds))
+
+    def now_stamps(self) -> Stamps:
+        """Return what tells the files as they are now from later ones."""
+        return stamps_of(self.file.path, self.file)
 
     def is_outdated(self) -> bool:
         """Say whether the settings, a policy or a trust file is another than what was read."""
-        return stamps_of(self.file.path, self.file) != self.stamps
+        return self.now_stamps() != self.stamps
 
     def reopen(self) -> Workspace:
-        """Read everything anew when it changed; the same workspace when it did not."""
-        if not self.is_outdated():
-            return self
-        fresh = Workspace.open(self.file.path, self.clock)
-        self.close()
-        return fresh
+        """Read everything anew, leniently; over the same database while the settings name it.
+
+        The caller closes the one that is not used any more where their databases differ.
+        """
+        return Workspace.open(self.file.path, self.clock, before=self, lenient=True)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -157,6 +186,12 @@ class Workspace:
                        verifier_version())  # fmt: skip
         versions = self.file.settings.retention.indexes
         return Prepared(WritePlan(reading, self.rows, seal, versions), http.traffic, http.close)
+
+    def chosen(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the named sources, each once, or all; UsageError for one that is not there."""
+        for name in names:
+            self._source(name)
+        return tuple(dict.fromkeys(names or [one.id for one in self.file.settings.sources]))
 
     def _source(self, name: str) -> tuple[int, Source]:
         for position, source in enumerate(self.file.settings.sources):
@@ -204,20 +239,34 @@ def read_trust(file: SettingsFile) -> dict[str, TrustEntry]:
 
 
 def _trust_entry(
-    file: SettingsFile, group: str, kind: TrustKind, name: str, entry: TrustFile
+    file: SettingsFile,
+    group: str,
+    kind: TrustKind,
+    name: str,
+    entry: TrustFile | TrustRoot | Literal["builtin"],
 ) -> TrustEntry:
+    where = ("trust", group, name)
+    if entry == "builtin":
+        if name not in BUILTIN_ROOTS:
+            raise file.error(
+                f"no root `{name}` comes with us; {suggestion(name, BUILTIN_ROOTS)}", *where
+            )
+        refreshed = file.folder / REFRESHED / f"{name}.json"
+        if not refreshed.is_file():
+            return TrustEntry(name, kind, builtin_root(name), "builtin")
+        entry = TrustRoot(file=str(REFRESHED / refreshed.name))
     path = file.folder / entry.file
-    where = ("trust", group, name, "file")
-    content = read_bounded(path, MAX_TRUST_BYTES, lambda words: file.error(words, *where))
-    valid = entry.valid
-    made = TrustEntry(
-        name, kind, content, str(path), tuple(entry.only),
-        valid.from_ if valid else None, valid.until if valid else None,
-    )  # fmt: skip
+    content = read_bounded(path, MAX_TRUST_BYTES, lambda words: file.error(words, *where, "file"))
+    made = TrustEntry(name, kind_of(kind, content), content, str(path))
+    if isinstance(entry, TrustFile):
+        valid = entry.valid or Validity()
+        made = replace(
+            made, only=tuple(entry.only), valid_from=valid.from_, valid_until=valid.until
+        )
     try:
         describe(made, file.settings.limits)
     except MalformedError as error:
-        raise file.error(f"{path}: {error}", *where) from error
+        raise file.error(f"{path}: {error}", *where, "file") from error
     return made
 
 
@@ -249,6 +298,8 @@ def trust_names(entries: dict[str, TrustEntry], limits: Limits) -> dict[str, fro
 def read_policies(file: SettingsFile, entries: dict[str, TrustEntry]) -> tuple[CompiledPolicy, ...]:
     """Compile every `*.yaml` in the policies folder; a missing folder is no policy."""
     folder = file.folder / file.settings.policies
+    if folder.exists() and not folder.is_dir():
+        raise file.error(f"`policies`: {folder} is a file; name a folder of policies", "policies")
     texts: dict[str, str] = {}
     for path in sorted(folder.glob("*.y*ml")) if folder.is_dir() else ():
         content = read_bounded(path, MAX_POLICY_BYTES, ConfigurationError)
@@ -258,6 +309,24 @@ def read_policies(file: SettingsFile, entries: dict[str, TrustEntry]) -> tuple[C
             raise ConfigurationError("not UTF-8; save the file as UTF-8", path=str(path)) from error
     names = trust_names(entries, file.settings.limits)
     return compile_policies(texts, names, kinds=COLLECTORS)
+
+
+def _policies(
+    file: SettingsFile, entries: dict[str, TrustEntry], kept: Database | None
+) -> tuple[tuple[CompiledPolicy, ...], str]:
+    """Return the policies and, where those of `kept` had to stand in, the mistake."""
+    try:
+        return read_policies(file, entries), ""
+    except ConfigurationError as error:
+        if kept is None:
+            raise
+        with kept.reading() as connection:
+            texts = configuration.active_policies(connection)
+        try:
+            names = trust_names(entries, file.settings.limits)
+            return compile_policies(texts, names, kinds=COLLECTORS), str(error)
+        except ConfigurationError:
+            raise error from None  # they do not fit the trust of now either
 
 
 def _source_entries(file: SettingsFile) -> list[SourceEntry]:

@@ -11,7 +11,7 @@ from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Trust, TrustEntry, UnitEnd
 from jobs.reading import Reading, UnitBatch
-from storage import scans, sets
+from storage import scans, sets, unit_findings
 from storage.configuration import CredentialEntry, entry_digest, lose_trust, sync_trust
 from storage.database import Database
 from storage.facts import SetFacts, record_set
@@ -53,7 +53,7 @@ class UnitWriter:
 
     def write(self, batch: UnitBatch) -> int:
         """Store one batch; return how many rows were written."""
-        written = 0 if self._is_begun else self._accept(batch.accepts)
+        written = 0 if self._is_begun else self._begin(batch)
         self._is_begun = True
         worse: list[SetStanding] = []
         source, now = self._plan.reading.source, self._plan.reading.now
@@ -82,6 +82,14 @@ class UnitWriter:
             written += restate(self._database, self._standings, standing, 0)
         self._trusts |= {_digest(trust): trust for trust in batch.trusts}
         return written + self._close(batch)
+
+    def _begin(self, batch: UnitBatch) -> int:
+        """Follow what the unit says of itself before anything it holds is looked at."""
+        with self._database.writing() as connection:
+            written = unit_findings.record(
+                connection, self._unit_id, batch.findings, self._plan.reading.now
+            )
+        return written + self._accept(batch.accepts)
 
     def _accept(self, trusts: list[Trust]) -> int:
         """Follow the trust a unit found, none if it told of none, before any of it is used.
@@ -130,6 +138,7 @@ class UnitWriter:
         written = self._retire()
         with self._database.writing() as connection:
             scans.lose_unit(connection, self._unit_id, self._plan.reading.now)
+            unit_findings.record(connection, self._unit_id, (), self._plan.reading.now)
             lose_trust(connection, self._plan.reading.source.id, self._unit)
         return written
 

@@ -6,5 +6,6 @@ COMMANDS = {
     "work": "jobs.commands.work:work",
     "verify": "jobs.commands.verify:verify_command",
     "sources": "jobs.commands.sources:sources",
+    "trust": "jobs.commands.trust:trust",
     "db": "jobs.commands.db:db",
 }

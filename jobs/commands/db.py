@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from core.naming import plural
 from core.settings import load
 from jobs.clock import utc_now
 from jobs.commands.context import DONE, REFUSED, config_option
@@ -43,7 +44,7 @@ def check(config: Path) -> None:
         found = migrate.drift(database) + rollups.differences(connection)
     for line in found:
         click.echo(line)
-    click.echo(f"{len(found)} differences")
+    click.echo(f"{len(found)} {plural(len(found), 'difference')}")
     sys.exit(REFUSED if found else DONE)
 
 

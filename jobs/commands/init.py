@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from core.errors import UsageError
 from core.settings import load
+from core.text import display
 from jobs.discovery import Found, discover
 from jobs.estate import Estate, build_estate, settings_entries
 from storage import migrate
@@ -47,11 +48,15 @@ def init(folder: Path, *, discovering: bool, example: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     estate = build_estate(folder / "example") if example else None
     found = discover() if discovering else []
-    target.write_text(HEAD + _body(estate, found, folder), encoding="utf-8")
     _write_policies(folder / "policies")
-    file = load(target)
-    migrate.upgrade(Database.open(file.settings.database, base=file.folder))
-    click.echo(f"wrote {target}")
+    try:
+        target.write_text(HEAD + _body(estate, found, folder), encoding="utf-8")
+        file = load(target)
+        migrate.upgrade(Database.open(file.settings.database, base=file.folder))
+    except BaseException:
+        target.unlink(missing_ok=True)  # half a beginning must not stand in the next one's way
+        raise
+    click.echo(f"wrote {display(str(target), 1000)}")
     for one in found:
         click.echo(f"found {one.summary}")
 

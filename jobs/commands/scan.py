@@ -14,6 +14,7 @@ import click
 
 from core.errors import ConflictError
 from core.model import ScanState
+from core.naming import plural
 from jobs import logs
 from jobs.clock import utc_now
 from jobs.commands.context import DONE, UNDECIDED, config_option
@@ -24,6 +25,7 @@ from jobs.workspace import Workspace
 from storage.scans import ScanCounts
 
 READ = (ScanState.COMPLETE,)
+LEAST_COLUMNS = 80  # what the table needs
 
 
 @click.command()
@@ -40,7 +42,7 @@ def scan(config: Path, names: tuple[str, ...], *, as_json: bool) -> None:
     stop = Stop()
     signal.signal(signal.SIGTERM, lambda *_: stop.event.set())
     began = workspace.clock()
-    wanted = names or tuple(source.id for source in workspace.file.settings.sources)
+    wanted = workspace.chosen(names)
     reports: list[SourceReport] = []
     busy: list[str] = []
     with (
@@ -127,11 +129,11 @@ def _table(reports: list[SourceReport], seconds: float) -> None:
 
     from core.text import display
 
-    table = Table(title=None, pad_edge=False)
-    for heading in ("source", "state"):
-        table.add_column(heading)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("source", overflow="fold")  # a long name goes on below; nothing is cut
+    table.add_column("state", no_wrap=True)
     for heading in ("artifacts", "verified", "failed", "unsigned", "unknown", "requests", "s"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in reports:
         n = one.numbers
         cells = (n.artifacts, n.verified, n.failed, n.unsigned, n.unknown, one.scan.counts.requests)
@@ -139,9 +141,9 @@ def _table(reports: list[SourceReport], seconds: float) -> None:
             one.name, one.scan.state, *(f"{cell:,}" for cell in cells), f"{one.scan.seconds:.1f}"
         )
     console = Console()
-    console.print(table)
+    console.print(table, width=max(console.width, LEAST_COLUMNS), crop=False)
     for one in reports:
         for error in one.scan.counts.errors:
             words = f"{one.name}: {display(error.unit)}: {error.reason}: {display(error.detail)}"
-            console.print(escape(words), style="yellow")
-    console.print(f"{len(reports)} sources in {seconds:.1f} s")
+            console.print(escape(words), style="yellow", soft_wrap=True)
+    console.print(f"{len(reports)} {plural(len(reports), 'source')} in {seconds:.1f} s")

@@ -41,8 +41,7 @@ def list_sources(config: Path) -> None:
 def check_sources(config: Path, names: tuple[str, ...]) -> None:
     """List the units of each source without reading them; exits 3 when one is out of reach."""
     workspace = Workspace.open(config, utc_now)
-    wanted = names or tuple(source.id for source in workspace.file.settings.sources)
-    reached = [_check(workspace, name) for name in wanted]
+    reached = [_check(workspace, name) for name in workspace.chosen(names)]
     sys.exit(DONE if all(reached) else UNDECIDED)
 
 

@@ -36,10 +36,13 @@ def _file(name: str, words: str) -> Decorator:
 @_file("--bundle", "Evidence that brings its own proof: DSSE and attestation files.")
 @_file("--signature", "A detached signature.")
 @_file("--certificate", "What lies beside the signature: a claim of who signed, never trust.")
-@_files("--key", "Trust this public key (PEM or DER).")
+@_files("--key", "Trust this public key: PEM, DER, minisign, allowed signers, npm's keys.")
 @_files("--keyring", "Trust these OpenPGP certificates.")
 @_files("--ca", "Trust these X.509 authorities (PEM or DER).")
-@_files("--trusted-root", "The same as --ca.")
+@_files("--trusted-root", "The same as --ca; also a Sigstore trusted root (JSON).")
+@_files("--crl", "What the authorities withdrew: a certificate revocation list (PEM or DER).")
+@_files("--ocsp", "The same as an OCSP response (DER).")
+@click.option("--namespace", default="file", help="What an SSH signature was made for.")
 @click.option("--certificate-identity", default="", metavar="ID", help="Who must have signed.")
 @click.option("--certificate-oidc-issuer", default="", metavar="URL", help="Who must vouch.")
 @click.option("--any-identity", is_flag=True, help="Accept whomever the trust vouches for.")
@@ -75,6 +78,7 @@ def verify_command(artifact: str, *, as_json: bool, **given: Any) -> None:
             demand=demand,
             limits=limits,
             spool=Path(spool),
+            namespace=given["namespace"],
         )
         found = answer(question, now)
     _print(json.dumps(document(found)) if as_json else page(found))
@@ -89,6 +93,8 @@ def _trust_files(given: dict[str, Any]) -> Iterator[tuple[TrustKind, Path]]:
         ("keyring", TrustKind.KEYRING),
         ("ca", TrustKind.AUTHORITY),
         ("trusted_root", TrustKind.AUTHORITY),
+        ("crl", TrustKind.REVOCATION),
+        ("ocsp", TrustKind.REVOCATION),
     ):
         for path in given[option]:
             yield kind, path

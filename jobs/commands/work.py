@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import click
 from jobs import logs
 from jobs.clock import utc_now
 from jobs.commands.context import config_option
+from jobs.opening import open_when_mended
 from jobs.pipeline import Stop
 from jobs.scheduler import Scheduler
 from jobs.workspace import Workspace
@@ -19,14 +21,23 @@ from jobs.workspace import Workspace
 @click.command()
 @config_option
 @click.option("--verbose", is_flag=True, help="Log every scan, not only what went wrong.")
-def work(config: Path, *, verbose: bool) -> None:
+@click.option("--wait", is_flag=True, help="Wait where a mistake in the settings ends it else.")
+def work(config: Path, *, verbose: bool, wait: bool) -> None:
     """Run due and asked-for scans until stopped.
 
     Any number of these may run on one database: one leads, the others wait to take over.
     """
     logs.configure(logging.INFO if verbose else logging.WARNING)
-    workspace = Workspace.open(config, utc_now)
+    workspace = None if wait else Workspace.open(config, utc_now)
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.event.set())
-    Scheduler(workspace, stop).run()
+    # Not in this thread: a signal interrupts it anywhere, also where it holds the event's own lock.
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(_schedule, config, workspace, stop).result()
+
+
+def _schedule(config: Path, workspace: Workspace | None, stop: Stop) -> None:
+    opened = workspace or open_when_mended(config, utc_now, stop)
+    if opened is not None:
+        Scheduler(opened, stop).run()

@@ -18,8 +18,8 @@ from jobs.rejudging import follow_everything, follow_policies, follow_time
 from jobs.workspace import Workspace
 from jobs.writing import UnitWriter
 from storage import rollups, schema
-from tests.fakes import postgres
 from tests.fakes.apt_archive import SigningKey, stanza
+from tests.jobs import one_database
 from tests.jobs.apt_workspace import (
     CONTRIB,
     EARLIER,
@@ -28,37 +28,15 @@ from tests.jobs.apt_workspace import (
     LIST,
     AptScene,
     Keys,
-    apt_scene,
     packages,
     scan,
-    two_keys,
 )
 from tests.jobs.conftest import NOW, Reopen
 
+both, database_url = one_database.both, one_database.database_url
+keys, apt = one_database.keys, one_database.apt
 EVIL = b"\n" + stanza("evil")
 BEACON, RSA = "keys/beacon-ec.tar.gz", "keys/beacon-rsa.tar.gz"
-both = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """SQLite, unless the test asks for both: what is held here is not the database's doing."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return f"sqlite:///{tmp_path / 'countersign.db'}"
-    url = postgres.new_database(request.getfixturevalue("postgres_server"))
-    return url.render_as_string(hide_password=False)
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
-    with two_keys(tmp_path_factory.mktemp("k")) as made:
-        yield made
-
-
-@pytest.fixture
-def apt(tmp_path: Path, keys: Keys, database_url: str, reopen: Reopen) -> Iterator[AptScene]:
-    with apt_scene(tmp_path, keys, database_url, reopen) as scene:
-        yield scene
 
 
 class KilledError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -110,6 +111,22 @@ def test_each_case_comes_out_as_it_was_planted(
     assert (status, reason) == (case.status, case.reason), verifications
     assert not contested
     assert len(verifications) == (0 if case.status is Status.UNSIGNED else 1)
+
+
+def test_every_refusal_says_what_was_expected_and_what_was_found(
+    sets: Mapping[str, EvidenceSet], trust: Trust
+) -> None:
+    alone = [Trust((entry,)) for entry in trust.entries]
+    unreadable = [Trust((replace(entry, content=b"x"),)) for entry in trust.entries]
+    refused = 0
+    for path, found in sets.items():
+        for accepted in (trust, Trust(), *alone, *unreadable):
+            for verification in judge(found, accepted):
+                if verification.outcome is not Outcome.VERIFIED:
+                    refused += 1
+                    assert verification.expected, (path, verification)
+                    assert verification.found, (path, verification)
+    assert refused > len(PLANTED)
 
 
 def test_without_trust_nothing_is_verified_or_refuted_by_a_key(

@@ -31,46 +31,23 @@ from jobs.writing import UnitWriter
 from storage import exclusions, requests, rollups, scans, schema
 from storage.coverage import coverage
 from storage.memory import UnitMemory
-from tests.fakes import postgres
 from tests.fakes.static_server import static_server
+from tests.jobs import one_database
 from tests.jobs.apt_workspace import (
     FIRST,
     LATER,
     LIST,
     AptScene,
-    Keys,
-    apt_scene,
     packages,
     scan,
-    two_keys,
 )
 from tests.jobs.conftest import NOW, Make, Reopen
 from tests.jobs.driving import Driver, driving
 
+both, database_url = one_database.both, one_database.database_url
+keys, apt = one_database.keys, one_database.apt
 BEACON, COMPASS = "keys/beacon-ec.tar.gz", "certificates/compass-2.0.tar.gz"
 PATIENCE = 60
-both = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """SQLite, unless the test asks for both or for the other."""
-    if getattr(request, "param", "sqlite") == "sqlite":
-        return f"sqlite:///{tmp_path / 'countersign.db'}"
-    url = postgres.new_database(request.getfixturevalue("postgres_server"))
-    return url.render_as_string(hide_password=False)
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
-    with two_keys(tmp_path_factory.mktemp("k")) as made:
-        yield made
-
-
-@pytest.fixture
-def apt(tmp_path: Path, keys: Keys, database_url: str, reopen: Reopen) -> Iterator[AptScene]:
-    with apt_scene(tmp_path, keys, database_url, reopen) as scene:
-        yield scene
 
 
 @pytest.fixture(scope="module")

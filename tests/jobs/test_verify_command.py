@@ -78,6 +78,8 @@ def demand_form(document: dict[str, Any]) -> None:
         demand_form(piece)
     if document["reason"]:
         assert REASONS[document["reason"]].outcome == document["outcome"]
+        assert document["expected"], document
+        assert document["found"], document
     else:
         assert document["outcome"] == "verified"
 
