@@ -2,13 +2,34 @@
 
 A format is one file under `verification/formats/` and one line here, in the order in which they
 are asked whether they recognise a piece of evidence. Entries are resolved on first use.
+
+Every format is asked about every piece of evidence, so asking is cheap: a library that one format
+alone needs is imported in the function that needs it. `tests/jobs/test_verify_imports.py` holds it.
 """
 
 FORMATS = {
+    "model-signing": "verification.formats.model_signing:ModelSigning",
+    "npm-attestations": "verification.formats.npm_attestations:NpmAttestations",
+    "npm-signature": "verification.formats.npm_signature:NpmSignature",
+    "pep740-attestation": "verification.formats.pep740:Pep740Attestation",
+    "pep740-provenance": "verification.formats.pep740:Pep740Provenance",
+    "sigstore-bundle": "verification.formats.sigstore_bundle:SigstoreBundle",
     "cosign-simple-signing": "verification.formats.cosign_simple:CosignSimpleSigning",
+    "notation-jws": "verification.formats.notation:NotationJws",
+    "notation-cose": "verification.formats.notation:NotationCose",
     "dsse": "verification.formats.dsse:Dsse",
+    "git-object": "verification.formats.git_object:GitObjectSignature",
+    "rpm": "verification.formats.rpm:Rpm",
+    "ssh-signature": "verification.formats.ssh_signature:SshSignatureBeside",
+    "minisign": "verification.formats.minisign:Minisign",
+    "helm-provenance": "verification.formats.helm_provenance:HelmProvenance",
     "openpgp-cleartext": "verification.formats.openpgp:OpenPgpCleartext",
     "openpgp-detached": "verification.formats.openpgp:OpenPgpDetached",
+    "rfc3161": "verification.formats.rfc3161:Rfc3161",
+    "authenticode": "verification.formats.authenticode:Authenticode",
+    "nuget": "verification.formats.nuget:NuGet",
+    "jar": "verification.formats.jar:Jar",
+    "cms": "verification.formats.cms_detached:CmsDetached",
     "checksum-list": "verification.formats.checksum_list:ChecksumList",
     "raw-signature": "verification.formats.raw_signature:RawSignature",
 }

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import binascii
 import json
 import re
 from datetime import UTC
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 
 from core import wire
 from core.errors import MalformedError
 from core.model import Signer, SignerKind
+from verification import der
+from verification.der import DerReader
 from verification.public_key import PublicKey, public_key
 
 MAX_CERTIFICATES = 32  # read from one piece of evidence
 MAX_BYTES = 256 * 1024  # of one piece of evidence's certificates
 MAX_NAMES = 64  # subject alternative names taken over as claims
 
+_KEPT = 512
+_KEPT_BYTES = 8192
 _BLOCK = re.compile(
     rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{0,65536}?-----END CERTIFICATE-----"
 )
@@ -46,20 +53,61 @@ def read_certificates(content: bytes) -> tuple[x509.Certificate, ...]:
 
 
 def _load(encoded: bytes) -> x509.Certificate:
-    load = (
-        x509.load_pem_x509_certificate
-        if encoded.startswith(_BEGIN)
-        else x509.load_der_x509_certificate
-    )
+    if encoded.startswith(_BEGIN):
+        encoded = _unwrapped(encoded)
+    _refuse_serial(encoded)
     try:
-        certificate = load(encoded)
+        certificate = x509.load_der_x509_certificate(encoded)
         _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.version)
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, TypeError) as error:
+    except (
+        ValueError,
+        x509.InvalidVersion,
+        x509.DuplicateExtension,
+        TypeError,
+        CryptographyDeprecationWarning,  # where warnings are errors: a serial number below one
+    ) as error:
         raise MalformedError(f"not a certificate: {error}") from None
     # The one field outside the signature that the library lets vary: the count of unused bits.
     if not certificate.public_bytes(Encoding.DER).endswith(b"\x00" + certificate.signature):
         raise MalformedError("not a certificate: its signature is no whole number of bytes")
     return certificate
+
+
+def _unwrapped(block: bytes) -> bytes:
+    """Return the DER in a PEM block that `_BLOCK` matched."""
+    body = block.removeprefix(_BEGIN).rpartition(b"-----END")[0]
+    try:
+        return binascii.a2b_base64(b"".join(body.split()))
+    except binascii.Error:
+        raise MalformedError("not a certificate: a PEM block that is not base64") from None
+
+
+def _refuse_serial(encoded: bytes) -> None:
+    """Refuse a serial number below one (RFC 5280 section 4.1.2.2), which the library reads."""
+    signed = DerReader(encoded, "the certificate").inside(der.SEQUENCE).inside(der.SEQUENCE)
+    if signed.tag == der.CONTEXT_CONSTRUCTED:
+        signed.element()
+    if signed.integer() <= 0:
+        raise MalformedError("not a certificate: its serial number is not positive")
+
+
+def load_der(encoded: bytes) -> x509.Certificate:
+    """Read one DER certificate, as evidence embeds it; raise MalformedError.
+
+    The certificates of authorities come along again and again: those that were read are kept.
+    """
+    return _load_kept(encoded) if len(encoded) <= _KEPT_BYTES else _load_one(encoded)
+
+
+@lru_cache(maxsize=_KEPT)
+def _load_kept(encoded: bytes) -> x509.Certificate:
+    return _load_one(encoded)
+
+
+def _load_one(encoded: bytes) -> x509.Certificate:
+    if encoded.startswith(_BEGIN):
+        raise MalformedError("not a certificate: PEM where DER belongs")
+    return _load(encoded)
 
 
 def read_authority(content: bytes) -> tuple[x509.Certificate, ...]:

@@ -9,7 +9,7 @@ from typing import Protocol
 from core.limits import Limits
 from core.model import Evidence, Role, Trust, Verification
 
-VERIFIER_VERSION = "1"  # raised by any change that can change an outcome: facts are keyed by it
+VERIFIER_VERSION = "2"  # raised by any change that can change an outcome: facts are keyed by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,7 @@ class Setting:
     trust: Trust
     now: datetime
     limits: Limits
+    namespace: str = "file"  # what an SSH signature over a file must have been made for
 
 
 class Format(Protocol):
@@ -26,6 +27,7 @@ class Format(Protocol):
 
     name: str
     role: Role
+    inside: bool  # its evidence is within the artifact: it reads the subject's own content
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say from the content (never from a name alone) whether this format can read it."""

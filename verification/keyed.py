@@ -22,6 +22,7 @@ from core.model import (
 from verification.format import Setting
 from verification.public_key import (
     ANY_TERMS,
+    STRONG_KEYS,
     AttemptOutcome,
     PublicKey,
     Terms,
@@ -32,6 +33,8 @@ from verification.public_key import (
 from verification.trail import Trail
 
 SIGNATURE_STEP = "signature under a given key"
+UNDER_NONE = "a signature by another key, or over other bytes"
+_SHOWN_KEYS = 4
 
 
 class Standing(IntEnum):
@@ -90,6 +93,10 @@ class _OnceHashed:
     def chunks(self) -> Iterator[bytes]:
         """Yield the bytes as one chunk."""
         yield self._content
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return a part of the bytes."""
+        return self._content[offset : offset + length]
 
     def digest(self, algorithm: str) -> Digest:
         """Return the digest, computed at most once."""
@@ -184,6 +191,25 @@ def _end(key: PublicKey) -> float:
     return key.due_at.timestamp() if key.due_at else math.inf
 
 
+def shown_keys(given: GivenKeys) -> str:
+    """Return the first given keys by name and fingerprint, for people to compare."""
+    shown = [f"{key.name} ({key.fingerprint})" for key in given.keys[:_SHOWN_KEYS]]
+    more = f" and {len(given.keys) - _SHOWN_KEYS} more" if len(given.keys) > _SHOWN_KEYS else ""
+    return ", ".join(shown) + more if shown else "a given key (none can be read)"
+
+
+def refuse_keyless(trail: Trail, trust: Trust, wanted: str = "public key") -> Verification:
+    """Return the end of a trail where the trust given holds nothing of the kind wanted."""
+    kinds = sorted({entry.kind.value for entry in trust.entries})
+    return trail.refuse(
+        "trust",
+        "TRUST_ROOT_MISSING",
+        f"no {wanted} was given",
+        expected=f"a {wanted} in the trust of the source",
+        found=f"only entries of the kind {', '.join(kinds)}" if kinds else "no trust at all",
+    )
+
+
 def refuse(trail: Trail, trial: Trial, given: GivenKeys, setting: Setting) -> Verification:
     """Return the end of a trail where no given key verifies inside its window."""
     if trial.standing is Standing.OUTSIDE_WINDOW and trial.key is not None:
@@ -191,18 +217,32 @@ def refuse(trail: Trail, trial: Trial, given: GivenKeys, setting: Setting) -> Ve
     if trial.standing is Standing.WEAK and trial.key is not None:
         trail.signer = key_signer(trial.key)
         why = trial.key.weakness or f"{trial.scheme} can be forged"
-        return trail.refuse(SIGNATURE_STEP, "ALGORITHM_WEAK", why, found=trial.scheme)
+        return trail.refuse(
+            SIGNATURE_STEP,
+            "ALGORITHM_WEAK",
+            why,
+            expected=f"{STRONG_KEYS}, with SHA-256 or better",
+            found=trial.scheme,
+        )
     if trial.standing is Standing.CONTENT_NEEDED:
         return trail.refuse(
             SIGNATURE_STEP,
             "CONTENT_NEEDED",
             "a given key signs over the whole content, or over a digest that is not at hand",
+            expected="the bytes of the artifact",
+            found="its digests alone",
         )
     if given.broken:
         detail = f"no readable key verifies, and an entry is broken: {given.broken[0]}"
-        return trail.refuse(SIGNATURE_STEP, "KEYRING_UNUSABLE", detail)
+        expected = "trust entries that can be read"
+        return trail.refuse(
+            SIGNATURE_STEP, "KEYRING_UNUSABLE", detail, expected=expected, found=given.broken[0]
+        )
     detail = f"under none of {len(given.keys)} keys"
-    return trail.refuse(SIGNATURE_STEP, "SIGNATURE_INVALID", detail)
+    expected = f"a signature by {shown_keys(given)}"
+    return trail.refuse(
+        SIGNATURE_STEP, "SIGNATURE_INVALID", detail, expected=expected, found=UNDER_NONE
+    )
 
 
 def _refuse_window(trail: Trail, key: PublicKey, setting: Setting) -> Verification:

@@ -17,13 +17,14 @@ from core.model import (
     Digest,
     Evidence,
     Outcome,
+    Trust,
     Verification,
     digest_of,
 )
 from core.reasons import outcome_of
 from verification.format import Setting
 from verification.openpgp_candidate import Keyrings, given_keyrings
-from verification.openpgp_diagnosis import Cause
+from verification.openpgp_diagnosis import Cause, state_of
 from verification.openpgp_judgement import Judgement, Signed, judge
 from verification.openpgp_packets import SignaturePacket, UnreadSignature
 from verification.release import judge_release
@@ -31,6 +32,7 @@ from verification.trail import Trail
 
 _PACKETS, _KEYRING = "packets", "keyring"
 _SUBJECT, _TODAY = "covers this subject", "key as of today"
+_STATES = {"KEY_REVOKED": "revoked", "KEY_EXPIRED": "expired"}
 _STRONG_DIGESTS = ("sha512", "sha384", "sha256", "blake2b512")
 # Least telling first: which of several refusals says most about what to do.
 _TELLING = (
@@ -61,32 +63,72 @@ class Case:
     text: bytes | None  # the text inside, for cleartext
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One signature, what it should be over, and what to call it where there are several."""
+
+    packet: SignaturePacket | UnreadSignature
+    signed: Signed
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the signatures of one piece of evidence came to; `best` is the one that decided."""
+
+    verification: Verification
+    best: Judgement | None = None
+    judged: tuple[Judgement, ...] = ()  # in the order in which they were offered
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether one of them holds under a key that is trusted."""
+        return self.verification.outcome is Outcome.VERIFIED
+
+
 def conclude(case: Case, packets: Sequence[SignaturePacket | UnreadSignature]) -> Verification:
     """Carry out steps 3 to 9 for evidence whose framing is in order; never raise on bad bytes."""
-    count = f"{len(packets)} signature{'s' if len(packets) > 1 else ''}"
-    case.trail.passed(_PACKETS, count, reference="RFC 9580 section 5.2")
-    case.trail.claims["signatures"] = str(len(packets))
-    keyrings = given_keyrings(case.setting)
+    decision = decide(case.trail, case.setting, [Offered(one, case.signed) for one in packets])
+    if decision.best is None or not decision.is_verified:
+        return decision.verification
+    return _beyond_signature(case, decision.verification, decision.best)
+
+
+def decide(trail: Trail, setting: Setting, offered: Sequence[Offered]) -> Decision:
+    """Carry out steps 3 to 6 for each signature: one that holds is enough, all are reported."""
+    count = f"{len(offered)} signature{'s' if len(offered) > 1 else ''}"
+    trail.passed(_PACKETS, count, reference="RFC 9580 section 5.2")
+    trail.claims["signatures"] = str(len(offered))
+    keyrings = given_keyrings(setting)
     for note in keyrings.notes:
-        case.trail.noted(_KEYRING, note)
+        trail.noted(_KEYRING, note)
     if not keyrings.read:
-        return _no_keyring(case.trail, keyrings)
-    # 3. to 6., for each signature.
-    judged = [
-        judge(packet, case.signed, keyrings, case.setting, case.trail.format) for packet in packets
-    ]
+        return Decision(_no_keyring(trail, keyrings, setting.trust))
+    judged = [judge(one.packet, one.signed, keyrings, setting, trail.format) for one in offered]
     best = max(judged, key=_telling)
-    verification = _with_checks(case.trail, judged, best)
-    if best.verification.outcome is not Outcome.VERIFIED:
-        return verification
-    return _beyond_signature(case, verification, best)
+    names = [one.name for one in offered]
+    return Decision(_with_checks(trail, names, judged, best), best, tuple(judged))
 
 
-def _no_keyring(trail: Trail, keyrings: Keyrings) -> Verification:
+def _no_keyring(trail: Trail, keyrings: Keyrings, trust: Trust) -> Verification:
     if keyrings.broken:
-        return trail.refuse(_KEYRING, "KEYRING_UNUSABLE", keyrings.broken[0])
+        detail = keyrings.broken[0]
+        return trail.refuse(
+            _KEYRING,
+            "KEYRING_UNUSABLE",
+            detail,
+            expected="a keyring that can be read",
+            found=detail,
+        )
     detail = "no OpenPGP keyring is given, so no signature can be judged"
-    return trail.refuse(_KEYRING, "TRUST_ROOT_MISSING", detail)
+    kinds = sorted({entry.kind.value for entry in trust.entries})
+    return trail.refuse(
+        _KEYRING,
+        "TRUST_ROOT_MISSING",
+        detail,
+        expected="an OpenPGP keyring in the trust of the source",
+        found=f"only entries of the kind {', '.join(kinds)}" if kinds else "no trust at all",
+    )
 
 
 def _telling(judgement: Judgement) -> tuple[int, float]:
@@ -99,12 +141,15 @@ def _telling(judgement: Judgement) -> tuple[int, float]:
     return _TELLING.index(reason) if reason in _TELLING else -1, 0.0
 
 
-def _with_checks(trail: Trail, judged: Sequence[Judgement], best: Judgement) -> Verification:
+def _with_checks(
+    trail: Trail, names: Sequence[str], judged: Sequence[Judgement], best: Judgement
+) -> Verification:
     """Return the best verification with the checks of all; what others lack becomes a note."""
     checks = list(trail.checks)
     is_verified = best.verification.outcome is Outcome.VERIFIED
-    for number, one in enumerate(judged, start=1):
-        prefix = f"signature {number} of {len(judged)}: " if len(judged) > 1 else ""
+    for number, (name, one) in enumerate(zip(names, judged, strict=True), start=1):
+        called = f" ({name})" if name else ""
+        prefix = f"signature {number} of {len(judged)}{called}: " if len(judged) > 1 else ""
         for check in one.verification.checks:
             fails = check.outcome is CheckOutcome.FAILED
             outcome = CheckOutcome.NOTED if fails and is_verified else check.outcome
@@ -128,13 +173,11 @@ def _beyond_signature(case: Case, verification: Verification, best: Judgement) -
     if differs is not None:
         failed = Check(_SUBJECT, CheckOutcome.FAILED, differs.detail, differs.reason)
         verification = replace(verification, checks=(*verification.checks, failed))
-        return _refused(verification, differs)
+        return refused(verification, differs)
     passed = Check(_SUBJECT, CheckOutcome.PASSED, reference="RFC 9580 section 5.2.4")
     verification = replace(verification, checks=(*verification.checks, passed))
     # 8. What has become of the key since?
-    verification = replace(
-        verification, checks=(*verification.checks, *_today(best, case.setting.now))
-    )
+    verification = with_today(verification, best, case.setting.now)
     # 9. Is it the Release that the source asks for?
     return _release(case, verification)
 
@@ -146,7 +189,7 @@ def _differs(case: Case) -> Cause | None:
         stated = [case.evidence.subject.content.digest("sha256")]
     if not stated:
         detail = "the subject states no strong digest to compare the signed text with"
-        return Cause("CONTENT_NEEDED", detail)
+        return Cause("CONTENT_NEEDED", detail, "a SHA-2 or BLAKE2 digest of the subject", "none")
     for digest in stated:
         found = _signed_digest(case, digest.algorithm)
         if found != digest:
@@ -165,7 +208,8 @@ def _signed_digest(case: Case, algorithm: str) -> Digest:
     return case.evidence.subject.content.digest(algorithm)
 
 
-def _refused(verification: Verification, cause: Cause) -> Verification:
+def refused(verification: Verification, cause: Cause) -> Verification:
+    """Return a verification that held so far as refused for this cause."""
     outcome = outcome_of(cause.reason)
     if outcome in (None, Outcome.VERIFIED):
         raise KeyError(f"{cause.reason} is no reason of a verification")
@@ -181,18 +225,29 @@ def _refused(verification: Verification, cause: Cause) -> Verification:
     )
 
 
-def _today(best: Judgement, now: datetime) -> tuple[Check, ...]:
+def with_today(verification: Verification, best: Judgement, now: datetime) -> Verification:
+    """Return the verification with the key's state then and now: shown, and never deciding."""
     certificate = best.certificate
     if certificate is None:
-        return ()
+        return verification
     said: list[Check] = []
-    if certificate.is_revoked:
+    fingerprint = verification.claims.get("signing_key_fingerprint", "")
+    key = next((one for one in certificate.keys if one.fingerprint == fingerprint), None)
+    state = state_of(certificate, key or certificate.primary, now)
+    if state.is_revoked:
         detail = "the key has been revoked since; signatures from before count"
         said.append(Check(_TODAY, CheckOutcome.NOTED, detail, "KEY_REVOKED"))
-    if certificate.expires_at is not None and certificate.expires_at <= now:
-        detail = f"the key expired on {certificate.expires_at.isoformat()}"
+    if state.expires_at is not None and state.expires_at <= now:
+        detail = f"the key expired on {state.expires_at.isoformat()}"
         said.append(Check(_TODAY, CheckOutcome.NOTED, detail, "KEY_EXPIRED"))
-    return tuple(said)
+    claims = {
+        **verification.claims,
+        "key_state_then": "valid",
+        "key_state_now": ", ".join(_STATES[one.reason] for one in said) or "valid",
+    }
+    if state.expires_at is not None:
+        claims["key_expires_at"] = state.expires_at.isoformat()
+    return replace(verification, checks=(*verification.checks, *said), claims=claims)
 
 
 def _release(case: Case, verification: Verification) -> Verification:
@@ -202,7 +257,9 @@ def _release(case: Case, verification: Verification) -> Verification:
     content = case.text if case.text is not None else _release_content(case)
     if content is None:
         detail = f"a Release of more than {case.setting.limits.release_bytes} bytes (release_bytes)"
-        return _refused(verification, Cause("TOO_LARGE", detail))
+        return refused(
+            verification, Cause("TOO_LARGE", detail, "a Release within the limit", detail)
+        )
     judgement = judge_release(content, expectation, case.setting.now)
     verification = replace(
         verification,
@@ -211,8 +268,8 @@ def _release(case: Case, verification: Verification) -> Verification:
     )
     if judgement.reason:
         why = Cause(judgement.reason, judgement.detail, judgement.expected, judgement.found)
-        refused = _refused(verification, why)
-        return replace(refused, due_at=judgement.due_at, due_reason=judgement.due_reason)
+        late = refused(verification, why)
+        return replace(late, due_at=judgement.due_at, due_reason=judgement.due_reason)
     dues = (
         (verification.due_at, verification.due_reason),
         (judgement.due_at, judgement.due_reason),

@@ -41,8 +41,8 @@ class Cause(NamedTuple):
 
     reason: str
     detail: str
-    expected: str = ""
-    found: str = ""
+    expected: str
+    found: str
 
 
 @dataclass(slots=True)
@@ -84,6 +84,7 @@ def diagnose(signature: SignaturePacket, certificate: Certificate, key: KeyMater
         "SIGNATURE_INVALID",
         "the named key did not make this signature over these bytes",
         expected=f"a signature by {key.fingerprint}",
+        found="one made by another key, or over other bytes",
     )
 
 
@@ -96,6 +97,26 @@ def revocation_counts(certificate: Certificate, moment: datetime) -> bool:
         return False
     said = _of_key(certificate, certificate.primary).revocations
     return not said or any(_voids(one, moment) for one in said)
+
+
+class KeyState(NamedTuple):
+    """What a key's owner says of it at some moment; `expires_at` is the earlier of both ends."""
+
+    is_revoked: bool
+    expires_at: datetime | None
+
+
+def state_of(certificate: Certificate, key: KeyMaterial, moment: datetime) -> KeyState:
+    """Return what there is to know of a signing key, or of the certificate it belongs to."""
+    ends = [] if certificate.expires_at is None else [certificate.expires_at]
+    if key.fingerprint == certificate.fingerprint:
+        return KeyState(certificate.is_revoked, certificate.expires_at)
+    own = _of_key(certificate, key)
+    binding = own.at(moment)
+    if binding is not None and binding.hashed.key_lifetime_seconds:
+        ends.append(key.created_at + timedelta(seconds=binding.hashed.key_lifetime_seconds))
+    is_revoked = certificate.is_revoked or bool(own.revocations)
+    return KeyState(is_revoked, min(ends, default=None))
 
 
 def _voids(revocation: SignaturePacket, moment: datetime) -> bool:
@@ -146,10 +167,21 @@ def _signature(body: bytes) -> SignaturePacket | None:
 def _revoked(case: _Case) -> Cause | None:
     moment = case.signature.created_at
     if revocation_counts(case.certificate, moment):
-        return Cause("KEY_REVOKED", "the owner revoked the key", found=case.certificate.fingerprint)
+        return _revoked_cause("key", case.certificate.fingerprint, case.primary, moment)
     if case.is_subkey and any(_voids(one, moment) for one in case.own.revocations):
-        return Cause("KEY_REVOKED", "the owner revoked the subkey", found=case.key.fingerprint)
+        return _revoked_cause("subkey", case.key.fingerprint, case.own, moment)
     return None
+
+
+def _revoked_cause(what: str, fingerprint: str, said: _SelfSignatures, moment: datetime) -> Cause:
+    dates = [one.created_at for one in said.revocations if _voids(one, moment)]
+    since = f", revoked {min(dates).isoformat()}" if dates else ", revoked"
+    return Cause(
+        "KEY_REVOKED",
+        f"the owner revoked the {what}",
+        f"a {what} that counts for a signature made {moment.isoformat()}",
+        fingerprint + since,
+    )
 
 
 def _unbound(case: _Case) -> Cause | None:
@@ -223,7 +255,8 @@ def _not_for_signing(case: _Case) -> Cause | None:
 def _unsupported(case: _Case) -> Cause | None:
     if case.key.is_supported:
         return None
-    return Cause("FORMAT_UNSUPPORTED", f"keys of kind {case.key.algorithm} are not supported")
+    detail = f"keys of kind {case.key.algorithm} are not supported"
+    return Cause("FORMAT_UNSUPPORTED", detail, "RSA, ECDSA or EdDSA", case.key.algorithm)
 
 
 _LOOKS: tuple[Callable[[_Case], Cause | None], ...] = (

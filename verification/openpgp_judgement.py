@@ -7,6 +7,7 @@ machine's, for both ends of the signature itself, so these are checked here firs
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -38,6 +39,8 @@ _SECTION = {
 _TYPES = {BINARY: "binary", TEXT: "text"}
 _STRONG = "Ed25519, ECDSA P-256 or larger, RSA of 2048 bits or more"
 _SHOWN_KEYS = 6
+_READABLE = "a signature over a document, binary or text, of a version that is read"
+_USABLE = "a keyring that can be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +70,20 @@ def judge(
     """Carry out steps 3 to 6 for one signature; never raise on bad bytes."""
     trail = Trail(format_name, Role.SIGNATURE)
     if isinstance(signature, UnreadSignature):
-        return Judgement(_refuse(trail, PACKET, Cause(signature.reason, signature.detail)))
+        cause = Cause(signature.reason, signature.detail, _READABLE, signature.detail)
+        return Judgement(_refuse(trail, PACKET, cause))
     trail.claims = _claims(signature)
     if signature.type not in _TYPES:
         detail = f"a signature of type {signature.type:#04x} is not over a document"
-        return Judgement(_refuse(trail, PACKET, Cause("MALFORMED", detail)))
+        return Judgement(
+            _refuse(trail, PACKET, Cause("MALFORMED", detail, _READABLE, f"{signature.type:#04x}"))
+        )
     # 3. Which key does it name, and does the trust given have it?
     try:
         named = candidates(signature, keyrings)
     except MalformedError as error:
-        return Judgement(_refuse(trail, KEY, Cause("KEYRING_UNUSABLE", str(error))))
+        cause = Cause("KEYRING_UNUSABLE", str(error), _USABLE, str(error))
+        return Judgement(_refuse(trail, KEY, cause))
     if not named:
         return Judgement(_refuse(trail, KEY, _no_key(signature, keyrings)))
     _record_key(trail, named)
@@ -131,24 +138,31 @@ def _claims(signature: SignaturePacket) -> dict[str, str]:
 def _no_key(signature: SignaturePacket, keyrings: Keyrings) -> Cause:
     if keyrings.broken:
         detail = f"the key is in no keyring that can be read: {keyrings.broken[0]}"
-        return Cause("KEYRING_UNUSABLE", detail)
+        return Cause("KEYRING_UNUSABLE", detail, _USABLE, keyrings.broken[0])
     if not signature.names:
-        return _under_none(sum(1 for _ in keyrings.entries()))
-    accepted = keyrings.accepted()
-    more = f" and {len(accepted) - _SHOWN_KEYS} more" if len(accepted) > _SHOWN_KEYS else ""
+        return _under_none([key.fingerprint for _, _, key in keyrings.entries()])
     held = any(is_meant(signature, key) for _, _, key in keyrings.entries())
     return Cause(
         "KEY_UNKNOWN",
         "the keyring has the key, but it is not among the fingerprints that are accepted"
         if held
         else "no keyring given has the key that the signature names",
-        "one of " + ", ".join(accepted[:_SHOWN_KEYS]) + more,
+        _one_of(keyrings.accepted()),
         ", ".join(signature.names),
     )
 
 
-def _under_none(count: int) -> Cause:
-    return Cause("SIGNATURE_INVALID", f"it names no key, and holds under none of {count} keys")
+def _under_none(fingerprints: Sequence[str]) -> Cause:
+    detail = f"it names no key, and holds under none of {len(fingerprints)} keys"
+    found = "a signature that names no key"
+    return Cause("SIGNATURE_INVALID", detail, _one_of(fingerprints), found)
+
+
+def _one_of(fingerprints: Sequence[str]) -> str:
+    left = len(fingerprints) - _SHOWN_KEYS
+    more = f" and {left} more" if left > 0 else ""
+    shown = ", ".join(fingerprints[:_SHOWN_KEYS])
+    return f"one of {shown}{more}" if shown else "a key in a keyring (they hold none)"
 
 
 def _record_key(trail: Trail, named: Sequence[Candidate]) -> None:
@@ -198,12 +212,12 @@ def _mathematics(
     trail: Trail, signature: SignaturePacket, signed: Signed, eligible: Sequence[Candidate]
 ) -> Judgement:
     if signed.content is None:
-        cause = Cause("CONTENT_NEEDED", signed.missing)
+        cause = Cause("CONTENT_NEEDED", signed.missing, "the bytes of the artifact", "none")
         return Judgement(_refuse(trail, MATHEMATICS, cause), eligible[0].certificate)
     if signature.type == TEXT and signed.has_loose_ends:
         # A text signature reads CRLF and LF as one: it would hold over two different artifacts.
         detail = "a text signature does not fix line ends, and the content has carriage returns"
-        cause = Cause("SUBJECT_MISMATCH", detail, "lines that end in LF alone")
+        cause = Cause("SUBJECT_MISMATCH", detail, "lines that end in LF alone", "carriage returns")
         return Judgement(_refuse(trail, MATHEMATICS, cause), eligible[0].certificate)
     winner = _try(signature, signed.content, eligible)
     if winner is not None:
@@ -211,7 +225,9 @@ def _mathematics(
         _pass(trail, MATHEMATICS)
         return Judgement(_verified(trail, signature, winner), winner.certificate)
     if not signature.names:
-        return Judgement(_refuse(trail, MATHEMATICS, _under_none(len(eligible))))
+        return Judgement(
+            _refuse(trail, MATHEMATICS, _under_none([one.key.fingerprint for one in eligible]))
+        )
     first = eligible[0]
     cause = diagnose(signature, first.certificate, first.key)
     step = MATHEMATICS if cause.reason == "SIGNATURE_INVALID" else TIME
@@ -251,7 +267,7 @@ def _verified(trail: Trail, signature: SignaturePacket, winner: Candidate) -> Ve
             "signing_key_fingerprint": winner.key.fingerprint,
             "signing_key_algorithm": winner.key.algorithm,
             "keyring": ", ".join(ring.name for ring in winner.keyrings),
-            "user_ids": ", ".join(winner.certificate.user_ids),
+            "user_ids": json.dumps(winner.certificate.user_ids, ensure_ascii=False),
         },
         signed_after=made,
         signed_before=made,

@@ -58,11 +58,6 @@ class Certificate:
         return self.primary.fingerprint
 
     @property
-    def subkey_fingerprints(self) -> tuple[str, ...]:
-        """The subkeys' fingerprints, bound or not."""
-        return tuple(key.fingerprint for key in self.subkeys)
-
-    @property
     def algorithm(self) -> str:
         """The primary key's algorithm, such as `RSA-4096`."""
         return self.primary.algorithm

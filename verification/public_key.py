@@ -39,6 +39,9 @@ MAX_KEY_BYTES = 64 * 1024
 WHOLE_FACTOR = 8  # Ed25519 reads at most this many times `limits.evidence_bytes` into memory
 
 STRONG_HASHES = ("sha256", "sha384", "sha512")
+STRONG_KEYS = (
+    f"Ed25519, ECDSA over P-256, P-384 or P-521, RSA of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits"
+)
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),

@@ -70,7 +70,9 @@ def judge_release(
             "MALFORMED",
             _FORMAT + "Release files",
         )
-        return ReleaseJudgement((check, *notes), "MALFORMED", str(error))
+        return ReleaseJudgement(
+            (check, *notes), "MALFORMED", str(error), "a Release with a Date", str(error)
+        )
     steps = tuple(_steps(release, expectation, now))
     checks = (*(step.check for step in steps), *notes)
     failed = next((step for step in steps if step.check.outcome is CheckOutcome.FAILED), None)

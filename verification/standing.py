@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from core.model import Outcome, Role, Status, Unread, Verification
 
+NOT_SIGNED = "NOT_SIGNED"  # we looked inside, and there is none: known, not unknown
 COUNTED_ROLES = (Role.SIGNATURE, Role.PROVENANCE)
 
 
@@ -31,6 +32,7 @@ def combine(verifications: Sequence[Verification], unread: Sequence[Unread]) -> 
     refused = invalid or [v for v in telling if v.outcome is Outcome.UNTRUSTED]
     if refused:
         return SetStatus(Status.FAILED, refused[0].reason, contested=False)
+    telling = [v for v in telling if v.reason != NOT_SIGNED]
     if telling:
         return SetStatus(Status.UNKNOWN, telling[0].reason, contested=False)
     if unread:

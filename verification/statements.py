@@ -1,4 +1,4 @@
-"""in-toto statements: reading one, and comparing its subjects with an artifact of ours."""
+"""in-toto statements: reading one, comparing its subjects with an artifact of ours, its claims."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ from core import wire
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import HEX_LENGTH, Digest, Role, Statement, Subject
+from verification.builder_identity import builder_claims
+from verification.predicates import PROVENANCE_TYPES, view_of
+from verification.trail import Trail
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-STATEMENT_TYPES = frozenset(
-    {"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"}
-)
-PROVENANCE_TYPES = frozenset(
-    {
-        "https://slsa.dev/provenance/v0.1",
-        "https://slsa.dev/provenance/v0.2",
-        "https://slsa.dev/provenance/v1",
-    }
-)
+STATEMENT_V1 = "https://in-toto.io/Statement/v1"
+STATEMENT_TYPES = frozenset({"https://in-toto.io/Statement/v0.1", STATEMENT_V1})
 STRONG_DIGESTS = ("sha256", "sha384", "sha512", "blake2b512")
+_SHOWN_SUBJECTS = 3
 
 
 class SubjectMatch(StrEnum):
@@ -91,3 +87,56 @@ def _match(subject: Subject, artifact: Subject) -> SubjectMatch:
 def role_of(predicate_type: str) -> Role:
     """Return what a statement of this type can prove: SLSA provenance, else an attestation."""
     return Role.PROVENANCE if predicate_type in PROVENANCE_TYPES else Role.ATTESTATION
+
+
+def record_claims(trail: Trail, statement: Statement) -> None:
+    """Add what the predicate of a statement that is signed claims, under stable names.
+
+    A predicate that breaks its own specification claims nothing and proves no provenance: the
+    signature over it holds all the same, so that is noted, not refused
+    (docs/decisions/0013-typed-statements.md). The certificate's claims must be there before.
+    """
+    view = view_of(statement.predicate_type)
+    if view is None:
+        return
+    try:
+        claims = view(statement.predicate)
+    except MalformedError as error:
+        trail.noted("predicate", f"breaks its own form: {error}", reason="MALFORMED")
+        if trail.role is Role.PROVENANCE:
+            trail.role = Role.ATTESTATION
+        return
+    # What a certificate states is vouched for; a predicate never overwrites it.
+    trail.claims |= {name: value for name, value in claims.items() if name not in trail.claims}
+    trail.passed("predicate", f"{len(claims)} claims", reference=statement.predicate_type[:200])
+    if statement.predicate_type in PROVENANCE_TYPES:
+        _record_builder(trail)
+
+
+def _record_builder(trail: Trail) -> None:
+    comparison = builder_claims(trail.claims, trail.signer)
+    trail.claims |= comparison.claims
+    if comparison.contradiction:
+        trail.noted("builder", comparison.contradiction)
+
+
+def statement_type(payload: bytes, limits: Limits) -> str:
+    """Return the version a statement states, an empty text where there is none to read."""
+    try:
+        document = wire.as_mapping(wire.read_json(payload, limits=limits), "the statement")
+        return wire.text(document, "_type")
+    except MalformedError:
+        return ""
+
+
+def shown_digests(artifact: Subject) -> str:
+    """Return an artifact's first digests, for people to compare."""
+    return ", ".join(map(str, artifact.digests[:_SHOWN_SUBJECTS])) or "no digest at hand"
+
+
+def shown_subjects(statement: Statement) -> str:
+    """Return the first digests a statement gives, for people to compare."""
+    digests: list[Digest] = []
+    for subject in statement.subjects[:_SHOWN_SUBJECTS]:
+        digests += subject.digests[:_SHOWN_SUBJECTS]
+    return ", ".join(map(str, digests)) or "no digest that is read"

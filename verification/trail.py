@@ -36,11 +36,14 @@ class Trail:
         reason: str,
         detail: str,
         *,
-        expected: str = "",
-        found: str = "",
+        expected: str,
+        found: str,
         reference: str = "",
     ) -> Verification:
-        """Return the verification that fails at this step, with the one outcome of its reason."""
+        """Return the verification that fails at this step, with the one outcome of its reason.
+
+        `expected` and `found` are never empty: a refusal without them helps nobody.
+        """
         self.checks.append(Check(step, CheckOutcome.FAILED, detail, reason, reference))
         outcome = outcome_of(reason)
         if outcome in (None, Outcome.VERIFIED):

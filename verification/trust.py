@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +15,21 @@ from verification.certificates import (
     certificate_key_algorithm,
     read_authority,
 )
+from verification.minisign import read_key, shown_id
 from verification.openpgp_keyring import read_keyring
 from verification.public_key import load_entry
+from verification.registry_keys import read_registry_keys
+from verification.revocation_data import RevocationList, read_revocation
+from verification.sigstore.trusted_root import Part, load_root
+from verification.ssh_signers import read_signers
+
+_SNIFFED = 4096
+_MINISIGN = re.compile(rb"RW[A-Za-z0-9+/]{54}")  # the bare second line of a public key file
+_SSH_KEY = re.compile(
+    rb"^[^#\n]*\b(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+)"
+    rb"(?:-cert-v01@openssh\.com)? AAAA",
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +49,25 @@ class Credential:
     valid_until: datetime | None
     is_revoked: bool
     digest: Digest
+
+
+def kind_of(given: TrustKind, content: bytes) -> TrustKind:
+    """Return what a trust file really is, where one option takes files of several kinds.
+
+    A public key may come as PEM or DER, as a list of allowed SSH signers, as an npm registry's
+    list of keys, as a minisign or signify key; a root as certificates or as Sigstore's JSON.
+    """
+    start = content[:_SNIFFED].lstrip()
+    if given is TrustKind.AUTHORITY:
+        return TrustKind.ROOT if start.startswith(b"{") else given
+    if given is TrustKind.KEY:
+        if start.startswith(b"{"):
+            return TrustKind.REGISTRY_KEYS
+        if start.startswith(b"untrusted comment:") or _MINISIGN.fullmatch(content.strip()):
+            return TrustKind.MINISIGN
+        if b"-----BEGIN " not in content and _SSH_KEY.search(content):
+            return TrustKind.SSH_SIGNERS
+    return given
 
 
 def describe(entry: TrustEntry, limits: Limits) -> tuple[Credential, ...]:
@@ -95,6 +128,64 @@ def _describe_keyring(entry: TrustEntry, limits: Limits) -> tuple[Credential, ..
     )
 
 
+def _describe_registry_keys(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
+    """Give one line for each use of a key; a list's own broken keys are left out."""
+    return tuple(
+        Credential(
+            entry.kind,
+            each.key.fingerprint,
+            f"{each.key_id} ({each.usage})" if each.usage else each.key_id,
+            each.key.algorithm,
+            each.key.valid_from,
+            each.key.valid_until,
+            is_revoked=False,
+            digest=digest_of(entry.content),
+        )
+        for each in read_registry_keys(entry).keys
+    )
+
+
+def _describe_root(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
+    """Give one line for the root itself and one for each part of it; broken parts are left out."""
+    root = load_root(entry)
+    digest = digest_of(entry.content)
+    whole = Part(str(digest), entry.name, "trusted root", entry.valid_from, entry.valid_until)
+    return tuple(
+        Credential(
+            entry.kind,
+            part.fingerprint,
+            part.identity,
+            part.algorithm,
+            part.valid_from,
+            part.valid_until,
+            is_revoked=False,
+            digest=digest,
+        )
+        for part in (whole, *root.parts())
+    )
+
+
+def _describe_revocation(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
+    """Name who says what was withdrawn, and for how long that counts; it vouches for nobody."""
+    read = read_revocation(entry)
+    digest = digest_of(entry.content)
+    if isinstance(read, RevocationList):
+        crl = read.crl
+        name, kind = crl.issuer.rfc4514_string(), f"CRL, {len(crl)} revoked"
+        begins, ends = crl.last_update_utc, crl.next_update_utc
+    else:
+        responses = list(read.response.responses)
+        responder = read.response.responder_name
+        name = responder.rfc4514_string() if responder else "a responder named by its key"
+        kind = f"OCSP, {len(responses)} answered"
+        begins = read.response.produced_at_utc
+        ends = min((one.next_update_utc for one in responses if one.next_update_utc), default=None)
+    bounds = _later(begins, entry.valid_from), _earlier(ends, entry.valid_until)
+    return (
+        Credential(entry.kind, str(digest), name, kind, *bounds, is_revoked=False, digest=digest),
+    )
+
+
 def _later(begins: datetime, window: datetime | None) -> datetime:
     return max(begins, window) if window else begins
 
@@ -103,8 +194,46 @@ def _earlier(ends: datetime | None, window: datetime | None) -> datetime | None:
     return min(ends, window) if ends and window else ends or window
 
 
+def _describe_ssh_signers(entry: TrustEntry, limits: Limits) -> tuple[Credential, ...]:
+    """Name each line by its principals; lines that cannot be read are left out."""
+    return tuple(
+        Credential(
+            entry.kind,
+            one.key.fingerprint,
+            ",".join(one.principals) or entry.name,
+            f"{one.key.algorithm}, authority" if one.is_authority else one.key.algorithm,
+            one.valid_from,
+            one.valid_until,
+            is_revoked=False,
+            digest=digest_of(entry.content),
+        )
+        for one in read_signers(entry, limits).signers
+    )
+
+
+def _describe_minisign(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
+    read = read_key(entry)
+    return (
+        Credential(
+            entry.kind,
+            read.key.fingerprint,
+            f"{entry.name} ({shown_id(read.key_id)})",
+            read.key.algorithm,
+            entry.valid_from,
+            entry.valid_until,
+            is_revoked=False,
+            digest=digest_of(entry.content),
+        ),
+    )
+
+
 _DESCRIBERS = {
     TrustKind.KEY: _describe_key,
     TrustKind.AUTHORITY: _describe_authorities,
     TrustKind.KEYRING: _describe_keyring,
+    TrustKind.SSH_SIGNERS: _describe_ssh_signers,
+    TrustKind.MINISIGN: _describe_minisign,
+    TrustKind.ROOT: _describe_root,
+    TrustKind.REGISTRY_KEYS: _describe_registry_keys,
+    TrustKind.REVOCATION: _describe_revocation,
 }

@@ -28,13 +28,17 @@ from core.model import (
 )
 from verification import FORMATS
 from verification.format import VERIFIER_VERSION, Format, Setting
+from verification.ssh_signers import answers_to
+from verification.subject_names import is_subject_identity, subject_matches
 from verification.trail import Trail
 
 UNRECOGNISED = "unrecognised"
 MAX_HINT_BYTES = 256 * 1024
-_NAMES_COUNT = frozenset({"checksum-list"})  # formats whose outcome depends on the subject's name
+# Formats whose outcome depends on the subject's name.
+_NAMES_COUNT = frozenset({"checksum-list", "pep740-attestation", "pep740-provenance"})
 _MAILBOX = re.compile(r"[^<>]*<([^<>\s]+)>")
 _IDENTITY_STEP = "identity"
+_CERTIFIED = frozenset({SignerKind.CERTIFICATE, SignerKind.KEYLESS})
 
 
 @cache
@@ -55,12 +59,13 @@ def verify(evidence: Evidence, setting: Setting) -> Verification:
     # 1. Nothing is looked at before it was counted.
     excess = _excess(evidence, setting.limits)
     if excess:
-        return _unread("limits", "TOO_LARGE", excess)
+        return _unread("limits", "TOO_LARGE", excess, "evidence within the limits")
     try:
         # 2. The format is recognised, not asked for.
         recognised = _recognised(evidence)
         if recognised is None:
-            return _unread("format", "FORMAT_UNSUPPORTED", "no reader recognises this evidence")
+            words = "no reader recognises this evidence"
+            return _unread("format", "FORMAT_UNSUPPORTED", words, _formats_read())
         # 3. The rest is the format's.
         return recognised.verify(evidence, setting)
     except CollectionError:
@@ -72,7 +77,13 @@ def verify(evidence: Evidence, setting: Setting) -> Verification:
         structlog.get_logger(__name__).exception(
             "verification_failed", origin=evidence.origin[:200], error=kind
         )
-        return _unread("format", "FORMAT_UNSUPPORTED", f"reading it failed with {kind}")
+        words = f"reading it failed with {kind}"
+        return _unread("format", "FORMAT_UNSUPPORTED", words, _formats_read())
+
+
+def is_recognised(evidence: Evidence) -> bool:
+    """Say whether some format reads this evidence."""
+    return _recognised(evidence) is not None
 
 
 def verifier_version() -> str:
@@ -81,7 +92,8 @@ def verifier_version() -> str:
 
 
 def _recognised(evidence: Evidence) -> Format | None:
-    return next((each for each in formats() if each.recognises(evidence)), None)
+    asked = (each for each in formats() if each.inside == evidence.is_inside)
+    return next((each for each in asked if each.recognises(evidence)), None)
 
 
 def _excess(evidence: Evidence, limits: Limits) -> str:
@@ -96,8 +108,13 @@ def _excess(evidence: Evidence, limits: Limits) -> str:
     return ""
 
 
-def _unread(step: str, reason: str, detail: str) -> Verification:
-    return Trail(UNRECOGNISED, Role.SIGNATURE).refuse(step, reason, detail)
+def _unread(step: str, reason: str, detail: str, expected: str) -> Verification:
+    trail = Trail(UNRECOGNISED, Role.SIGNATURE)
+    return trail.refuse(step, reason, detail, expected=expected, found=detail)
+
+
+def _formats_read() -> str:
+    return "one of the formats " + ", ".join(FORMATS)
 
 
 def trust_digest(trust: Trust) -> str:
@@ -125,7 +142,8 @@ def verification_key(evidence: Evidence, setting: Setting) -> str:
     Equal keys mean an equal outcome until its `due_at`; the only thing left out is whether the
     subject's bytes are at hand, so a CONTENT_NEEDED is judged again once they are.
     """
-    with_name = any(each.name in _NAMES_COUNT and each.recognises(evidence) for each in formats())
+    read_by = [each.name for each in formats() if each.recognises(evidence)]
+    with_name = not _NAMES_COUNT.isdisjoint(read_by)
     parts = [
         hashlib.sha256(evidence.content).hexdigest(),
         hashlib.sha256(evidence.hint).hexdigest(),
@@ -135,6 +153,7 @@ def verification_key(evidence: Evidence, setting: Setting) -> str:
         repr(evidence.expectation),
         verifier_version(),
         evidence.media_type,
+        setting.namespace,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -164,23 +183,37 @@ def demand_identity(verification: Verification, demand: IdentityDemand) -> Verif
     signer = verification.signer
     if verification.outcome is not Outcome.VERIFIED:
         return verification
-    certified = signer is not None and signer.kind is SignerKind.CERTIFICATE
+    certified = signer is not None and signer.kind in _CERTIFIED
     if certified and not demand.identity and demand.scope is IdentityScope.NAMED:
         detail = "nothing says which identity is expected of the certificate"
-        return _refuse(verification, "IDENTITY_NOT_STATED", detail, "an identity", "")
+        return _refuse(verification, "IDENTITY_NOT_STATED", detail, "an identity", "none was named")
     stated = _identities(verification)
-    if demand.identity and demand.identity not in stated:
+    if demand.identity and not _is_stated(demand.identity, stated, verification):
         detail = "the signer is another one than expected"
         found = ", ".join(stated) or "a key that states no identity"
         return _refuse(verification, "IDENTITY_MISMATCH", detail, demand.identity, found)
     issuer = signer.issuer if signer else ""
     if demand.issuer and demand.issuer != issuer:
         detail = "another issuer vouches for the signer than expected"
-        return _refuse(verification, "ISSUER_MISMATCH", detail, demand.issuer, issuer)
+        return _refuse(
+            verification, "ISSUER_MISMATCH", detail, demand.issuer, issuer or "no issuer"
+        )
     if demand.identity or demand.issuer:
         check = Check(_IDENTITY_STEP, CheckOutcome.PASSED, demand.identity or demand.issuer)
         return replace(verification, checks=(*verification.checks, check))
     return verification
+
+
+def _is_stated(identity: str, stated: tuple[str, ...], verification: Verification) -> bool:
+    """Say whether an identity is one of those stated, or parts of the certificate subject."""
+    if identity in stated:
+        return True
+    signer = verification.signer
+    if signer is not None and signer.kind is SignerKind.SSH:
+        return answers_to(verification.claims, identity)
+    certified = signer is not None and signer.kind is SignerKind.CERTIFICATE
+    subject = verification.claims.get("subject", "")
+    return certified and is_subject_identity(identity) and subject_matches(identity, subject)
 
 
 def _identities(verification: Verification) -> tuple[str, ...]:
@@ -192,8 +225,9 @@ def _identities(verification: Verification) -> tuple[str, ...]:
     if signer.kind is SignerKind.CERTIFICATE:
         stated += json.loads(verification.claims.get("subject_alternative_names", "[]"))
     if signer.kind is SignerKind.OPENPGP:
-        mailbox = _MAILBOX.fullmatch(signer.identity)
-        stated += [mailbox[1]] if mailbox else []
+        stated += json.loads(verification.claims.get("user_ids", "[]"))
+        mailboxes = [_MAILBOX.fullmatch(each) for each in stated]
+        stated += [mailbox[1] for mailbox in mailboxes if mailbox]
     return tuple(dict.fromkeys(stated))
 
 

@@ -99,6 +99,11 @@ LEAVES: dict[str, tuple[Extensions, str]] = {
     "unknown critical extension": (((UNKNOWN, True),), "CERT_USAGE"),
     "unknown extension": (((UNKNOWN, False),), "accepted"),
     "authority": (AUTHORITY, "CERT_USAGE"),
+    "authority that may issue": (
+        (*AUTHORITY, (usage("digital_signature", "key_cert_sign"), True)),
+        "CERT_USAGE",
+    ),
+    "authority that cannot issue": ((*AUTHORITY, (usage("digital_signature"), True)), "accepted"),
 }
 
 
@@ -131,6 +136,109 @@ def test_missing_link_is_untrusted() -> None:
     assert reason(judged(signed)) == "CERT_UNTRUSTED"
     assert reason(judged(signed, LINK)) == "accepted"
     assert reason(judged(signed, given=(LINK,))) == "accepted"
+
+
+IMPOSTOR_KEY = private_key("p256", "impostor")
+NO_ISSUER: Extensions = ((x509.BasicConstraints(ca=False, path_length=None), True),)
+GAPS: dict[str, tuple[tuple[x509.Certificate, ...], tuple[x509.Certificate, ...], str, str]] = {
+    "the issuer's certificate is missing": (
+        (certificate("signer", "link", LEAF_KEY, LINK_KEY),),
+        (ROOT,),
+        "the certificate of CN=link, which issued CN=signer, is not at hand",
+        "issued by CN=link",
+    ),
+    "a link above is missing": (
+        (certificate("signer", "link", LEAF_KEY, LINK_KEY), LINK),
+        (certificate("other", "other", IMPOSTOR_KEY, IMPOSTOR_KEY, AUTHORITY),),
+        "the certificate of CN=root, which issued CN=link, is not at hand",
+        "issued by CN=root",
+    ),
+    "another key of the same name": (
+        (certificate("signer", "root", LEAF_KEY, IMPOSTOR_KEY),),
+        (ROOT,),
+        "a certificate named CN=root is at hand, but its key did not issue CN=signer",
+        "issued by another key under the name CN=root",
+    ),
+    "the signer vouches for itself": (
+        (certificate("signer", "signer", LEAF_KEY, LEAF_KEY),),
+        (ROOT,),
+        "CN=signer vouches for itself, and is no authority that was given",
+        "self-issued by CN=signer",
+    ),
+    "an issuer that is no authority": (
+        (
+            certificate("signer", "link", LEAF_KEY, LINK_KEY),
+            certificate("link", "root", LINK_KEY, ROOT_KEY, NO_ISSUER),
+        ),
+        (ROOT,),
+        "CN=link may not issue CN=signer: it says that it is no authority (basicConstraints)",
+        "issued by CN=link",
+    ),
+    "an issuer that may not sign certificates": (
+        (
+            certificate("signer", "link", LEAF_KEY, LINK_KEY),
+            certificate(
+                "link", "root", LINK_KEY, ROOT_KEY, (*AUTHORITY, (usage("digital_signature"), True))
+            ),
+        ),
+        (ROOT,),
+        "CN=link may not issue CN=signer: its key may not sign certificates (keyUsage)",
+        "issued by CN=link",
+    ),
+    "more links than the authority allows": (
+        (certificate("signer", "link", LEAF_KEY, LINK_KEY), LINK),
+        (
+            certificate(
+                "root", "root", ROOT_KEY, ROOT_KEY,
+                ((x509.BasicConstraints(ca=True, path_length=0), True),),
+            ),
+        ),
+        "CN=root may not issue CN=link: it allows 0 authorities below it (pathLenConstraint)",
+        "issued by CN=root",
+    ),
+    "names that the authority may not vouch for": (
+        (
+            leaf((x509.SubjectAlternativeName([x509.DNSName("ci.evil.example")]), False)),
+        ),
+        (
+            certificate(
+                "root", "root", ROOT_KEY, ROOT_KEY,
+                (
+                    *AUTHORITY,
+                    (x509.NameConstraints([x509.DNSName("acme.example")], None), True),
+                ),
+            ),
+        ),
+        "the certificates lead to a given authority, but the chain breaks a rule for chains",
+        "CN=signer, issued by CN=root",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("chain", "given", "detail", "found"),
+    GAPS.values(),
+    ids=[name.replace(" ", "-") for name in GAPS],
+)
+def test_refusal_names_the_link_that_is_missing(
+    chain: tuple[x509.Certificate, ...],
+    given: tuple[x509.Certificate, ...],
+    detail: str,
+    found: str,
+) -> None:
+    judgement = judged(*chain, given=given)
+    assert isinstance(judgement, Fault)
+    assert judgement.reason == "CERT_UNTRUSTED"
+    assert judgement.detail.startswith(detail), judgement
+    assert judgement.found == found
+    assert judgement.expected.startswith("a chain to a given authority: CN=")
+
+
+def test_authorities_outside_their_window_are_said_to_be_none() -> None:
+    authorities = given_authorities(setting(authority_entry(ROOT, until=NOW - DAY)).trust)
+    judgement = verify_chain((leaf(),), authorities, NOW)
+    assert isinstance(judgement, Fault)
+    assert judgement.detail == "no authority of the trust given counts at this time"
 
 
 def test_same_name_with_another_key_is_untrusted() -> None:

@@ -26,6 +26,10 @@ RECOGNISED: dict[str, bytes] = {
     "dsse": json.dumps(envelope({})).encode(),
     "openpgp-cleartext": b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n",
     "openpgp-detached": b"-----BEGIN PGP SIGNATURE-----\n\n",
+    "authenticode": b"MZ" + bytes(58) + b"\x40\0\0\0PE\0\0",
+    "nuget": b"PK\x03\x04" + bytes(26) + b"app.nuspec",
+    "jar": b"PK\x03\x04" + bytes(26) + b"META-INF/MANIFEST.MF",
+    "cms": bytes.fromhex("300d06092a864886f70d010702a000"),
     "checksum-list": b"0" * 64 + b"  app.tar.gz\n",
     "raw-signature": b"\x00" * 64,
 }
@@ -75,6 +79,8 @@ def test_no_bytes_make_any_format_raise_or_verify(content: bytes, hint: bytes) -
         verification = each.verify(offered, given_trust)
         assert verification.outcome is not Outcome.VERIFIED
         assert verification.outcome is outcome_of(verification.reason)
+        assert verification.expected
+        assert verification.found
         assert verification.format == each.name
 
 

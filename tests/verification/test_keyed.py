@@ -39,7 +39,7 @@ def test_only_trials_that_hold_end_as_verified() -> None:
 @pytest.mark.parametrize("reason", ["NO_SUCH_REASON", "NO_SIGNATURE", "RULE_FALSE"])
 def test_refusal_needs_a_reason_of_verifications(reason: str) -> None:
     with pytest.raises(KeyError):
-        trail().refuse("step", reason, "detail")
+        trail().refuse("step", reason, "detail", expected="this", found="that")
 
 
 def test_bytes_are_hashed_once_per_algorithm() -> None:

@@ -53,6 +53,9 @@ class FileContent:
     def chunks(self) -> Iterator[bytes]:
         yield self.path.read_bytes()
 
+    def read_at(self, offset: int, length: int) -> bytes:
+        return self.path.read_bytes()[offset : offset + length]
+
     def digest(self, algorithm: str) -> Digest:
         return digest_of(self.path.read_bytes(), algorithm)
 

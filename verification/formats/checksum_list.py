@@ -19,6 +19,7 @@ class ChecksumList:
 
     name = "checksum-list"
     role = Role.SIGNATURE
+    inside = False
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether the first line that counts is a checksum line."""
@@ -32,18 +33,23 @@ class ChecksumList:
             listed = read_checksums(evidence.content, setting.limits)
         except MalformedError as error:
             reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-            return trail.refuse("list", reason, str(error))
+            expected = "a checksum list in which every line can be read"
+            return trail.refuse("list", reason, str(error), expected=expected, found=str(error))
         trail.passed("list", f"{len(listed)} entries")
         # 2. The artifact's line.
         stated = _line(listed, evidence.subject)
         if stated is None:
             detail = "the list does not name the artifact"
             expected = f"a line for {evidence.subject.name[:200]}"
-            return trail.refuse("entry", "SUBJECT_MISMATCH", detail, expected=expected)
+            found = f"{len(listed)} lines for other names"
+            return trail.refuse("entry", "SUBJECT_MISMATCH", detail, expected=expected, found=found)
         ours = evidence.subject.digest(stated.algorithm)
         if ours is None:
             detail = f"the artifact's {stated.algorithm} digest is not at hand"
-            return trail.refuse("entry", "CONTENT_NEEDED", detail, expected=str(stated))
+            found = ", ".join(map(str, evidence.subject.digests)) or "no digest"
+            return trail.refuse(
+                "entry", "CONTENT_NEEDED", detail, expected=str(stated), found=found
+            )
         if ours != stated:
             detail = "the list gives another digest for the artifact"
             return trail.refuse(
@@ -52,7 +58,13 @@ class ChecksumList:
         trail.passed("entry", str(ours))
         # 3. Nothing vouches for the list.
         detail = "the artifact's line matches, but the list itself carries no signature"
-        return trail.refuse("signature of the list", "LIST_UNSIGNED", detail)
+        return trail.refuse(
+            "signature of the list",
+            "LIST_UNSIGNED",
+            detail,
+            expected="a signature of the list beside it",
+            found="none",
+        )
 
 
 def _line(listed: dict[str, Digest], subject: Subject) -> Digest | None:

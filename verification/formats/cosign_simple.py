@@ -1,9 +1,9 @@
 """Cosign's signature of a container image: a small JSON payload that names the image's digest.
 
-Keyed verification: the signature in an annotation must hold over the payload's bytes under a given
-key, and the payload must name the digest that we resolved and hashed ourselves. All annotations
-are the word of whoever could write to the registry: a certificate, chain or log entry among them
-is never believed. Keyless signatures are not judged yet.
+The signature in an annotation must hold over the payload's bytes, and the payload must name the
+digest that we resolved and hashed ourselves. A given key that holds decides; otherwise certificate,
+chain, log entry and timestamp among the annotations make a bundle, judged as any other is. All
+annotations are the word of whoever could write to the registry, and never believed by themselves.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from core import wire
 from core.cosign_container import (
     BUNDLE_ANNOTATION,
-    CERTIFICATE_ANNOTATION,
     MAGIC,
     SIGNATURE_ANNOTATION,
     SIMPLE_SIGNING,
@@ -20,24 +19,29 @@ from core.cosign_container import (
 )
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
-from core.model import Evidence, Role, Subject, Verification
+from core.model import Evidence, Role, Subject, TrustKind, Verification
 from verification.base64_lines import decode_base64_lines
+from verification.cosign_bundle import names_certificate, signature_bundle
 from verification.format import Setting
 from verification.keyed import (
     SIGNATURE_STEP,
     Standing,
+    Trial,
     given_keys,
     refuse,
+    refuse_keyless,
     signed_bytes,
     try_keys,
     verified,
 )
+from verification.sigstore.core import conclude, prove
 from verification.trail import Trail
 
 PAYLOAD_TYPE = "cosign container image signature"
 _CRITICAL = {"identity", "image", "type"}
 _REFERENCE = "containers/image signature formats; cosign SIGNATURE_SPEC"
 _CLAIM_CHARACTERS = 1024
+_VOUCHING = frozenset({TrustKind.ROOT, TrustKind.AUTHORITY})
 
 
 class CosignSimpleSigning:
@@ -45,6 +49,7 @@ class CosignSimpleSigning:
 
     name = "cosign-simple-signing"
     role = Role.SIGNATURE
+    inside = False
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is the container that a cosign signature travels in."""
@@ -105,7 +110,8 @@ class _Payload:
 
 def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
     reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    return trail.refuse(step, reason, str(error))
+    expected = f"a {step} that keeps its format"
+    return trail.refuse(step, reason, str(error), expected=expected, found=str(error))
 
 
 def _refuse_payload(trail: Trail, payload: _Payload, subject: Subject) -> Verification | None:
@@ -120,7 +126,10 @@ def _refuse_payload(trail: Trail, payload: _Payload, subject: Subject) -> Verifi
     trail.passed("payload type", PAYLOAD_TYPE)
     ours = subject.digest("sha256")
     if ours is None:
-        return trail.refuse("subject", "CONTENT_NEEDED", "the image's sha256 digest is not at hand")
+        detail = "the image's sha256 digest is not at hand"
+        expected = "the sha256 digest of the image"
+        found = ", ".join(map(str, subject.digests)) or "no digest"
+        return trail.refuse("subject", "CONTENT_NEEDED", detail, expected=expected, found=found)
     if payload.digest != str(ours):
         return trail.refuse(
             "subject",
@@ -143,7 +152,7 @@ def _judge(trail: Trail, container: Container, payload: _Payload, setting: Setti
         return _refuse_malformed(trail, "signature annotation", error)
     keys = given_keys(setting.trust)
     if not setting.trust.entries:
-        return trail.refuse("trust", "TRUST_ROOT_MISSING", "no public key was given")
+        return refuse_keyless(trail, setting.trust)
     for broken in keys.broken:
         trail.noted("trust", f"a trust entry cannot be read: {broken}", reason="KEYRING_UNUSABLE")
     trial = try_keys(keys.keys, signature, signed_bytes(container.payload), setting)
@@ -153,9 +162,30 @@ def _judge(trail: Trail, container: Container, payload: _Payload, setting: Setti
             trail.skipped("log entry", "a log entry came along; with a given key it is not checked")
         trail.claims |= payload.claims()
         return verified(trail, [trial])
-    if CERTIFICATE_ANNOTATION in container.annotations and trial.standing is Standing.REFUSED:
-        detail = "signed with a certificate (keyless or own authority), which is not judged yet"
-        return trail.refuse(SIGNATURE_STEP, "FORMAT_UNSUPPORTED", detail)
+    # 6. Else the certificate that came along names the signer, as far as somebody vouches for it.
+    if names_certificate(container.annotations) and trial.standing is Standing.REFUSED:
+        return _judge_certificate(trail, container, payload, signature, setting)
     if keys.none_given:
-        return trail.refuse("trust", "TRUST_ROOT_MISSING", "no public key was given")
+        return refuse_keyless(trail, setting.trust)
     return refuse(trail, trial, keys, setting)
+
+
+def _judge_certificate(
+    trail: Trail, container: Container, payload: _Payload, signature: bytes, setting: Setting
+) -> Verification:
+    keys = given_keys(setting.trust)
+    vouching = {entry.kind for entry in setting.trust.entries} & _VOUCHING
+    if not vouching:
+        # Only keys were given, and it holds under none of them: that decides.
+        return refuse(trail, Trial(Standing.REFUSED), keys, setting)
+    try:
+        bundle = signature_bundle(
+            container.annotations, container.payload, signature, setting.limits
+        )
+    except MalformedError as error:
+        return _refuse_malformed(trail, "set of annotations", error)
+    proof = prove(bundle, signed_bytes(container.payload), setting, trail)
+    if isinstance(proof, Verification):
+        return proof
+    trail.claims |= payload.claims()
+    return conclude(proof, trail)

@@ -22,6 +22,8 @@ from verification.keyed import (
     Trial,
     given_keys,
     refuse,
+    refuse_keyless,
+    shown_keys,
     signed_bytes,
     try_keys,
     verified,
@@ -32,6 +34,7 @@ from verification.statements import (
     SubjectMatch,
     match,
     read_statement,
+    record_claims,
     role_of,
 )
 from verification.trail import Trail
@@ -94,6 +97,7 @@ class Dsse:
 
     name = "dsse"
     role = Role.ATTESTATION
+    inside = False
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a JSON object with the fields of an envelope at its top."""
@@ -124,19 +128,26 @@ class Dsse:
         # 3. A signature that holds.
         keys = given_keys(setting.trust)
         if keys.none_given:
-            return trail.refuse("trust", "TRUST_ROOT_MISSING", "no public key was given")
+            return refuse_keyless(trail, setting.trust)
         trials = _holding(trail, envelope, keys, setting)
         if isinstance(trials, Verification):
             return trials
         # 4. One of the statement's subjects is this artifact.
         refusal = _refuse_subject(trail, statement, evidence.subject)
-        return replace(refusal or verified(trail, trials), statement=statement)
+        if refusal is not None:
+            return replace(refusal, statement=statement)
+        # 5. What its predicate claims.
+        record_claims(trail, statement)
+        return replace(verified(trail, trials), statement=statement)
 
 
 def _envelope(trail: Trail, content: bytes, limits: Limits) -> Envelope | Verification:
     if _first_line(content) is not content:
         detail = "several envelopes in one file: each is evidence of its own"
-        return trail.refuse("envelope", "FORMAT_UNSUPPORTED", detail)
+        found = "more than one JSON line"
+        return trail.refuse(
+            "envelope", "FORMAT_UNSUPPORTED", detail, expected="one envelope", found=found
+        )
     try:
         envelope = read_envelope(content, limits)
     except MalformedError as error:
@@ -163,7 +174,8 @@ def _first_line(content: bytes) -> bytes:
 
 def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
     reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    return trail.refuse(step, reason, str(error))
+    expected = f"a {step} that keeps its format"
+    return trail.refuse(step, reason, str(error), expected=expected, found=str(error))
 
 
 def _holding(
@@ -174,7 +186,14 @@ def _holding(
     work = len(encoded) * len(keys.keys) * len(envelope.signatures)
     if work > _WORK_FACTOR * setting.limits.evidence_bytes:
         detail = f"{len(envelope.signatures)} signatures over {len(encoded)} bytes are too many"
-        return trail.refuse("envelope", "TOO_LARGE", f"{detail} (evidence_bytes)")
+        most = _WORK_FACTOR * setting.limits.evidence_bytes
+        return trail.refuse(
+            "envelope",
+            "TOO_LARGE",
+            f"{detail} (evidence_bytes)",
+            expected=f"at most {most} bytes to check under all keys",
+            found=f"{work} bytes",
+        )
     signed = signed_bytes(encoded)
     trials = [
         try_keys(keys.keys, item.signature, signed, setting, _TERMS) for item in envelope.signatures
@@ -206,7 +225,7 @@ def _refuse_unknown(trail: Trail, envelope: Envelope, keys: GivenKeys) -> Verifi
         SIGNATURE_STEP,
         "KEY_UNKNOWN",
         "the envelope names its keys, and none of them was given",
-        expected=f"one of {len(keys.keys)} given keys",
+        expected=shown_keys(keys),
         found=min(fingerprints),
     )
 
@@ -218,12 +237,15 @@ def _refuse_subject(trail: Trail, statement: Statement, artifact: Subject) -> Ve
         return None
     if found is SubjectMatch.DIGEST_NEEDED:
         detail = "the statement gives a digest of another algorithm than those at hand"
-        return trail.refuse("subject", "CONTENT_NEEDED", detail, found=_shown(statement))
+        ours = ", ".join(map(str, artifact.digests[:_SHOWN_SUBJECTS])) or "no digest at hand"
+        return trail.refuse(
+            "subject", "CONTENT_NEEDED", detail, expected=ours, found=_shown(statement)
+        )
     return trail.refuse(
         "subject",
         "SUBJECT_MISMATCH",
         "the statement is about other artifacts",
-        expected=", ".join(map(str, artifact.digests[:_SHOWN_SUBJECTS])),
+        expected=", ".join(map(str, artifact.digests[:_SHOWN_SUBJECTS])) or "no digest at hand",
         found=_shown(statement),
     )
 
@@ -232,4 +254,4 @@ def _shown(statement: Statement) -> str:
     digests: list[Digest] = []
     for subject in statement.subjects[:_SHOWN_SUBJECTS]:
         digests += subject.digests[:_SHOWN_SUBJECTS]
-    return ", ".join(map(str, digests))
+    return ", ".join(map(str, digests)) or "no digest that is read"

@@ -44,6 +44,7 @@ class OpenPgpDetached:
 
     name = "openpgp-detached"
     role = Role.SIGNATURE
+    inside = False
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether it is an armored signature, or binary that begins with one."""
@@ -68,6 +69,7 @@ class OpenPgpCleartext:
 
     name = "openpgp-cleartext"
     role = Role.SIGNATURE
+    inside = False
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether a signed message begins on any line: to put text before it is an attack."""
@@ -99,7 +101,14 @@ def _is_signature_packet(start: bytes) -> bool:
 
 def _unreadable(trail: Trail, error: MalformedError) -> Verification:
     reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    return trail.refuse(_FRAMING, reason, str(error), reference="RFC 9580 section 6.2")
+    return trail.refuse(
+        _FRAMING,
+        reason,
+        str(error),
+        expected="OpenPGP signatures and nothing else, within the limits",
+        found=str(error),
+        reference="RFC 9580 section 6.2",
+    )
 
 
 def _content(subject: Subject, limits: Limits) -> Signed:

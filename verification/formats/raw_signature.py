@@ -31,11 +31,14 @@ from verification.certificates import (
 from verification.format import Setting
 from verification.keyed import (
     SIGNATURE_STEP,
+    UNDER_NONE,
     GivenKeys,
     Standing,
     Trial,
     given_keys,
     refuse,
+    refuse_keyless,
+    shown_keys,
     try_keys,
     verified,
 )
@@ -59,6 +62,7 @@ class RawSignature:
 
     name = "raw-signature"
     role = Role.SIGNATURE
+    inside = False
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether the bytes, or the base64 they hold, have the form of a bare signature."""
@@ -70,13 +74,18 @@ class RawSignature:
         # 1. The signature itself.
         signature = _signature(evidence.content)
         if signature is None:
-            return trail.refuse("signature", "MALFORMED", "not the form of a bare signature")
+            return trail.refuse(
+                "signature",
+                "MALFORMED",
+                "not the form of a bare signature",
+                expected="an ECDSA, RSA or Ed25519 signature, binary, base64 or PEM",
+                found=f"{len(evidence.content)} bytes of another form",
+            )
         trail.passed("signature", f"{len(signature)} bytes")
         # 2. Somebody must be trusted.
         keys, authorities = given_keys(setting.trust), given_authorities(setting.trust)
         if keys.none_given and authorities.none_given:
-            detail = "no public key and no authority was given"
-            return trail.refuse("trust", "TRUST_ROOT_MISSING", detail)
+            return refuse_keyless(trail, setting.trust, "public key or authority")
         _note_broken(trail, keys, authorities)
         # 3. A given key that holds decides, whatever lies beside the signature.
         trial = try_keys(keys.keys, signature, evidence.subject, setting)
@@ -140,9 +149,18 @@ def _note_broken(trail: Trail, keys: GivenKeys, authorities: Authorities) -> Non
 def _refuse_unnamed(trail: Trail, authorities: Authorities) -> Verification:
     if authorities.broken:
         detail = f"an entry is broken: {authorities.broken[0]}"
-        return trail.refuse(SIGNATURE_STEP, "KEYRING_UNUSABLE", detail)
+        expected, found = "authorities that can be read", authorities.broken[0]
+        return trail.refuse(
+            SIGNATURE_STEP, "KEYRING_UNUSABLE", detail, expected=expected, found=found
+        )
     detail = "authorities were given, but no certificate that names the signer"
-    return trail.refuse(SIGNATURE_STEP, "TRUST_ROOT_MISSING", detail)
+    return trail.refuse(
+        SIGNATURE_STEP,
+        "TRUST_ROOT_MISSING",
+        detail,
+        expected="a certificate beside the signature, or a public key in the trust",
+        found=f"{len(authorities.members)} authorities and nothing beside the signature",
+    )
 
 
 def _verify_beside(
@@ -161,7 +179,7 @@ def _verify_beside(
         "key beside",
         "KEY_UNKNOWN",
         "the signature holds under the key that lies beside it, which nobody vouches for",
-        expected="a given key",
+        expected=shown_keys(given_keys(setting.trust)),
         found=key.fingerprint,
     )
 
@@ -178,7 +196,7 @@ def _verify_certificate(
     # 4.1 The mathematics, under the certificate's key.
     trial = try_keys([key], signature, evidence.subject, setting)
     if trial.standing is not Standing.VERIFIED:
-        return _refuse_certified(trail, trial, setting)
+        return _refuse_certified(trail, trial, key, given_keys(setting.trust), setting)
     trail.passed("signature under the certificate", trial.scheme)
     # 4.2 The chain to a given authority.
     chain = verify_chain(certificates, authorities, setting.now)
@@ -189,10 +207,18 @@ def _verify_certificate(
     return _verified_by(trail, chain, key)
 
 
-def _refuse_certified(trail: Trail, trial: Trial, setting: Setting) -> Verification:
+def _refuse_certified(
+    trail: Trail, trial: Trial, key: PublicKey, keys: GivenKeys, setting: Setting
+) -> Verification:
     if trial.standing is Standing.REFUSED:
         detail = "neither under a given key nor under the certificate that lies beside it"
-        return trail.refuse(SIGNATURE_STEP, "SIGNATURE_INVALID", detail)
+        return trail.refuse(
+            SIGNATURE_STEP,
+            "SIGNATURE_INVALID",
+            detail,
+            expected=f"a signature by {shown_keys(keys)}, or by {key.fingerprint} beside it",
+            found=UNDER_NONE,
+        )
     return refuse(trail, trial, GivenKeys(()), setting)
 
 
@@ -210,7 +236,13 @@ def _refuse_fault(trail: Trail, fault: Fault) -> Verification:
 def _refuse_chain(trail: Trail, fault: Fault, authorities: Authorities) -> Verification:
     if fault.reason == "CERT_UNTRUSTED" and authorities.broken:
         detail = f"no readable authority vouches, and an entry is broken: {authorities.broken[0]}"
-        return trail.refuse(fault.step, "KEYRING_UNUSABLE", detail)
+        return trail.refuse(
+            fault.step,
+            "KEYRING_UNUSABLE",
+            detail,
+            expected="authorities that can be read",
+            found=authorities.broken[0],
+        )
     return _refuse_fault(trail, fault)
 
 
@@ -218,6 +250,7 @@ def _verified_by(trail: Trail, chain: Chain, key: PublicKey) -> Verification:
     if chain.pinned:
         trail.noted("certificate chain", chain.pinned)
     trail.passed("certificate chain", f"{chain.length} certificates", reference="RFC 5280 6.1")
+    trail.checks.extend(chain.checks)
     return Verification(
         outcome=Outcome.VERIFIED,
         format=trail.format,

@@ -11,7 +11,6 @@ import pytest
 from core.cosign_container import (
     BUNDLE_ANNOTATION,
     CERTIFICATE_ANNOTATION,
-    CHAIN_ANNOTATION,
     MAGIC,
     SIGNATURE_ANNOTATION,
     SIMPLE_SIGNING,
@@ -170,7 +169,7 @@ def test_forged_annotations_are_never_believed() -> None:
     own = pem(certificate("me", "me", KEY, KEY, AUTHORITY)).decode()
     forged = {
         CERTIFICATE_ANNOTATION: own,
-        CHAIN_ANNOTATION: own,
+        "dev.sigstore.cosign/chain": own,
         BUNDLE_ANNOTATION: '{"SignedEntryTimestamp": "AAAA"}',
     }
     stranger = key_entry(private_key("p384"))

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from core.limits import Limits
 from core.model import Outcome, Role, Subject, TrustEntry, Verification, digest_of
+from tests.verification.predicates.predicate_specimens import ALL as PREDICATES
 from tests.verification.specimens import (
     CONTENT,
     DAY,
@@ -69,9 +70,26 @@ def test_envelope_verifies_under_its_key_only(kind: str) -> None:
     ],
 )
 def test_only_slsa_provenance_is_provenance(predicate_type: str, role: Role) -> None:
-    document = envelope(statement(OURS, predicate_type=predicate_type), KEY)
+    plain = statement(OURS, predicate_type=predicate_type)
+    document = envelope(plain | {"predicate": PREDICATES.get(predicate_type, {})}, KEY)
     assert judged(document).role is role
     assert judged(document, key_entry(OTHER)).role is role
+
+
+def test_provenance_that_breaks_its_form_holds_but_proves_no_provenance() -> None:
+    judgement = judged(envelope(statement(OURS, predicate_type=SLSA), KEY))
+    assert (judgement.outcome, judgement.role) == (Outcome.VERIFIED, Role.ATTESTATION)
+    assert judgement.checks[-1].reason == "MALFORMED"
+    assert "builder_id" not in judgement.claims
+
+
+def test_claims_of_a_predicate_come_only_with_a_signature_that_holds() -> None:
+    signed = envelope(statement(OURS, predicate_type=SLSA) | {"predicate": PREDICATES[SLSA]}, KEY)
+    builder = PREDICATES[SLSA]["runDetails"]["builder"]["id"]
+    held = judged(signed)
+    assert (held.claims["builder_id"], held.claims["slsa_level"]) == (builder, "not stated")
+    assert held.claims["builder_id_certified"] == "not stated"
+    assert "builder_id" not in judged(signed, key_entry(OTHER)).claims
 
 
 def test_spellings_of_one_envelope() -> None:

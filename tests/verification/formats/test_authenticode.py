@@ -1,0 +1,251 @@
+"""Programs signed by the real osslsigncode, which is the second opinion, too."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from core.limits import Limits
+from core.model import Evidence, Outcome, Subject, TrustEntry, Verification, digest_of
+from tests.verification.specimens import DAY, NOW, authority_entry, pem, setting
+from tests.verification.x509_material import (
+    CODE,
+    EMAIL,
+    OTHER_ROOT,
+    ROOT,
+    TIMES,
+    Identity,
+    identity,
+    inside,
+    osslsigncode,
+    program,
+)
+from verification.cms import read_signed_data
+from verification.formats.authenticode import NESTED, Authenticode
+from verification.pe_file import read_pe
+
+FORMAT = Authenticode()
+TRUST = authority_entry(ROOT)
+TABLE_ENTRY = 0x40 + 24 + 112 + 32  # of PE32+: where the directory says where the signature is
+CHECKSUM = 0x40 + 24 + 64
+
+
+def judged(content: bytes, *entries: TrustEntry) -> Verification:
+    offered = inside(content, "app.exe")
+    assert FORMAT.recognises(offered)
+    return FORMAT.verify(offered, setting(*(entries or (TRUST,))))
+
+
+def signed(folder: Path, content: bytes, who: Identity, *words: str) -> bytes:
+    who.write(folder)
+    (folder / "root.pem").write_bytes(pem(ROOT))
+    (folder / "in.exe").write_bytes(content)
+    (folder / "out.exe").unlink(missing_ok=True)
+    keys = ["-certs", "leaf.pem", "-key", "leaf.key", "-in", "in.exe", "-out", "out.exe"]
+    done = osslsigncode(folder, "sign", *(words or ("-h", "sha256")), *keys)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return (folder / "out.exe").read_bytes()
+
+
+KINDS = ("p256", "p384", "rsa-2048")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("wide", [True, False], ids=["pe32+", "pe32"])
+@pytest.mark.parametrize("hashed", ["sha256", "sha384", "sha512"])
+def test_program_of_osslsigncode(kind: str, *, wide: bool, hashed: str, tmp_path: Path) -> None:
+    made = signed(tmp_path, program(wide=wide), identity(kind, CODE), "-h", hashed)
+    verification = judged(made)
+    assert verification.reason == ""
+    assert verification.outcome is Outcome.VERIFIED
+    assert verification.signer is not None
+    assert verification.signer.identity == "CN=acme signer"
+    assert verification.claims["authenticode_digest"].startswith(hashed)
+    assert judged(made, authority_entry(OTHER_ROOT)).reason == "CERT_UNTRUSTED"
+
+
+def test_program_without_signature() -> None:
+    assert judged(program()).reason == "NOT_SIGNED"
+
+
+def test_page_hashes_are_no_concern(tmp_path: Path) -> None:
+    made = signed(tmp_path, program(), identity("p256", CODE), "-h", "sha256", "-ph")
+    assert judged(made).outcome is Outcome.VERIFIED
+    changed = made[:0x220] + bytes([made[0x220] ^ 1]) + made[0x221:]
+    assert judged(changed).reason == "DIGEST_MISMATCH"
+
+
+# --- every byte, and the second opinion -----------------------------------------------------------
+
+
+def test_no_changed_byte_verifies_but_the_checksum(tmp_path: Path) -> None:
+    made = signed(tmp_path, program(), identity("p256", CODE))
+    assert judged(made).outcome is Outcome.VERIFIED
+    good = [
+        place
+        for place in range(len(made))
+        if FORMAT.verify(
+            inside(made[:place] + bytes([made[place] ^ 1]) + made[place + 1 :]), setting(TRUST)
+        ).outcome
+        is Outcome.VERIFIED
+    ]
+    # Authenticode leaves the checksum of the header out: it changes when a file is signed.
+    assert good == list(range(CHECKSUM, CHECKSUM + 4))
+
+
+def test_osslsigncode_agrees(tmp_path: Path) -> None:
+    """Whatever we verify of altered programs, osslsigncode verifies as well."""
+    made = signed(tmp_path, program(), identity("p256", CODE))
+    agreed = 0
+    for place in [CHECKSUM, *range(3, len(made), 61)]:
+        changed = made[:place] + bytes([made[place] ^ 1]) + made[place + 1 :]
+        ours = FORMAT.verify(inside(changed), setting(TRUST)).outcome is Outcome.VERIFIED
+        (tmp_path / "x.exe").write_bytes(changed)
+        theirs = osslsigncode(
+            tmp_path, "verify", "-CAfile", "root.pem", "-time", str(int(NOW.timestamp())),
+            "-ignore-timestamp", "-in", "x.exe",
+        )  # fmt: skip
+        assert not ours or theirs.returncode == 0, (place, theirs.stdout)
+        agreed += ours == (theirs.returncode == 0)
+    assert agreed > 30
+
+
+# --- attack class 12: what stands beside the signature --------------------------------------------
+
+
+def test_attack_12_bytes_after_the_signature(tmp_path: Path) -> None:
+    made = signed(tmp_path, program(), identity("p256", CODE))
+    assert judged(made + bytes(8)).reason == "MALFORMED"
+    assert judged(made + b"evil").reason == "MALFORMED"
+    at, size = struct.unpack_from("<2L", made, TABLE_ENTRY)
+
+    def table(body: bytes, length: int) -> bytes:
+        whole = made[:at] + struct.pack("<L2H", length, 0x0200, 2) + body
+        entry = struct.pack("<2L", at, len(whole) - at)
+        return whole[:TABLE_ENTRY] + entry + whole[TABLE_ENTRY + 8 :]
+
+    body = made[at + 8 :]
+    assert judged(table(body, size)).outcome is Outcome.VERIFIED
+    assert judged(table(body + b"evilevil", size + 8)).reason == "MALFORMED"
+    assert judged(table(body + bytes(8), size + 8)).reason == "MALFORMED"
+    assert judged(table(body + b"evilevil", size)).reason == "MALFORMED"
+    assert judged(table(body + made[at:], size)).reason == "MALFORMED"  # a second entry
+    longer = struct.pack("<L2H", size, 0x0200, 1)
+    assert judged(made[:at] + longer + body).reason == "MALFORMED"
+
+
+def test_table_that_points_elsewhere(tmp_path: Path) -> None:
+    made = signed(tmp_path, program(), identity("p256", CODE))
+    at, size = struct.unpack_from("<2L", made, TABLE_ENTRY)
+    for entry in ((at - 8, size + 8), (at, size - 8), (0, size), (at + 8, size - 8), (8, 8)):
+        changed = made[:TABLE_ENTRY] + struct.pack("<2L", *entry) + made[TABLE_ENTRY + 8 :]
+        assert judged(changed).reason == "MALFORMED"
+    assert judged(made[:TABLE_ENTRY] + bytes(8) + made[TABLE_ENTRY + 8 :]).reason == "NOT_SIGNED"
+
+
+def test_signature_of_another_program(tmp_path: Path) -> None:
+    first = signed(tmp_path, program(b"\x90" * 64), identity("p256", CODE))
+    second = signed(tmp_path, program(b"\xcc" * 64), identity("p256", CODE))
+    at, _ = struct.unpack_from("<2L", first, TABLE_ENTRY)
+    swapped = first[:at] + second[at:]
+    entry = struct.pack("<2L", at, len(second) - at)
+    swapped = swapped[:TABLE_ENTRY] + entry + swapped[TABLE_ENTRY + 8 :]
+    assert judged(swapped).reason == "DIGEST_MISMATCH"
+
+
+# --- several signatures, and weak ones ------------------------------------------------------------
+
+
+def nested(folder: Path, outer: tuple[Identity, str], inner: tuple[Identity, str]) -> bytes:
+    """Return a program with a second signature nested in the first."""
+    once = signed(folder, program(), outer[0], "-h", outer[1])
+    return signed(folder, once, inner[0], "-h", inner[1], "-nest")
+
+
+def test_nested_signature_holds_where_the_outer_one_is_weak(tmp_path: Path) -> None:
+    who = identity("p256", CODE)
+    verification = judged(nested(tmp_path, (who, "sha1"), (who, "sha256")))
+    assert verification.outcome is Outcome.VERIFIED
+    assert any(check.reason == "ALGORITHM_WEAK" for check in verification.checks)
+    weak = signed(tmp_path, program(), who, "-h", "sha1")
+    assert judged(weak).reason == "ALGORITHM_WEAK"
+
+
+def test_nested_signature_that_is_broken_refuses_the_program(tmp_path: Path) -> None:
+    inner = identity("p256", CODE, name="inner")
+    made = nested(tmp_path, (identity("p256", CODE), "sha256"), (inner, "sha256"))
+    assert judged(made).outcome is Outcome.VERIFIED
+    held = inside(made).subject.content
+    assert held is not None
+    outer = read_signed_data(read_pe(held, Limits()).signature, Limits())
+    (encoded,) = outer.signers[0].unsigned_values(NESTED)
+    begin = made.index(encoded)
+    good = [
+        place
+        for place in range(begin, begin + len(encoded))
+        if judged(made[:place] + bytes([made[place] ^ 1]) + made[place + 1 :]).outcome
+        is Outcome.VERIFIED
+    ]
+    assert good == []
+
+
+def test_nested_signature_of_a_stranger_does_not_spoil_the_other(tmp_path: Path) -> None:
+    who, mail = identity("p256", CODE), identity("p256", EMAIL, name="mail")
+    made = nested(tmp_path, (who, "sha256"), (mail, "sha256"))
+    assert judged(made).reason == "CERT_USAGE"
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+def stamped(folder: Path, who: Identity, authority: Identity) -> bytes:
+    authority.write(folder, "tsa")
+    words = ("-h", "sha256", "-TSA-certs", "tsa.pem", "-TSA-key", "tsa.key")
+    return signed(folder, program(), who, *words, "-TSA-time", str(int(NOW.timestamp())))
+
+
+def test_timestamp_keeps_a_program_after_its_certificate(tmp_path: Path) -> None:
+    tsa = identity("rsa-2048", TIMES, name="tsa", critical=True, until=NOW + 9 * DAY)
+    made = stamped(tmp_path, identity("p256", CODE), tsa)
+    later = setting(TRUST, now=NOW + 30 * DAY)
+    verification = FORMAT.verify(inside(made), later)
+    assert verification.reason == ""
+    assert verification.signed_at == NOW
+    assert verification.time_trusted
+    assert verification.due_at is None
+    plain = signed(tmp_path, program(), identity("p256", CODE))
+    assert FORMAT.verify(inside(plain), later).reason == "CERT_EXPIRED_AT_SIGNING"
+
+
+# --- purpose, trust, limits -----------------------------------------------------------------------
+
+
+def test_certificate_must_be_for_code(tmp_path: Path) -> None:
+    made = signed(tmp_path, program(), identity("p256", EMAIL))
+    assert judged(made).reason == "CERT_USAGE"
+
+
+def test_nothing_to_trust_is_unverifiable(tmp_path: Path) -> None:
+    made = signed(tmp_path, program(), identity("p256", CODE))
+    assert FORMAT.verify(inside(made), setting()).reason == "TRUST_ROOT_MISSING"
+
+
+def test_bytes_must_be_at_hand(tmp_path: Path) -> None:
+    made = signed(tmp_path, program(), identity("p256", CODE))
+    named = Evidence(made, "", "a", Subject("a", (digest_of(made),)))
+    assert FORMAT.verify(named, setting(TRUST)).reason == "CONTENT_NEEDED"
+    content = inside(made).subject.content
+    other = Evidence(made, "", "a", Subject("a", (digest_of(b"x"),), content))
+    assert FORMAT.verify(other, setting(TRUST)).reason == "DIGEST_MISMATCH"
+    limits = Limits(evidence_bytes=1024)
+    small = FORMAT.verify(inside(made), setting(TRUST, limits=limits))
+    assert small.reason in ("", "TOO_LARGE")
+
+
+@pytest.mark.parametrize("length", [0, 2, 0x3F, 0x44, 0x60, 0xA0, 0xE0])
+def test_cut_off_headers_are_malformed(length: int) -> None:
+    content = program()[:length]
+    verification = FORMAT.verify(inside(content), setting(TRUST))
+    assert verification.reason == "MALFORMED"

@@ -1,0 +1,501 @@
+"""CMS beside and around a file, made by the real openssl; openssl is the second opinion, too."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from core.limits import Limits
+from core.model import Outcome, SignerKind, Subject, TrustEntry, TrustKind, Verification, digest_of
+from tests.verification.specimens import (
+    CONTENT,
+    DAY,
+    NOW,
+    artifact,
+    authority_entry,
+    evidence,
+    flipped,
+    key_entry,
+    openssl,
+    pem,
+    private_key,
+    setting,
+)
+from tests.verification.x509_material import (
+    CODE,
+    EMAIL,
+    OTHER_ROOT,
+    ROOT,
+    TIMES,
+    TOKEN,
+    Identity,
+    attribute,
+    certificate_named,
+    identity,
+    oid,
+    signature_of,
+    signed_data,
+    signer_info,
+    timestamp,
+    timestamped,
+    tlv,
+    with_unsigned,
+)
+from verification import cms
+from verification.der import DerReader
+from verification.formats.cms_detached import CmsDetached
+
+FORMAT = CmsDetached()
+TRUST = authority_entry(ROOT)
+DATA = "1.2.840.113549.1.7.1"
+LATER = NOW + 30 * DAY
+
+
+def judged(
+    signature: bytes,
+    *entries: TrustEntry,
+    subject: Subject | None = None,
+    hint: bytes = b"",
+    now: object = NOW,
+) -> Verification:
+    offered = evidence(signature, subject, hint=hint)
+    assert FORMAT.recognises(offered)
+    return FORMAT.verify(offered, setting(*(entries or (TRUST,)), now=now))  # type: ignore[arg-type]
+
+
+def signed(folder: Path, who: Identity, words: str) -> bytes:
+    """Return what openssl makes of CONTENT; the words name the command and its options."""
+    who.write(folder)
+    (folder / "root.pem").write_bytes(pem(ROOT))
+    (folder / "artifact").write_bytes(CONTENT)
+    parts = "-signer leaf.pem -inkey leaf.key -in artifact -out sig"
+    openssl(folder, *words.split(" ", 1)[0:1], *words.split(" ", 1)[1].split(), *parts.split())
+    return (folder / "sig").read_bytes()
+
+
+MADE = {
+    "cms": "cms -sign -binary -outform DER",
+    "pem": "cms -sign -binary -outform PEM",
+    "key id": "cms -sign -binary -outform DER -keyid",
+    "no attributes": "cms -sign -binary -outform DER -noattr",
+    "attached": "cms -sign -binary -outform DER -nodetach",
+    "streamed": "cms -sign -binary -outform DER -stream",
+    "attached, streamed": "cms -sign -binary -outform DER -nodetach -stream",
+    "sha512, cades": "cms -sign -binary -outform DER -md sha512 -cades",
+    "smime": "smime -sign -binary -outform DER",
+    "smime pem": "smime -sign -binary -outform PEM",
+}
+KINDS = ("p256", "p384", "p521", "rsa-2048")
+
+
+@pytest.mark.parametrize("words", MADE.values(), ids=MADE.keys())
+@pytest.mark.parametrize("kind", KINDS)
+def test_signature_of_openssl(kind: str, words: str, tmp_path: Path) -> None:
+    who = identity(kind, EMAIL)
+    signature = signed(tmp_path, who, words)
+    verification = judged(signature)
+    assert verification.reason == ""
+    assert verification.outcome is Outcome.VERIFIED
+    assert verification.signer is not None
+    assert verification.signer.kind is SignerKind.CERTIFICATE
+    assert verification.signer.identity == "CN=acme signer"
+    changed = judged(signature, subject=artifact(CONTENT + b"x"))
+    assert changed.outcome is Outcome.INVALID
+    assert judged(signature, authority_entry(OTHER_ROOT)).reason == "CERT_UNTRUSTED"
+    assert judged(signature, key_entry(private_key("p384"))).reason == "KEY_UNKNOWN"
+    keyed = judged(signature, key_entry(who.key))
+    assert (keyed.outcome, keyed.signer and keyed.signer.kind) == (
+        Outcome.VERIFIED,
+        SignerKind.KEY,
+    )
+
+
+def test_openssl_agrees(tmp_path: Path) -> None:
+    """What we verify of altered signatures, openssl verifies as well: here nothing."""
+    signature = signed(tmp_path, identity("p256", EMAIL), MADE["cms"])
+    places = range(0, len(signature), 37)
+    for place in places:
+        (tmp_path / "sig").write_bytes(
+            signature[:place] + bytes([signature[place] ^ 1]) + signature[place + 1 :]
+        )
+        words = "cms -verify -binary -inform DER -in sig -content artifact -CAfile root.pem"
+        done = subprocess.run(
+            ["openssl", *words.split(), "-attime", str(int(NOW.timestamp())), "-out", "/dev/null"],
+            cwd=tmp_path,
+            capture_output=True,
+            check=False,
+        )
+        ours = FORMAT.verify(evidence((tmp_path / "sig").read_bytes()), setting(TRUST))
+        assert ours.outcome is not Outcome.VERIFIED or done.returncode == 0
+
+
+PSS = (
+    "cms -sign -binary -outform DER -keyopt rsa_padding_mode:pss",
+    "cms -sign -binary -outform DER -keyopt rsa_padding_mode:pss -keyopt rsa_pss_saltlen:20",
+)
+
+
+@pytest.mark.parametrize("words", PSS)
+def test_pss_is_checked_with_the_parameters_stated(words: str, tmp_path: Path) -> None:
+    who = identity("rsa-2048", EMAIL)
+    who.write(tmp_path)
+    (tmp_path / "artifact").write_bytes(CONTENT)
+    head, _, keyopt = words.partition(" -keyopt ")
+    parts = "-in artifact -out sig -signer leaf.pem -inkey leaf.key"
+    options = [word for part in keyopt.split(" -keyopt ") for word in ("-keyopt", part)]
+    openssl(tmp_path, *head.split(), *parts.split(), *options)
+    signature = (tmp_path / "sig").read_bytes()
+    assert judged(signature).outcome is Outcome.VERIFIED
+    start = signature.rindex(bytes.fromhex("06092a864886f70d01010a"))
+    for place in range(start, start + 63):
+        changed = bytearray(signature)
+        changed[place] ^= 1
+        assert judged(bytes(changed)).outcome is not Outcome.VERIFIED
+
+
+def test_ed25519_is_read_although_this_openssl_cannot_make_it() -> None:
+    who = identity("ed25519", EMAIL)
+    made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
+    assert judged(made).outcome is Outcome.VERIFIED
+    assert judged(made, subject=artifact(b"x")).reason == "DIGEST_MISMATCH"
+
+
+# --- what the evidence says, field by field -------------------------------------------------------
+
+# Fields that a signature does not cover by specification, by the bytes before them.
+UNAUTHENTICATED = {"version": "RFC 5652 5.1: the version of SignedData is under no signature"}
+
+
+@pytest.mark.parametrize("name", ["cms", "no attributes", "attached", "key id", "sha512, cades"])
+@pytest.mark.parametrize("mask", [0x01, 0x80])
+def test_no_changed_byte_verifies(name: str, mask: int, tmp_path: Path) -> None:
+    who = identity("p256", EMAIL)
+    signature = signed(tmp_path, who, MADE[name])
+    assert judged(signature).outcome is Outcome.VERIFIED
+    mutants = [
+        (place, signature[:place] + bytes([signature[place] ^ mask]) + signature[place + 1 :])
+        for place in range(len(signature))
+    ]
+    assert len({changed for _, changed in mutants} - {signature}) == len(signature)
+    good = [
+        place
+        for place, changed in mutants
+        if FORMAT.verify(evidence(changed), setting(TRUST)).outcome is Outcome.VERIFIED
+    ]
+    assert good == []
+
+
+def test_version_is_the_field_nothing_covers() -> None:
+    who = identity("p256", EMAIL)
+    made = [
+        signed_data((signer_info(who, CONTENT),), (who.certificate,), None, version=version)
+        for version in range(8)
+    ]
+    outcomes = [judged(each).outcome is Outcome.VERIFIED for each in made]
+    assert outcomes == [version in (1, 3, 4, 5) for version in range(8)]
+    assert UNAUTHENTICATED.keys() == {"version"}
+
+
+def test_no_changed_byte_of_a_timestamped_signature_verifies_once_only_the_time_holds_it() -> None:
+    who = identity("p256", EMAIL, since=NOW - DAY, until=NOW + DAY)
+    tsa = identity("p256", TIMES, name="tsa", critical=True)
+    made = timestamped(who, CONTENT, tsa, NOW)
+    verification = judged(made, now=LATER)
+    assert verification.outcome is Outcome.VERIFIED
+    assert (verification.signed_at, verification.time_trusted) == (NOW, True)
+    assert verification.time_source == "rfc3161"
+    assert verification.due_at is None
+    good = [
+        place
+        for place, changed in flipped(made)
+        if FORMAT.verify(evidence(changed), setting(TRUST, now=LATER)).outcome is Outcome.VERIFIED
+    ]
+    assert good == []
+
+
+def test_certificate_of_another_signer_does_not_serve() -> None:
+    who, other = identity("p256", EMAIL), identity("p256", EMAIL, name="other")
+    made = signed_data((signer_info(who, CONTENT),), (other.certificate,), None)
+    assert judged(made).reason == "KEY_UNKNOWN"
+    both = signed_data((signer_info(who, CONTENT),), (other.certificate, who.certificate), None)
+    assert judged(both).signer == judged(signed_data(
+        (signer_info(who, CONTENT),), (who.certificate,), None)).signer  # fmt: skip
+    again = identity("p256", EMAIL, name="acme signer")  # same name and key id, another serial
+    named = signed_data((signer_info(who, CONTENT),), (again.certificate,), None)
+    assert judged(named).reason == "KEY_UNKNOWN"
+
+
+def test_two_certificates_that_fit_are_one_too_many(tmp_path: Path) -> None:
+    signature = signed(tmp_path, identity("p256", EMAIL), MADE["key id"])
+    twin = identity("p256", EMAIL)  # the same key identifier on another certificate
+    verification = judged(signature, hint=pem(twin.certificate))
+    assert verification.reason == "MALFORMED"
+    assert "2 different certificates" in verification.detail
+
+
+def test_certificate_may_lie_beside_the_signature_or_be_given() -> None:
+    who = identity("p256", EMAIL)
+    made = signed_data((signer_info(who, CONTENT),), (), None)
+    assert judged(made).reason == "KEY_UNKNOWN"
+    assert judged(made, hint=pem(who.certificate)).outcome is Outcome.VERIFIED
+    pinned = judged(made, authority_entry(who.certificate))
+    assert pinned.outcome is Outcome.VERIFIED
+
+
+# --- attributes -----------------------------------------------------------------------------------
+
+
+def made_with(*attributes: bytes, **options: object) -> bytes:
+    who = identity("p256", EMAIL)
+    info = signer_info(who, CONTENT, attributes=attributes, **options)  # type: ignore[arg-type]
+    return signed_data((info,), (who.certificate,), None)
+
+
+ALGORITHMS = tlv(0x30, oid("2.16.840.1.101.3.4.2.1"))
+ECDSA_SHA256 = tlv(0xA1, oid("1.2.840.10045.4.3.2"))
+OTHER_ALGORITHMS = tlv(0x30, ALGORITHMS, tlv(0xA1, oid("1.2.3")))
+TWICE = tuple(attribute(cms.SIGNING_TIME, value) for value in (b"\x17\x00", b"\x05\x00"))
+ATTRIBUTES = {
+    "another content type": (made_with(content_type="1.2.3"), "PAYLOAD_TYPE"),
+    "no content type": (made_with(content_type=None), "MALFORMED"),
+    "another digest": (made_with(digest=b"\0" * 32), "DIGEST_MISMATCH"),
+    "digest of another length": (made_with(digest=b"\0"), "DIGEST_MISMATCH"),
+    "an attribute twice": (made_with(*TWICE), "MALFORMED"),
+    "two values": (made_with(attribute(cms.SIGNING_TIME, b"\x17\x00", b"\x05\x00")), "MALFORMED"),
+    "the certificate of another": (
+        made_with(certificate_named(identity("p256", EMAIL, name="other"))),
+        "MALFORMED",
+    ),
+    "other algorithms": (
+        made_with(attribute(cms.ALGORITHM_PROTECTION, OTHER_ALGORITHMS)),
+        "ALGORITHM_MISMATCH",
+    ),
+    "broken algorithms": (made_with(attribute(cms.ALGORITHM_PROTECTION, b"\x30\x00")), "MALFORMED"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("made", "reason"), ATTRIBUTES.values(), ids=ATTRIBUTES.keys())
+def test_signed_attributes_that_do_not_fit(made: bytes, reason: str) -> None:
+    assert judged(made).reason == reason
+
+
+def test_algorithms_in_a_signed_attribute_that_fit() -> None:
+    stated = attribute(cms.ALGORITHM_PROTECTION, tlv(0x30, ALGORITHMS, ECDSA_SHA256))
+    assert judged(made_with(stated)).outcome is Outcome.VERIFIED
+
+
+def test_attributes_of_one_signature_are_not_content_of_another() -> None:
+    """RFC 5652 section 14: a signature over attributes is one over content of the same bytes."""
+    who = identity("p256", EMAIL)
+    info = signer_info(who, CONTENT)
+    signature = signature_of(info)
+    digest = attribute(cms.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    body = b"".join(sorted((attribute(cms.CONTENT_TYPE, oid(DATA)), digest)))
+    forged = tlv(0x31, body)
+    reader = DerReader(info, "made").inside(0x30)
+    version, sid, algorithm, _, signing = (reader.element() for _ in range(5))
+    bare = tlv(0x30, version, sid, algorithm, signing, tlv(0x04, signature))
+    made = signed_data((bare,), (who.certificate,), None)
+    verification = judged(made, subject=artifact(forged))
+    assert (verification.outcome, verification.reason) == (Outcome.INVALID, "MALFORMED")
+    assert "signed attributes of another signature" in verification.detail
+
+
+def test_attributes_in_another_order_than_der_hold_as_der_sorts_them() -> None:
+    who = identity("p256", EMAIL)
+    info = signer_info(who, CONTENT)
+    digest = attribute(cms.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    kind = attribute(cms.CONTENT_TYPE, oid(DATA))
+    ordered, other = sorted((kind, digest)), sorted((kind, digest), reverse=True)
+    swapped = info.replace(b"".join(ordered), b"".join(other))
+    assert swapped != info
+    assert judged(signed_data((swapped,), (who.certificate,), None)).outcome is Outcome.VERIFIED
+
+
+def test_content_without_attributes_is_plain_data() -> None:
+    who = identity("p256", EMAIL)
+    reader = DerReader(signer_info(who, CONTENT), "made").inside(0x30)
+    version, sid, algorithm, _, signing, signature = (reader.element() for _ in range(6))
+    bare = tlv(0x30, version, sid, algorithm, signing, signature)
+    made = signed_data((bare,), (who.certificate,), None, content_type="1.2.3")
+    assert judged(made).reason == "MALFORMED"
+
+
+# --- several signers ------------------------------------------------------------------------------
+
+
+def test_every_signer_must_hold_and_all_are_told() -> None:
+    first, second = identity("p256", EMAIL), identity("rsa-2048", EMAIL, name="second")
+    both = (first.certificate, second.certificate)
+    infos = (signer_info(first, CONTENT), signer_info(second, CONTENT))
+    verification = judged(signed_data(infos, both, None))
+    assert verification.outcome is Outcome.VERIFIED
+    assert verification.claims["signers"] == '["CN=acme signer", "CN=second"]'
+    broken = (infos[0], signer_info(second, b"something else"))
+    assert judged(signed_data(broken, both, None)).reason == "DIGEST_MISMATCH"
+    unknown = (infos[0], infos[1])
+    assert judged(signed_data(unknown, both[:1], None)).reason == "KEY_UNKNOWN"
+
+
+def test_certificates_alone_are_no_signature() -> None:
+    assert judged(signed_data((), (ROOT,), None)).reason == "MALFORMED"
+
+
+# --- time -----------------------------------------------------------------------------------------
+
+
+def tsa(**options: object) -> Identity:
+    return identity("p256", TIMES, name="tsa", critical=True, **options)  # type: ignore[arg-type]
+
+
+def test_expired_certificate_holds_by_a_timestamp_from_its_time_and_by_nothing_else() -> None:
+    who = identity("p256", EMAIL)
+    bare = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
+    assert judged(bare, now=LATER).reason == "CERT_EXPIRED_AT_SIGNING"
+    claimed = attribute(cms.SIGNING_TIME, tlv(0x17, b"261123120000Z"))
+    assert judged(made_with(claimed), now=LATER).reason == "CERT_EXPIRED_AT_SIGNING"
+    late = tsa(until=NOW + 20 * DAY)
+    assert judged(timestamped(who, CONTENT, late, NOW), now=LATER).outcome is Outcome.VERIFIED
+    after = timestamped(who, CONTENT, late, NOW + 5 * DAY)
+    assert judged(after, now=LATER).outcome is Outcome.UNTRUSTED
+
+
+def test_claimed_time_is_told_and_not_trusted() -> None:
+    verification = judged(made_with(attribute(cms.SIGNING_TIME, tlv(0x17, b"261123110000Z"))))
+    assert verification.outcome is Outcome.VERIFIED
+    assert verification.signed_at == NOW - timedelta(hours=1)
+    assert (verification.time_trusted, verification.time_source) == (False, "signing-time")
+    assert verification.signed_before is None
+    assert verification.due_reason == "CERT_EXPIRED_AT_SIGNING"
+
+
+def with_token(token: bytes) -> bytes:
+    who = identity("p256", EMAIL)
+    info = with_unsigned(signer_info(who, CONTENT), attribute(TOKEN, token))
+    return signed_data((info,), (who.certificate,), None)
+
+
+def test_timestamp_over_something_else_refuses_the_signature() -> None:
+    assert judged(with_token(timestamp(tsa(), b"other", NOW))).reason == "TIMESTAMP_INVALID"
+    assert judged(with_token(b"\x30\x00")).outcome is Outcome.INVALID
+    who = identity("p256", EMAIL)
+    ahead = timestamped(who, CONTENT, tsa(), NOW + timedelta(hours=2))
+    assert judged(ahead).reason == "TIME_IN_FUTURE"
+
+
+def test_timestamp_of_an_unknown_authority_proves_nothing_and_is_told() -> None:
+    who = identity("p256", EMAIL)
+    key = private_key("p256", "stranger")
+    stranger = Identity(key, tsa().certificate)  # its certificate fits another key
+    assert judged(timestamped(who, CONTENT, stranger, NOW)).reason == "TIMESTAMP_INVALID"
+    foreign = identity("p256", TIMES, name="foreign tsa", critical=True)
+    made = timestamped(who, CONTENT, foreign, NOW)
+    pinned = judged(made, authority_entry(who.certificate))
+    assert pinned.outcome is Outcome.VERIFIED
+    assert (pinned.time_trusted, pinned.signed_before) == (False, None)
+    assert [check.reason for check in pinned.checks if check.step == "certificate chain"]
+
+
+# --- what a certificate is for --------------------------------------------------------------------
+
+PURPOSES = {
+    "mail": ((EMAIL,), ""),
+    "code": ((CODE,), ""),
+    "any": ((ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,), ""),
+    "none stated": ((), ""),
+    "a web server": ((ExtendedKeyUsageOID.SERVER_AUTH,), "CERT_USAGE"),
+    "timestamps": ((TIMES,), "CERT_USAGE"),
+}
+
+
+@pytest.mark.parametrize(("purposes", "reason"), PURPOSES.values(), ids=PURPOSES.keys())
+def test_purpose_of_the_certificate(purposes: tuple[object, ...], reason: str) -> None:
+    who = identity("p256", *purposes)  # type: ignore[arg-type]
+    made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
+    assert judged(made).reason == reason
+
+
+# --- what is signed -------------------------------------------------------------------------------
+
+
+def test_content_inside_must_be_the_artifact(tmp_path: Path) -> None:
+    signature = signed(tmp_path, identity("p256", EMAIL), MADE["attached"])
+    assert judged(signature, subject=Subject("unnamed", ())).outcome is Outcome.VERIFIED
+    named = Subject("a", (digest_of(CONTENT, "sha512"),))
+    assert judged(signature, subject=named).outcome is Outcome.VERIFIED
+    assert judged(signature, subject=artifact(b"other")).reason == "SUBJECT_MISMATCH"
+
+
+def test_digests_serve_where_the_bytes_are_not_at_hand(tmp_path: Path) -> None:
+    signature = signed(tmp_path, identity("p256", EMAIL), MADE["cms"])
+    assert judged(signature, subject=Subject("a", (digest_of(CONTENT),))).outcome is (
+        Outcome.VERIFIED
+    )
+    other = Subject("a", (digest_of(CONTENT, "sha512"),))
+    assert judged(signature, subject=other).reason == "CONTENT_NEEDED"
+
+
+def test_weak_algorithms(tmp_path: Path) -> None:
+    weak = signed(tmp_path, identity("p256", EMAIL), "cms -sign -binary -outform DER -md sha1")
+    assert judged(weak).reason == "ALGORITHM_WEAK"
+    short = signed(tmp_path, identity("rsa-1024", EMAIL), MADE["cms"])
+    assert judged(short).reason == "ALGORITHM_WEAK"
+
+
+def test_nothing_to_trust_is_unverifiable() -> None:
+    who = identity("p256", EMAIL)
+    made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
+    verification = FORMAT.verify(evidence(made), setting())
+    assert verification.reason == "TRUST_ROOT_MISSING"
+    ring = TrustEntry("ring", TrustKind.KEYRING, b"", "test")
+    assert judged(made, ring).reason == "TRUST_ROOT_MISSING"
+    other = FORMAT.verify(evidence(made, artifact(b"other")), setting())
+    assert other.reason == "DIGEST_MISMATCH"
+    torn = TrustEntry("ca", TrustKind.AUTHORITY, b"torn", "test")
+    assert judged(made, torn).reason == "KEYRING_UNUSABLE"
+
+
+def test_key_counts_inside_its_window_only() -> None:
+    who = identity("p256", EMAIL)
+    made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
+    assert judged(made, key_entry(who.key, until=NOW - DAY)).reason == "KEY_EXPIRED"
+    assert judged(made, key_entry(who.key, until=NOW + DAY)).due_reason == "KEY_EXPIRED"
+
+
+def test_limits_are_counted_before_anything_is_read() -> None:
+    limits = Limits(evidence_bytes=2048)
+    large = tlv(0x30, oid(cms.SIGNED_DATA), tlv(0xA0, bytes(4096)))
+    for content in (large, b"\x30\x80" + large[4:]):
+        verification = FORMAT.verify(evidence(content), setting(TRUST, limits=limits))
+        assert verification.reason == "TOO_LARGE"
+    deep = b""
+    for _ in range(70):
+        deep = tlv(0x30, deep)
+    nested = tlv(0x30, oid(cms.SIGNED_DATA), tlv(0xA0, deep))
+    assert judged(nested).reason == "TOO_LARGE"
+    streamed = b"\x30\x80" + oid(cms.SIGNED_DATA) + b"\xa0\x80" + b"\x30\x80" * 100
+    assert judged(streamed).reason == "TOO_LARGE"
+
+
+FOREIGN = {
+    "empty": b"",
+    "text": b"hello",
+    "certificate": pem(ROOT),
+    "a sequence": b"\x30\x03\x02\x01\x00",
+    "base64 of nothing": b"AAAA",
+}
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=FOREIGN.keys())
+def test_other_evidence_is_left_alone(content: bytes) -> None:
+    assert not FORMAT.recognises(evidence(content))
+    assert FORMAT.verify(evidence(content), setting(TRUST)).reason == "MALFORMED"
+
+
+def test_timestamp_is_no_signature_of_a_file() -> None:
+    assert not FORMAT.recognises(evidence(timestamp(tsa(), CONTENT, NOW)))

@@ -1,0 +1,363 @@
+"""Bundles of a private Sigstore: every form verifies, and the facts come out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from core.model import CheckOutcome, Outcome, Role, SignerKind, Verification, digest_of
+from tests.verification.sigstore.sigstore_world import (
+    ACME,
+    DSSE1,
+    DSSE2,
+    IDENTITY,
+    INTOTO1,
+    INTOTO2,
+    ISSUER,
+    KEYED,
+    REKOR2,
+    SIGNED_AT,
+    V1,
+    V2,
+    Case,
+    Making,
+    World,
+    der,
+    message_case,
+    statement_case,
+)
+from tests.verification.specimens import DAY, NOW, authority_entry, key_entry
+from verification.verifier import IdentityDemand, demand_identity, verify
+
+MESSAGES = {
+    "v1 0.3": Making(),
+    "v1 0.2": Making(media_type=V2),
+    "v1 0.1": Making(media_type=V1),
+    "v1 0.1, promise alone": Making(media_type=V1, proved=False),
+    "v1 with timestamp": Making(stamped_at=(SIGNED_AT + timedelta(seconds=1),)),
+    "v1 with timestamp, no promise": replace(REKOR2, kind_version="0.0.1"),
+    "v2": REKOR2,
+    "keyed v1": KEYED,
+    "keyed v2": replace(REKOR2, keyed=True),
+    "keyed without any time": replace(KEYED, promised=False),
+    "no message digest": Making(digest_stated=False),
+    "P-384 with SHA-384": Making(key="p384", hashed="sha384"),
+    "P-384 with SHA-256": Making(key="p384", hashed="sha256"),
+    "P-521 with SHA-512": Making(key="p521", hashed="sha512"),
+    "RSA": Making(key="rsa-2048"),
+    "v2 P-384": replace(REKOR2, key="p384", hashed="sha384"),
+    "v2 RSA": replace(REKOR2, key="rsa-2048"),
+    "one entry in the log": Making(neighbours=0, place=0),
+    "last of a full tree": Making(neighbours=7, place=7),
+    "e-mail": Making(identity="ann@acme.example"),
+}
+STATEMENTS = {
+    "dsse v1": DSSE1,
+    "dsse v2": DSSE2,
+    "intoto 0.0.1": INTOTO1,
+    "intoto 0.0.2": INTOTO2,
+    "intoto 0.0.2 in 0.1": replace(INTOTO2, media_type=V1, proved=False),
+    "hashedrekord v1 over an envelope": Making(),
+    "hashedrekord v2 over an envelope": REKOR2,
+    "keyed dsse": replace(DSSE1, keyed=True),
+    "keyed intoto without any time": replace(INTOTO2, keyed=True, promised=False),
+    "Ed25519": replace(DSSE1, key="ed25519"),
+}
+
+
+def judged(case: Case) -> Verification:
+    return verify(case.evidence, case.setting)
+
+
+@pytest.mark.parametrize("making", MESSAGES.values(), ids=MESSAGES)
+def test_a_message_signature_verifies(making: Making) -> None:
+    assert judged(message_case(making)).reason == ""
+
+
+@pytest.mark.parametrize("making", STATEMENTS.values(), ids=STATEMENTS)
+def test_a_statement_verifies(making: Making) -> None:
+    verification = judged(statement_case(making))
+    assert (verification.outcome, verification.reason) == (Outcome.VERIFIED, "")
+    assert verification.role is Role.ATTESTATION
+    assert verification.statement is not None
+
+
+@pytest.mark.parametrize("making", MESSAGES.values(), ids=MESSAGES)
+def test_another_artifact_is_refused(making: Making) -> None:
+    case = message_case(making)
+    other = replace(case.subject, digests=(digest_of(b"other"),), content=None)
+    assert judged(replace(case, subject=other)).outcome is not Outcome.VERIFIED
+
+
+@pytest.mark.parametrize("making", STATEMENTS.values(), ids=STATEMENTS)
+def test_a_statement_about_another_artifact_is_refused(making: Making) -> None:
+    case = statement_case(making)
+    other = replace(case.subject, digests=(digest_of(b"other"),), content=None)
+    assert judged(replace(case, subject=other)).reason == "SUBJECT_MISMATCH"
+
+
+class TestFacts:
+    def test_the_signer_is_identity_and_issuer(self) -> None:
+        verification = judged(message_case())
+        assert verification.signer is not None
+        signer = verification.signer
+        assert (signer.kind, signer.identity, signer.issuer) == (
+            SignerKind.KEYLESS,
+            IDENTITY,
+            ISSUER,
+        )
+
+    def test_claims_are_of_the_certificate_the_log_and_the_root(self) -> None:
+        case = message_case()
+        claims = judged(case).claims
+        assert claims["source_repository_uri"] == "https://forge.example/acme/app"
+        assert claims["token_subject"] == "repo:acme/app"
+        assert claims["log_index"] == "1000003"
+        assert claims["log_entry_kind"] == "hashedrekord 0.0.1"
+        assert claims["trusted_root"] == str(digest_of(case.entries[0].content))
+
+    def test_times_are_bounded_by_certificate_and_log(self) -> None:
+        verification = judged(message_case())
+        assert verification.signed_after == SIGNED_AT
+        assert verification.signed_before == SIGNED_AT + timedelta(seconds=2)
+        assert verification.time_source == "transparency-log"
+        assert verification.time_trusted
+        assert verification.due_at is None
+
+    def test_the_earliest_proof_of_time_counts(self) -> None:
+        verification = judged(message_case(MESSAGES["v1 with timestamp"]))
+        assert verification.signed_at == SIGNED_AT + timedelta(seconds=1)
+        assert verification.time_source == "rfc3161"
+
+    def test_a_key_without_any_time_says_so(self) -> None:
+        verification = judged(message_case(MESSAGES["keyed without any time"]))
+        assert verification.signed_at is None
+        assert not verification.time_trusted
+
+    def test_anchors_are_what_the_trust_page_lists(self) -> None:
+        from core.limits import Limits
+        from verification.trust import describe
+
+        case = message_case(MESSAGES["v1 with timestamp"])
+        listed = {one.fingerprint for entry in case.entries for one in describe(entry, Limits())}
+        anchors = judged(case).anchors
+        assert len(anchors) == 5  # root, authority, log, timestamp authority, CT log
+        assert set(anchors) <= listed
+
+    def test_every_step_is_recorded_in_order(self) -> None:
+        steps = [check.step for check in judged(statement_case()).checks]
+        assert steps == [
+            "bundle",
+            "statement",
+            "certificate usage",
+            "log promise",
+            "log inclusion",
+            "log checkpoint",
+            "certificate chain",
+            "certificate transparency",
+            "log entry",
+            "signature",
+            "subject",
+        ]
+
+
+class TestIdentity:
+    def test_the_right_one_passes(self) -> None:
+        demand = IdentityDemand(IDENTITY, ISSUER)
+        assert demand_identity(judged(message_case()), demand).reason == ""
+
+    def test_none_named_is_refused(self) -> None:
+        found = demand_identity(judged(message_case()), IdentityDemand())
+        assert found.reason == "IDENTITY_NOT_STATED"
+
+    @pytest.mark.parametrize("name", [IDENTITY[:-1], IDENTITY + "x", IDENTITY.upper(), ISSUER])
+    def test_a_look_alike_is_refused(self, name: str) -> None:
+        found = demand_identity(judged(message_case()), IdentityDemand(name, ISSUER))
+        assert found.reason == "IDENTITY_MISMATCH"
+
+    def test_another_issuer_is_refused(self) -> None:
+        found = demand_identity(judged(message_case()), IdentityDemand(IDENTITY, ISSUER + "/"))
+        assert found.reason == "ISSUER_MISMATCH"
+
+
+class TestRoots:
+    """Each root is a world of its own, and says itself what it demands."""
+
+    def test_the_right_one_of_several_accepts(self) -> None:
+        case = message_case()
+        other = World("other").entry()
+        assert judged(replace(case, entries=(other, *case.entries))).reason == ""
+        assert judged(replace(case, entries=(*case.entries, other))).reason == ""
+
+    def test_a_foreign_root_refuses(self) -> None:
+        case = replace(message_case(), entries=(World("other").entry(),))
+        assert judged(case).reason == "LOG_UNKNOWN"
+
+    @pytest.mark.parametrize("part", ["tlogs", "certificateAuthorities", "ctlogs"])
+    def test_parts_of_two_roots_are_never_combined(self, part: str) -> None:
+        other = World("other")
+        one = ACME.entry(ACME.root(**{part: other.root()[part]}))
+        two = other.entry(other.root(**{part: ACME.root()[part]}))
+        assert judged(replace(message_case(), entries=(one, two))).outcome is Outcome.UNTRUSTED or (
+            part == "ctlogs"
+        )
+        assert judged(replace(message_case(), entries=(one, two))).outcome is not Outcome.VERIFIED
+
+    def test_a_root_without_logs_demands_none(self) -> None:
+        bare = ACME.entry(ACME.root(tlogs=None, ctlogs=None))
+        making = replace(REKOR2, logged=False, transparent=False)
+        case = replace(message_case(making), entries=(bare,))
+        verification = judged(case)
+        assert verification.reason == ""
+        skipped = [c.step for c in verification.checks if c.outcome is CheckOutcome.SKIPPED]
+        assert skipped == ["certificate transparency"]
+
+    def test_a_root_with_logs_demands_an_entry(self) -> None:
+        assert judged(message_case(replace(REKOR2, logged=False))).reason == "LOG_MISSING"
+
+    def test_a_root_with_ct_logs_demands_a_promise(self) -> None:
+        assert judged(message_case(Making(transparent=False))).reason == "SCT_INVALID"
+
+    def test_a_root_without_usable_logs_still_demands_them(self) -> None:
+        broken = ACME.root()["tlogs"][:1]
+        del broken[0]["publicKey"]["validFor"]["start"]
+        case = replace(message_case(), entries=(ACME.entry(ACME.root(tlogs=broken)),))
+        assert judged(case).reason == "LOG_UNKNOWN"
+        unlogged = replace(message_case(replace(REKOR2, logged=False)), entries=case.entries)
+        assert judged(unlogged).reason == "LOG_MISSING"
+
+    def test_no_root_at_all_says_so(self) -> None:
+        assert judged(replace(message_case(), entries=())).reason == "TRUST_ROOT_MISSING"
+
+    def test_a_root_that_cannot_be_read_is_not_passed_over(self) -> None:
+        case = message_case()
+        broken = replace(case.entries[0], content=b"{}", name="broken")
+        assert judged(replace(case, entries=(broken,))).reason == "KEYRING_UNUSABLE"
+        assert judged(replace(case, entries=(broken, *case.entries))).reason == ""
+
+    def test_an_authority_outside_its_window_is_refused(self) -> None:
+        closed = ACME.root()
+        window = closed["certificateAuthorities"][0]["validFor"]
+        window["end"] = (SIGNED_AT - DAY).isoformat()
+        case = replace(message_case(), entries=(ACME.entry(closed),))
+        assert judged(case).reason == "CERT_EXPIRED_AT_SIGNING"
+
+    def test_a_window_is_closed_at_both_ends(self) -> None:
+        root = ACME.root()
+        at = (SIGNED_AT + timedelta(seconds=2)).isoformat()
+        for part in (root["certificateAuthorities"][0], root["tlogs"][0]["publicKey"]):
+            part["validFor"] = {"start": at, "end": at}
+        assert judged(replace(message_case(), entries=(ACME.entry(root),))).reason == ""
+
+    def test_a_second_authority_of_the_same_name_misleads_nobody(self) -> None:
+        decoy = World("decoy")
+        made = replace_name(decoy)
+        authorities = [made, *ACME.root()["certificateAuthorities"]]
+        entry = ACME.entry(ACME.root(certificateAuthorities=authorities))
+        assert judged(replace(message_case(), entries=(entry,))).reason == ""
+
+
+def replace_name(decoy: World) -> dict[str, object]:
+    """Return an authority with the name of ACME's and a key of its own."""
+    from tests.verification.sigstore.sigstore_world import _authority
+
+    key = decoy._key("intermediate")
+    twin = _authority("acme fulcio", "acme fulcio", key, key, 0)
+    return decoy.authority(twin)
+
+
+class TestCertificateAuthority:
+    """A chain in a bundle of version 0.3: for an authority that was given, never for Fulcio."""
+
+    def chained(self) -> Case:
+        making = Making(logged=False, transparent=False, life=2 * DAY, certified_at=NOW - DAY)
+        case = message_case(making)
+        material = case.document["verificationMaterial"]
+        leaf = material.pop("certificate")
+        chain = [leaf, {"rawBytes": _b64(der(ACME.intermediate))}]
+        material["x509CertificateChain"] = {"certificates": chain}
+        return case
+
+    def test_it_is_accepted_under_a_given_authority(self) -> None:
+        case = replace(self.chained(), entries=(authority_entry(ACME.root_certificate),))
+        verification = judged(case)
+        assert verification.reason == ""
+        assert verification.signer is not None
+        assert verification.signer.kind is SignerKind.CERTIFICATE
+        assert verification.due_at == NOW + DAY + timedelta(seconds=1)
+
+    def test_it_is_refused_under_a_trusted_root(self) -> None:
+        assert judged(self.chained()).reason == "MALFORMED"
+
+    def test_both_side_by_side_accept_it(self) -> None:
+        case = self.chained()
+        entries = (*case.entries, authority_entry(ACME.root_certificate))
+        assert judged(replace(case, entries=entries)).reason == ""
+
+    def test_its_own_end_counts(self) -> None:
+        entries = (authority_entry(ACME.root_certificate),)
+        case = replace(self.chained(), entries=entries, now=NOW + 2 * DAY)
+        assert judged(case).reason == "CERT_EXPIRED_AT_SIGNING"
+
+    def test_a_chain_that_is_none_is_refused(self) -> None:
+        case = replace(self.chained(), entries=(authority_entry(ACME.root_certificate),))
+        listed = case.document["verificationMaterial"]["x509CertificateChain"]["certificates"]
+        listed.insert(1, {"rawBytes": _b64(der(World("other").intermediate))})
+        assert judged(case).reason == "MALFORMED"
+
+
+class TestKeys:
+    def test_no_key_among_the_trust_is_an_unknown_key(self) -> None:
+        case = message_case(KEYED)
+        assert judged(replace(case, entries=case.entries[:1])).reason == "KEY_UNKNOWN"
+
+    def test_no_trust_at_all_says_so(self) -> None:
+        assert judged(replace(message_case(KEYED), entries=())).reason == "TRUST_ROOT_MISSING"
+
+    def test_another_key_is_refused(self) -> None:
+        case = message_case(KEYED)
+        other = key_entry(ACME.signer_key(Making(name="other")))
+        assert judged(replace(case, entries=(case.entries[0], other))).reason == "SIGNATURE_INVALID"
+
+    def test_a_key_alone_needs_no_log(self) -> None:
+        case = message_case(replace(KEYED, logged=False))
+        assert judged(replace(case, entries=case.entries[1:])).reason == ""
+        assert judged(case).reason == "LOG_MISSING"
+
+    def test_a_root_without_logs_beside_one_with_logs_excuses_nothing(self) -> None:
+        case = message_case(replace(KEYED, logged=False))
+        bare = World("bare")
+        entry = bare.entry(bare.root(tlogs=None, ctlogs=None))
+        assert judged(replace(case, entries=(entry, *case.entries))).reason == "LOG_MISSING"
+
+
+class TestTimes:
+    def test_a_time_to_come_is_refused(self) -> None:
+        case = replace(message_case(), now=SIGNED_AT)
+        assert judged(case).reason == "TIME_IN_FUTURE"
+
+    def test_every_time_has_to_lie_in_the_certificate(self) -> None:
+        late = SIGNED_AT + timedelta(hours=1)
+        for making in (
+            replace(REKOR2, stamped_at=(*REKOR2.stamped_at, late)),
+            Making(logged_at=late),
+            Making(stamped_at=(late,)),
+        ):
+            assert judged(message_case(making)).reason == "TIME_OUTSIDE_CERT"
+
+    def test_without_a_time_nothing_is_proved(self) -> None:
+        assert judged(message_case(replace(REKOR2, stamped_at=()))).reason == "TIMESTAMP_MISSING"
+
+    def test_a_timestamp_of_an_unknown_authority_is_refused_even_beside_a_good_time(self) -> None:
+        other = World("other")
+        root = ACME.root(timestampAuthorities=other.root()["timestampAuthorities"])
+        case = message_case(MESSAGES["v1 with timestamp"])
+        assert judged(replace(case, entries=(ACME.entry(root),))).reason == "CERT_UNTRUSTED"
+
+
+def _b64(content: bytes) -> str:
+    from tests.verification.sigstore.sigstore_world import b64
+
+    return b64(content)

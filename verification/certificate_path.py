@@ -1,0 +1,153 @@
+"""Paths from a signer's certificate up to an anchor at one time, each searched for once.
+
+RFC 5280 section 6.1 (signatures, validity, basicConstraints, path length, name constraints,
+critical extensions) is the library's. Building its store and checking a chain's signatures is most
+of the cost of a verification, so a path that was found is kept, with the window in which all of
+its certificates are valid: inside it nothing of the answer depends on the time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+MAX_CHAIN = 8  # certificates between the signer's and the anchor
+SECOND = timedelta(seconds=1)  # notAfter is a closed bound in whole seconds
+_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """Certificates that paths may end at; equal and hashed by their digests alone."""
+
+    certificates: tuple[x509.Certificate, ...] = field(compare=False)
+    digest: bytes
+
+    @classmethod
+    def of(cls, certificates: Iterable[x509.Certificate]) -> Anchors:
+        """Gather certificates, each once, in the order given."""
+        distinct = tuple(dict.fromkeys(certificates))
+        hashed = hashlib.sha256()
+        for certificate in distinct:
+            hashed.update(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
+        return cls(distinct, hashed.digest())
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatePath:
+    """A path, leaf first and anchor last; all of it is valid from `begins` until before `ends`."""
+
+    links: tuple[x509.Certificate, ...]
+    begins: datetime
+    ends: datetime
+
+
+def find_path(
+    leaf: x509.Certificate,
+    others: tuple[x509.Certificate, ...],
+    anchors: Anchors,
+    purpose: x509.ObjectIdentifier,
+    at: datetime,
+) -> CertificatePath | None:
+    """Return a path from the leaf through some of the others to an anchor, None where none is.
+
+    Every certificate of it is valid `at` that time, and none but the anchor limits the keys below
+    it to purposes other than this one.
+    """
+    if not anchors.certificates:
+        return None
+    known = _found(leaf, others, anchors, purpose)
+    for one in known:
+        if one.begins <= at < one.ends:
+            return one
+    path = _search(leaf, others, anchors, purpose, at)
+    if path is not None and len(known) < MAX_CHAIN:
+        known.append(path)
+    return path
+
+
+@lru_cache(maxsize=_KEPT)
+def _found(
+    _leaf: x509.Certificate,
+    _others: tuple[x509.Certificate, ...],
+    _anchors: Anchors,
+    _purpose: x509.ObjectIdentifier,
+) -> list[CertificatePath]:
+    """Return the list in which the paths between these are kept."""
+    return []
+
+
+@lru_cache(maxsize=_KEPT)
+def _store(anchors: Anchors) -> verification.Store:
+    return verification.Store(list(anchors.certificates))
+
+
+def _search(
+    leaf: x509.Certificate,
+    others: tuple[x509.Certificate, ...],
+    anchors: Anchors,
+    purpose: x509.ObjectIdentifier,
+    at: datetime,
+) -> CertificatePath | None:
+    builder = (
+        verification.PolicyBuilder()
+        .store(_store(anchors))
+        .time(at)
+        .max_chain_depth(MAX_CHAIN)
+        .extension_policies(ca_policy=_ISSUERS, ee_policy=_SIGNERS)
+    )
+    fit = [other for other in others if _may_lead_to(other, purpose)]
+    try:
+        links = tuple(builder.build_client_verifier().verify(leaf, fit).chain)
+    except (verification.VerificationError, ValueError, OverflowError):
+        return None
+    begins, ends = max(link.not_valid_before_utc for link in links), _first_end(links)
+    return CertificatePath(links, begins, ends) if begins <= at < ends else None
+
+
+def _first_end(links: Iterable[x509.Certificate]) -> datetime:
+    """Return the first instant at which one of the certificates is valid no more."""
+    last = min(link.not_valid_after_utc for link in links)
+    try:
+        return last + SECOND
+    except OverflowError:  # the year 9999: RFC 5280 section 4.1.2.5, no well-defined end
+        return last
+
+
+def _may_lead_to(issuer: x509.Certificate, purpose: x509.ObjectIdentifier) -> bool:
+    """Say whether keys below this certificate may have that purpose."""
+    try:
+        stated = issuer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return purpose in stated or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in stated
+
+
+def _may_issue(
+    _policy: verification.Policy, _certificate: x509.Certificate, basic: x509.BasicConstraints
+) -> None:
+    if not basic.ca:
+        raise ValueError("basicConstraints does not make this certificate an authority")
+
+
+def _may_sign_certificates(
+    _policy: verification.Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None
+) -> None:
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError("keyUsage does not let this certificate sign others")
+
+
+_ISSUERS = (
+    verification.ExtensionPolicy.permit_all()
+    .require_present(x509.BasicConstraints, verification.Criticality.AGNOSTIC, _may_issue)
+    .may_be_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _may_sign_certificates)
+)
+_SIGNERS = verification.ExtensionPolicy.permit_all()

@@ -1,0 +1,324 @@
+"""The parts of a CMS SignedData, read strictly and not yet believed.
+
+RFC 5652 section 5, and PKCS #7 1.5 where Authenticode still writes it. DER, or the streamed BER
+that `verification/ber.py` turns into DER. Everything that a signature does not cover but that could
+be read in two ways is refused: versions that cannot be, algorithms that no signer uses, attributes
+that stand there twice.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.errors import MalformedError
+from core.limits import Limits
+from verification import ber, der
+from verification.certificates import MAX_CERTIFICATES
+from verification.der import DerReader
+
+SIGNED_DATA = "1.2.840.113549.1.7.2"
+DATA = "1.2.840.113549.1.7.1"
+CONTENT_TYPE = "1.2.840.113549.1.9.3"
+MESSAGE_DIGEST = "1.2.840.113549.1.9.4"
+SIGNING_TIME = "1.2.840.113549.1.9.5"
+COUNTERSIGNATURE = "1.2.840.113549.1.9.6"
+ALGORITHM_PROTECTION = "1.2.840.113549.1.9.52"
+SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
+SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
+TIMESTAMP_TOKEN = "1.2.840.113549.1.9.16.2.14"  # noqa: S105 - an object identifier
+DIGESTS = {
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
+WEAK_DIGESTS = {
+    "1.3.14.3.2.26": "SHA-1",
+    "1.2.840.113549.2.5": "MD5",
+    "1.2.840.113549.2.2": "MD2",
+    "2.16.840.1.101.3.4.2.4": "SHA-224",
+}
+
+MAX_SIGNERS = 16
+_MAX_ATTRIBUTES = 64
+_MAX_VALUES = 32
+_NULL = b"\x05\x00"
+_WHAT = "the CMS"
+_VERSIONS = (1, 3, 4, 5)
+_CERTIFICATES, _LISTS = der.CONTEXT_CONSTRUCTED, der.CONTEXT_CONSTRUCTED + 1
+_SIGNED, _UNSIGNED = der.CONTEXT_CONSTRUCTED, der.CONTEXT_CONSTRUCTED + 1
+_PEM = re.compile(
+    rb"\s*-----BEGIN (CMS|PKCS7|SIGNED MESSAGE|PKCS #7 SIGNED DATA)-----\r?\n"
+    rb"([A-Za-z0-9+/=\s]+)-----END \1-----\s*"
+)
+_SIGNED_DATA_OID = bytes.fromhex("06092a864886f70d010702")
+_HEADER_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """An AlgorithmIdentifier; absent parameters and NULL are the same here."""
+
+    oid: str
+    parameters: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class SignerInfo:
+    """One SignerInfo; `attributes` are the bytes its signature is over, empty where it has none.
+
+    `in_order` are the same attributes as DER sorts them, where they stand in another order.
+    """
+
+    issuer: bytes  # DER of the issuer's name, empty where the key identifier names the signer
+    serial: int
+    key_identifier: bytes
+    digest: Algorithm
+    signing: Algorithm
+    signature: bytes
+    attributes: bytes
+    in_order: bytes
+    signed: Mapping[str, bytes]  # the one value of each signed attribute, by type
+    unsigned: tuple[tuple[str, bytes], ...]  # every value, by type, in order
+
+    def unsigned_values(self, *kinds: str) -> tuple[bytes, ...]:
+        """Return the values of the unsigned attributes of these types."""
+        return tuple(value for kind, value in self.unsigned if kind in kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedData:
+    """One SignedData; `content` is what stands inside it (None: it is detached), without header."""
+
+    content_type: str
+    content: bytes | None
+    content_tag: int
+    digests: tuple[Algorithm, ...]
+    certificates: tuple[bytes, ...]  # DER, as they came along: nobody's word
+    revocations: tuple[bytes, ...]
+    signers: tuple[SignerInfo, ...]
+
+
+def is_signed_data(content: bytes) -> bool:
+    """Say whether the bytes, or the PEM they hold, begin like a SignedData."""
+    if content[:1] != b"\x30":
+        content = _unarmored(content[: 4 * _HEADER_BYTES], is_start=True) or b""
+    found = content.find(_SIGNED_DATA_OID, 0, _HEADER_BYTES)
+    return content[:1] == b"\x30" and 2 <= found <= 6  # noqa: PLR2004 - after the header
+
+
+def read_signed_data(content: bytes, limits: Limits, what: str = _WHAT) -> SignedData:
+    """Read a ContentInfo with a SignedData, DER, streamed BER or PEM; raise MalformedError."""
+    encoded = content if content[:1] == b"\x30" else _unarmored(content) or b""
+    if not encoded:
+        raise MalformedError(f"{what} is neither binary nor a PEM block of its kind")
+    # 1. Size, depth and strictness before anything is parsed.
+    if ber.is_streamed(encoded):
+        encoded = ber.to_der(encoded, limits, what)
+    der.check_der(encoded, limits, what)
+    # 2. ContentInfo (RFC 5652 section 3).
+    document = DerReader(encoded, what)
+    outer = document.inside(der.SEQUENCE)
+    document.finish()
+    kind = outer.oid()
+    if kind != SIGNED_DATA:
+        raise MalformedError(f"{what} holds {kind} where signed data belongs")
+    wrapped = outer.inside(der.CONTEXT_CONSTRUCTED)
+    outer.finish()
+    body = wrapped.inside(der.SEQUENCE)
+    wrapped.finish()
+    return _signed_data(body, what)
+
+
+def _unarmored(content: bytes, *, is_start: bool = False) -> bytes | None:
+    """Return what a PEM block, or bare base64, holds; None where it is neither."""
+    found = _PEM.fullmatch(content) if not is_start else None
+    text = found[2] if found else content
+    if is_start:
+        text = re.sub(rb"\A\s*-----BEGIN [A-Z0-9# ]{1,24}-----\r?\n", b"", text)
+    elif found is None and b"-----" in text:
+        return None
+    joined = b"".join(text.split())
+    if is_start:
+        joined = joined[: len(joined) // 4 * 4]
+    try:
+        return base64.b64decode(joined, validate=True)
+    except ValueError:
+        return None
+
+
+def _signed_data(body: DerReader, what: str) -> SignedData:
+    """Read RFC 5652 section 5.1."""
+    version = body.integer()
+    digests = _algorithms(body.inside(der.SET), what)
+    content_type, content, tag = _encapsulated(body.inside(der.SEQUENCE))
+    certificates: tuple[bytes, ...] = ()
+    revocations: tuple[bytes, ...] = ()
+    if body.tag == _CERTIFICATES:
+        certificates = _members(body.inside(_CERTIFICATES), what)
+    if body.tag == _LISTS:
+        revocations = _members(body.inside(_LISTS), what)
+    signers = _signers(body.inside(der.SET), what)
+    body.finish()
+    if version not in _VERSIONS:
+        raise MalformedError(f"{what} is a SignedData of version {version}, which cannot be")
+    # RFC 5652 section 5.1 lets a reader refuse what is not listed, or listed otherwise.
+    if {each.digest for each in signers} - set(digests):
+        raise MalformedError(f"{what} does not list a digest algorithm that a signer uses")
+    return SignedData(content_type, content, tag, digests, certificates, revocations, signers)
+
+
+def _encapsulated(reader: DerReader) -> tuple[str, bytes | None, int]:
+    """Read EncapsulatedContentInfo (5.2), or the ContentInfo that PKCS #7 has in its place."""
+    kind = reader.oid()
+    if reader.tag < 0:
+        return kind, None, -1
+    held = reader.inside(der.CONTEXT_CONSTRUCTED)
+    reader.finish()
+    tag = held.tag
+    content = held.octets(tag)
+    held.finish()
+    return kind, content, tag
+
+
+def _algorithms(listed: DerReader, what: str) -> tuple[Algorithm, ...]:
+    found: list[Algorithm] = []
+    while listed.tag >= 0:
+        if len(found) == MAX_SIGNERS:
+            raise MalformedError(f"{what} lists more than {MAX_SIGNERS} digest algorithms")
+        found.append(read_algorithm(listed))
+    return tuple(found)
+
+
+def read_algorithm(reader: DerReader) -> Algorithm:
+    """Step over one AlgorithmIdentifier (RFC 5280 section 4.1.1.2)."""
+    stated = reader.inside(der.SEQUENCE)
+    oid = stated.oid()
+    parameters = stated.element() if stated.tag >= 0 else b""
+    stated.finish()
+    return Algorithm(oid, b"" if parameters == _NULL else parameters)
+
+
+def _members(listed: DerReader, what: str) -> tuple[bytes, ...]:
+    """Return the plain certificates or lists; other kinds (attribute ones) vouch for nobody."""
+    found: dict[bytes, None] = {}
+    while listed.tag >= 0:
+        is_plain = listed.tag == der.SEQUENCE
+        member = listed.element()
+        if is_plain:
+            found[member] = None
+        if len(found) > MAX_CERTIFICATES:
+            raise MalformedError(f"{what} has more than {MAX_CERTIFICATES} certificates or lists")
+    return tuple(found)
+
+
+def _signers(listed: DerReader, what: str) -> tuple[SignerInfo, ...]:
+    found: list[SignerInfo] = []
+    while listed.tag >= 0:
+        if len(found) == MAX_SIGNERS:
+            raise MalformedError(f"{what} has more than {MAX_SIGNERS} signers")
+        found.append(_signer(listed.inside(der.SEQUENCE), what))
+    return tuple(found)
+
+
+def read_countersigner(content: bytes, limits: Limits, what: str) -> SignerInfo:
+    """Read one SignerInfo that stands alone, as a countersignature does (RFC 5652 11.4)."""
+    der.check_der(content, limits, what)
+    document = DerReader(content, what)
+    signer = _signer(document.inside(der.SEQUENCE), what)
+    document.finish()
+    return signer
+
+
+def _signer(reader: DerReader, what: str) -> SignerInfo:
+    """Read RFC 5652 section 5.3."""
+    version = reader.integer()
+    issuer, serial, key_identifier = b"", 0, b""
+    if reader.tag == der.SEQUENCE:
+        named = reader.inside(der.SEQUENCE)
+        issuer, serial = named.element(der.SEQUENCE), named.integer()
+        named.finish()
+    else:
+        key_identifier = reader.octets(der.CONTEXT)
+    if version != (1 if issuer else 3):
+        raise MalformedError(f"{what} has a SignerInfo whose version and signer do not agree")
+    digest = read_algorithm(reader)
+    attributes = in_order = b""
+    signed: dict[str, bytes] = {}
+    if reader.tag == _SIGNED:
+        attributes, in_order, signed = _signed_attributes(reader.element(_SIGNED), what)
+    signing = read_algorithm(reader)
+    signature = reader.octets()
+    unsigned: list[tuple[str, bytes]] = []
+    if reader.tag == _UNSIGNED:
+        unsigned = _unsigned_attributes(reader.inside(_UNSIGNED), what)
+    reader.finish()
+    return SignerInfo(
+        issuer,
+        serial,
+        key_identifier,
+        digest,
+        signing,
+        signature,
+        attributes,
+        in_order,
+        signed,
+        tuple(unsigned),
+    )
+
+
+def _signed_attributes(encoded: bytes, what: str) -> tuple[bytes, bytes, dict[str, bytes]]:
+    """Return the attributes under the tag they are signed with (5.4), sorted, and their values."""
+    attributes = bytes([der.SET]) + encoded[1:]
+    signed: dict[str, bytes] = {}
+    listed = DerReader(attributes, what).inside(der.SET)
+    if listed.tag < 0:
+        raise MalformedError(f"{what} has an empty set of signed attributes")
+    spelled: list[bytes] = []
+    while listed.tag >= 0:
+        spelled.append(listed.element(der.SEQUENCE))
+        kind, values = _attribute(spelled[-1], what)
+        if kind in signed or len(signed) == _MAX_ATTRIBUTES:
+            raise MalformedError(f"{what} has the signed attribute {kind} once too often")
+        if len(values) != 1:
+            raise MalformedError(f"{what} has {len(values)} values of the signed attribute {kind}")
+        signed[kind] = values[0]
+    header = attributes[: len(attributes) - sum(map(len, spelled))]
+    in_order = header + b"".join(sorted(spelled))
+    return attributes, b"" if in_order == attributes else in_order, signed
+
+
+def _unsigned_attributes(listed: DerReader, what: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    while listed.tag >= 0:
+        kind, values = _attribute(listed.element(der.SEQUENCE), what)
+        found += [(kind, value) for value in values]
+        if len(found) > _MAX_ATTRIBUTES:
+            raise MalformedError(f"{what} has more than {_MAX_ATTRIBUTES} unsigned attributes")
+    return found
+
+
+def _attribute(encoded: bytes, what: str) -> tuple[str, list[bytes]]:
+    document = DerReader(encoded, what).inside(der.SEQUENCE)
+    kind = document.oid()
+    listed = document.inside(der.SET)
+    document.finish()
+    values: list[bytes] = []
+    while listed.tag >= 0:
+        if len(values) == _MAX_VALUES:
+            raise MalformedError(f"{what} has more than {_MAX_VALUES} values of {kind}")
+        values.append(listed.element())
+    return kind, values
+
+
+def as_attributes(content: bytes, limits: Limits) -> dict[str, bytes] | None:
+    """Return signed attributes if that is what the bytes are when read as such, else None."""
+    if content[:1] != bytes([der.SET]):
+        return None
+    try:
+        der.check_der(content, limits, "the content")
+        return _signed_attributes(content, "the content")[2]
+    except MalformedError:
+        return None

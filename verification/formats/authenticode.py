@@ -1,0 +1,166 @@
+"""Authenticode signatures in PE files (`.exe`, `.dll`, `.sys`, EFI programs).
+
+The signature is a SignedData over the digest of the file, without its checksum, the directory entry
+of the signatures, and the signatures. It may have further signatures nested in it, made with other
+algorithms; one that is weak, or whose signer the trust given does not know, does not spoil another
+that holds, while one that is broken does. Page hashes are not looked at: the whole file is hashed.
+
+Reference: Microsoft, "Windows Authenticode Portable Executable Signature Format".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.errors import MalformedError, TooLargeError
+from core.limits import Limits
+from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
+from verification import cms, der
+from verification.cms import SignedData, read_signed_data
+from verification.cms_judgement import Rules, conclude, judge
+from verification.cms_signature import STRONG_DIGEST, Signed
+from verification.cms_time import Countersignatures
+from verification.der import DerReader
+from verification.format import Setting
+from verification.inside import refuse_other_digest, refuse_unsigned, refuse_without_content
+from verification.keyed import signed_bytes
+from verification.pe_file import PeFile, is_pe, read_pe
+from verification.trail import Trail
+
+INDIRECT_DATA = "1.3.6.1.4.1.311.2.1.4"
+PE_IMAGE = "1.3.6.1.4.1.311.2.1.15"
+NESTED = "1.3.6.1.4.1.311.2.4.1"
+MAX_SIGNATURES = 8
+_RULES = Rules(countersignatures=Countersignatures.TIMES)
+_REFERENCE = "Windows Authenticode Portable Executable Signature Format"
+_STRONG = ("sha256", "sha384", "sha512")
+
+
+class Authenticode:
+    """One PE file with the signature at its end."""
+
+    name = "authenticode"
+    role = Role.SIGNATURE
+    inside = True
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether this is a PE file."""
+        return is_pe(evidence.content)
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Check the file's form, its digest, and every signature in it."""
+        trail = Trail(self.name, self.role)
+        content = evidence.subject.content
+        if content is None:
+            return refuse_without_content(trail)
+        refusal = refuse_other_digest(trail, evidence.subject)
+        if refusal is not None:
+            return refusal
+        try:
+            # 1. The file, and the signature at its end.
+            pe = read_pe(content, setting.limits)
+            if not pe.signature:
+                return refuse_unsigned(trail, "program")
+            signatures = _signatures(pe.signature, setting.limits)
+        except MalformedError as error:
+            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+            expected = "a PE file that ends with its signature"
+            return trail.refuse("program", reason, str(error), expected=expected, found=str(error))
+        trail.passed("program", f"{len(signatures)} signatures", reference=_REFERENCE)
+        # 2. Each signature by itself, then what they come to.
+        judged = [_judge(replace(trail, checks=[]), pe, each, setting) for each in signatures]
+        return _combined(trail, judged)
+
+
+def _signatures(encoded: bytes, limits: Limits) -> list[SignedData]:
+    """Return the signature, and those nested in it."""
+    found: list[SignedData] = []
+    waiting = [encoded]
+    while waiting:
+        if len(found) == MAX_SIGNATURES:
+            raise TooLargeError(f"more than {MAX_SIGNATURES} signatures in one file")
+        data = read_signed_data(waiting.pop(0), limits, "the signature")
+        if len(data.signers) != 1:
+            raise MalformedError(f"a signature has {len(data.signers)} signers where one belongs")
+        found.append(data)
+        waiting += data.signers[0].unsigned_values(NESTED)
+    return found
+
+
+def _judge(trail: Trail, pe: PeFile, data: SignedData, setting: Setting) -> Verification:
+    """Check one signature: it is over this file's digest, it holds, and somebody vouches."""
+    if data.content is None or data.content_tag != der.SEQUENCE:
+        detail = "the signature holds no statement about a file"
+        expected, found = f"content of the type {INDIRECT_DATA}", data.content_type
+        return trail.refuse("content", "MALFORMED", detail, expected=expected, found=found)
+    if data.content_type != INDIRECT_DATA:
+        detail = "the signature is over something else than a program"
+        return trail.refuse(
+            "content", "PAYLOAD_TYPE", detail, expected=INDIRECT_DATA, found=data.content_type
+        )
+    try:
+        kind, algorithm, stated = _indirect(data.content)
+    except MalformedError as error:
+        expected = "SpcIndirectDataContent"
+        return trail.refuse("content", "MALFORMED", str(error), expected=expected, found=str(error))
+    if kind != PE_IMAGE:
+        detail = "the signature is over another kind of file"
+        return trail.refuse("content", "PAYLOAD_TYPE", detail, expected=PE_IMAGE, found=kind)
+    name = cms.DIGESTS.get(algorithm)
+    if name is None:
+        weak = cms.WEAK_DIGESTS.get(algorithm)
+        reason = "ALGORITHM_WEAK" if weak else "FORMAT_UNSUPPORTED"
+        detail = f"the file is digested by {weak or algorithm}"
+        return trail.refuse(
+            "digest", reason, detail, expected=STRONG_DIGEST, found=weak or algorithm
+        )
+    ours = pe.digests((name,))[name]
+    if ours.raw != stated:
+        detail = "the file is not the one that was signed"
+        found = f"{name}:{stated.hex()[:128]} in the signature"
+        return trail.refuse(
+            "digest", "DIGEST_MISMATCH", detail, expected=str(ours), found=found,
+            reference=_REFERENCE,
+        )  # fmt: skip
+    trail.passed("digest", str(ours), reference=_REFERENCE)
+    signed = Signed(INDIRECT_DATA, signed_bytes(data.content))
+    vouched = judge(trail, data, signed, setting, _RULES)
+    if isinstance(vouched, Verification):
+        return vouched
+    trail.claims["authenticode_digest"] = str(ours)
+    return conclude(trail, vouched)
+
+
+def _indirect(content: bytes) -> tuple[str, str, bytes]:
+    """Read the contents of a SpcIndirectDataContent: kind of file, digest algorithm, digest."""
+    reader = DerReader(content, "the statement about the file")
+    about = reader.inside(der.SEQUENCE)
+    kind = about.oid()
+    if about.tag >= 0:
+        about.element()
+    about.finish()
+    digest = reader.inside(der.SEQUENCE)
+    reader.finish()
+    algorithm = cms.read_algorithm(digest)
+    stated = digest.octets()
+    digest.finish()
+    if algorithm.parameters:
+        raise MalformedError("the statement about the file has a digest with parameters")
+    return kind, algorithm.oid, stated
+
+
+def _combined(trail: Trail, judged: list[Verification]) -> Verification:
+    """Return the first signature that holds, unless another is broken; else the first refusal."""
+    broken = [
+        each
+        for each in judged
+        if each.outcome is Outcome.INVALID and each.reason != "ALGORITHM_WEAK"
+    ]
+    good = [each for each in judged if each.outcome is Outcome.VERIFIED]
+    decided = (broken or good or judged)[0]
+    others = tuple(
+        Check("further signature", CheckOutcome.NOTED, each.detail or "holds", each.reason)
+        for each in judged
+        if each is not decided
+    )
+    return replace(decided, checks=(*trail.checks, *decided.checks, *others))

@@ -1,0 +1,91 @@
+"""A CMS or PKCS #7 signature beside a file (`.p7s`), or around it (`.p7m`).
+
+Made by `openssl cms -sign`, `openssl smime -sign`, mail programs and signing services. Detached,
+it is over the artifact's bytes; where it holds them itself, they must be the artifact's, too. The
+certificate may be one for e-mail, for code, for documents, or without a stated purpose: which of
+them somebody uses for files is their choice, and the identity in it is what a policy looks at.
+"""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from core.errors import MalformedError, TooLargeError
+from core.model import Digest, Evidence, Role, Verification
+from verification import cms, der
+from verification.cms import SignedData, is_signed_data, read_signed_data
+from verification.cms_judgement import Rules, conclude, judge
+from verification.cms_signature import Signed
+from verification.format import Setting
+from verification.keyed import signed_bytes
+from verification.timestamp_token import is_timestamp
+from verification.trail import Trail
+
+PURPOSES = (
+    ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    ExtendedKeyUsageOID.CODE_SIGNING,
+    x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"),  # RFC 9336: signing documents
+    x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.12"),  # Microsoft: signing documents
+)
+_REFERENCE = "RFC 5652 5.1"
+
+
+class CmsDetached:
+    """One SignedData over an artifact."""
+
+    name = "cms"
+    role = Role.SIGNATURE
+    inside = False
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether this is a SignedData, binary or PEM, and no timestamp."""
+        return is_signed_data(evidence.content) and not is_timestamp(evidence.content)
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Check form, content and every signer."""
+        trail = Trail(self.name, self.role)
+        # 1. The form.
+        try:
+            data = read_signed_data(evidence.content, setting.limits)
+        except MalformedError as error:
+            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+            expected = "one SignedData within the limits"
+            return trail.refuse("signed data", reason, str(error), expected=expected,
+                                found=str(error), reference=_REFERENCE)  # fmt: skip
+        trail.passed("signed data", f"{len(data.signers)} signers", reference=_REFERENCE)
+        # 2. What is signed: the artifact, or what is inside, which must be the artifact.
+        signed = _signed(trail, data, evidence)
+        if isinstance(signed, Verification):
+            return signed
+        # 3. Every signer, and who vouches for them.
+        rules = Rules(PURPOSES, evidence.hint)
+        vouched = judge(trail, data, signed, setting, rules)
+        return vouched if isinstance(vouched, Verification) else conclude(trail, vouched)
+
+
+def _signed(trail: Trail, data: SignedData, evidence: Evidence) -> Signed | Verification:
+    subject = evidence.subject
+    if data.content is None:
+        trail.passed("content", "detached: the artifact's own bytes")
+        return Signed(data.content_type, subject)
+    if data.content_tag != der.OCTET_STRING or data.content_type != cms.DATA:
+        detail = "what is signed is no plain data, but a document of another format"
+        expected, found = f"content of the type {cms.DATA}", data.content_type
+        return trail.refuse(
+            "content", "PAYLOAD_TYPE", detail, expected=expected, found=found, reference=_REFERENCE
+        )
+    inside = signed_bytes(data.content)
+    known: tuple[Digest, ...] = subject.digests
+    if not known and subject.content is not None:
+        known = (subject.content.digest("sha256"),)
+    differing = [each for each in known if inside.digest(each.algorithm) != each]
+    if differing:
+        detail = "the signature holds content of its own, which is not the artifact"
+        found = str(inside.digest(differing[0].algorithm))
+        return trail.refuse(
+            "content", "SUBJECT_MISMATCH", detail, expected=str(differing[0]), found=found
+        )
+    words = "inside, and equal to the artifact" if known else "inside"
+    trail.passed("content", words)
+    return Signed(data.content_type, inside)

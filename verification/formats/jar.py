@@ -1,0 +1,123 @@
+"""Signed JAR archives (`jarsigner`): every entry by a manifest, the manifest by CMS signatures.
+
+All signatures in the archive must hold, and the signers that count are those that cover every
+entry: an archive of which a part is signed is not signed. Folders, and the signature files
+themselves, are covered by nothing by specification; nor are times, attributes and comments.
+"""
+
+from __future__ import annotations
+
+from core.errors import MalformedError, TooLargeError
+from core.model import Evidence, Role, Verification
+from verification import cms
+from verification.cms import read_signed_data
+from verification.cms_judgement import Vouched, conclude, judge, refuse_fault
+from verification.cms_signature import Signed
+from verification.fault import Fault
+from verification.format import Setting
+from verification.inside import refuse_other_digest, refuse_unsigned, refuse_without_content
+from verification.jar_file import (
+    REFERENCE,
+    JarFile,
+    SignatureFile,
+    check_entries,
+    covered_names,
+    names_jar,
+    read_jar,
+    uncovered,
+)
+from verification.keyed import signed_bytes
+from verification.trail import Trail
+from verification.zip_archive import ZipArchive, listed_names
+
+
+class Jar:
+    """One JAR archive with the signatures in it."""
+
+    name = "jar"
+    role = Role.SIGNATURE
+    inside = True
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether this is a ZIP archive that lists a JAR's manifest or signature."""
+        return names_jar(listed_names(evidence))
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Check the archive, every entry, every signature, and what they cover."""
+        trail = Trail(self.name, self.role)
+        content = evidence.subject.content
+        if content is None:
+            return refuse_without_content(trail)
+        refusal = refuse_other_digest(trail, evidence.subject)
+        if refusal is not None:
+            return refusal
+        try:
+            # 1. The archive, its manifest and signature files.
+            jar = read_jar(ZipArchive(content, setting.limits), setting.limits)
+            if not jar.signatures:
+                return refuse_unsigned(trail, "archive")
+            trail.passed("archive", f"{len(jar.entries)} entries to cover", reference=REFERENCE)
+            # 2. Every entry is what the manifest says.
+            fault = check_entries(jar)
+        except MalformedError as error:
+            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+            expected = "a JAR archive that can be read in one way"
+            return trail.refuse("archive", reason, str(error), expected=expected, found=str(error))
+        if fault is not None:
+            return refuse_fault(trail, fault)
+        trail.passed("entries", "all as the manifest lists them", reference=REFERENCE)
+        # 3. Every signature holds; those that cover everything count.
+        return _judge(trail, jar, setting)
+
+
+def _judge(trail: Trail, jar: JarFile, setting: Setting) -> Verification:
+    whole: list[Vouched] = []
+    partial: Fault | None = None
+    for signature in jar.signatures:
+        found = _judge_signature(trail, signature, setting)
+        if isinstance(found, Verification):
+            return found
+        bound = covered_names(jar, signature)
+        if isinstance(bound, Fault):
+            return refuse_fault(trail, bound)
+        lacking = uncovered(jar, bound)
+        if lacking is None:
+            trail.passed("coverage", f"{signature.name} covers every entry", reference=REFERENCE)
+            whole += found
+        else:
+            partial = lacking
+            trail.noted("coverage", f"{signature.name} covers a part: {lacking.detail}")
+    if partial is not None and not whole:
+        return refuse_fault(trail, partial)
+    trail.claims["signature_files"] = str(len(jar.signatures))
+    if jar.archive.comment_bytes:
+        trail.noted("archive", "the archive's comment is covered by no signature")
+    return conclude(trail, whole)
+
+
+def _judge_signature(
+    trail: Trail, signature: SignatureFile, setting: Setting
+) -> list[Vouched] | Verification:
+    """Check the CMS blocks over one signature file."""
+    found: list[Vouched] = []
+    for block in signature.blocks:
+        try:
+            data = read_signed_data(block, setting.limits, "the signature block")
+        except MalformedError as error:
+            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+            expected = "a CMS SignedData over the signature file"
+            return trail.refuse(
+                "signature block", reason, str(error), expected=expected, found=str(error)
+            )
+        if data.content not in (None, signature.content) or data.content_type != cms.DATA:
+            detail = "the block holds content of its own, which is not the signature file"
+            expected = f"detached, over META-INF/{signature.name}.SF"
+            return trail.refuse(
+                "signature block", "SUBJECT_MISMATCH", detail, expected=expected, found="others"
+            )
+        signed = Signed(cms.DATA, signed_bytes(signature.content))
+        vouched = judge(trail, data, signed, setting)
+        if isinstance(vouched, Verification):
+            return vouched
+        found += vouched
+    return found

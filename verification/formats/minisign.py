@@ -1,0 +1,279 @@
+"""Signatures of minisign, and of OpenBSD's signify.
+
+Steps, each a Check:
+
+    1  limits and structure
+    2  the key that the signature names, in the trust given
+    3  the signature over the file: its BLAKE2b-512 digest (`ED`) or its bytes (`Ed`)
+    4  the signature over the trusted comment: without it anybody could write that comment
+    5  the bytes signed are this subject's
+
+A signature of signify has no trusted comment; the untrusted one is never shown as a fact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from cryptography.exceptions import InvalidSignature
+
+from core.errors import MalformedError
+from core.model import (
+    Evidence,
+    Outcome,
+    Role,
+    Signer,
+    SignerKind,
+    Subject,
+    TrustKind,
+    Verification,
+)
+from verification.format import Setting
+from verification.inside import SUBJECT, refuse_other_digest
+from verification.minisign import (
+    UNTRUSTED,
+    MinisignKey,
+    MinisignSignature,
+    read_key,
+    read_signature,
+    shown_id,
+)
+from verification.public_key import WHOLE_FACTOR, Window, after
+from verification.trail import Trail
+
+STRUCTURE, KEY, MATHEMATICS, COMMENT = (
+    "limits and structure",
+    "key in the trust given",
+    "signature over the file",
+    "signature over the trusted comment",
+)
+_TIME = re.compile(r"(?:^|\t)timestamp:(\d{1,11})(?:\t|$)")
+_FILE = re.compile(r"(?:^|\t)file:([^\t]{1,400})(?:\t|$)")
+_SHOWN = 6
+_SHOWN_CHARACTERS = 1000
+
+
+class Minisign:
+    """A file of two or four lines beside what it signs."""
+
+    name = "minisign"
+    role = Role.SIGNATURE
+    inside = False
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether it begins with the comment that every such file begins with."""
+        return evidence.content.startswith(UNTRUSTED)
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Check the signature over the subject and the one over the comment."""
+        trail = Trail(self.name, self.role)
+        # 1. The structure.
+        try:
+            signature = read_signature(evidence.content)
+        except MalformedError as error:
+            return trail.refuse(
+                STRUCTURE,
+                "MALFORMED",
+                str(error),
+                expected="a comment and a signature, and in minisign's a second pair of both",
+                found=str(error),
+            )
+        trail.passed(STRUCTURE, "signify" if signature.trusted_comment is None else "minisign")
+        trail.claims |= _claims(signature)
+        # 2. The key.
+        keys = _given(trail, setting)
+        if not keys:
+            return _refuse_keyless(trail, setting)
+        named = [one for one in keys if one.key_id == signature.key_id]
+        if not named:
+            return trail.refuse(
+                KEY,
+                "KEY_UNKNOWN",
+                "no key given has the id that the signature names",
+                expected=_shown(keys),
+                found=shown_id(signature.key_id),
+            )
+        trail.passed(KEY, shown_id(signature.key_id))
+        # 3. to 5.
+        refused = _refuse_file(trail, signature, named, evidence.subject, setting)
+        if isinstance(refused, Verification):
+            return refused
+        return _conclude(trail, signature, refused, evidence.subject, setting)
+
+
+def _claims(signature: MinisignSignature) -> dict[str, str]:
+    kind = "BLAKE2b-512" if signature.is_prehashed else "none (the whole file)"
+    return {"key_id": shown_id(signature.key_id), "hash_algorithm": kind}
+
+
+def _given(trail: Trail, setting: Setting) -> list[MinisignKey]:
+    keys: list[MinisignKey] = []
+    for entry in setting.trust.entries:
+        if entry.kind is TrustKind.MINISIGN:
+            try:
+                read = read_key(entry)
+            except MalformedError as error:
+                words = f"left out: {entry.name}: {error}"
+                trail.noted("trust", words, reason="KEYRING_UNUSABLE")
+                continue
+            window = replace(read.key, valid_from=entry.valid_from, valid_until=entry.valid_until)
+            keys.append(replace(read, key=window))
+    return keys
+
+
+def _refuse_keyless(trail: Trail, setting: Setting) -> Verification:
+    entries = setting.trust.entries
+    if any(entry.kind is TrustKind.MINISIGN for entry in entries):
+        detail = "no key of minisign or signify that was given can be read"
+        return trail.refuse(
+            KEY, "KEYRING_UNUSABLE", detail, expected="a key that can be read", found=detail
+        )
+    kinds = ", ".join(sorted({entry.kind.value for entry in entries}))
+    return trail.refuse(
+        KEY,
+        "TRUST_ROOT_MISSING",
+        "no key of minisign or signify is given, so no signature can be judged",
+        expected="a public key of minisign or signify in the trust",
+        found=f"only entries of the kind {kinds}" if kinds else "no trust at all",
+    )
+
+
+def _shown(keys: Sequence[MinisignKey]) -> str:
+    return "one of " + ", ".join(shown_id(one.key_id) for one in keys[:_SHOWN])
+
+
+def _refuse_file(
+    trail: Trail,
+    signature: MinisignSignature,
+    named: Sequence[MinisignKey],
+    subject: Subject,
+    setting: Setting,
+) -> Verification | MinisignKey:
+    """Return the key under which the signature over the file holds, or the refusal."""
+    signed = _signed(signature, subject, setting)
+    if signed is None:
+        needed = "the bytes of the artifact"
+        needed += ", or their BLAKE2b-512 digest" if signature.is_prehashed else " in memory"
+        detail = "what the signature is over is not at hand"
+        found = (
+            "other digests alone" if subject.content is None else f"{subject.content.size} bytes"
+        )
+        return trail.refuse(MATHEMATICS, "CONTENT_NEEDED", detail, expected=needed, found=found)
+    winner = next((one for one in named if _holds(one, signature.value, signed)), None)
+    if winner is None:
+        return trail.refuse(
+            MATHEMATICS,
+            "SIGNATURE_INVALID",
+            "the key that the signature names did not make it over these bytes",
+            expected=f"a signature by {named[0].key.fingerprint}",
+            found="one made by another key, or over other bytes",
+        )
+    trail.passed(MATHEMATICS)
+    trail.signer = Signer(
+        SignerKind.KEY,
+        winner.key.fingerprint,
+        winner.key.algorithm,
+        valid_from=winner.key.valid_from,
+        valid_until=winner.key.valid_until,
+    )
+    return winner
+
+
+def _signed(signature: MinisignSignature, subject: Subject, setting: Setting) -> bytes | None:
+    if signature.is_prehashed:
+        digest = subject.digest("blake2b512")
+        return digest.raw if digest is not None else None
+    content = subject.content
+    if content is None or content.size > WHOLE_FACTOR * setting.limits.evidence_bytes:
+        return None
+    return b"".join(content.chunks())
+
+
+def _holds(key: MinisignKey, signature: bytes, signed: bytes) -> bool:
+    try:
+        key.material.verify(signature, signed)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _conclude(
+    trail: Trail,
+    signature: MinisignSignature,
+    key: MinisignKey,
+    subject: Subject,
+    setting: Setting,
+) -> Verification:
+    # 4. The comment.
+    comment = signature.trusted_comment
+    if comment is None:
+        trail.skipped(COMMENT, "a signature of signify, which has none")
+    elif not _holds(key, signature.over_comment, signature.value + comment):
+        return trail.refuse(
+            COMMENT,
+            "SIGNATURE_INVALID",
+            "the trusted comment is not the one that was signed",
+            expected=f"a comment signed by {key.key.fingerprint}",
+            found=comment.decode("utf-8", "backslashreplace")[:_SHOWN_CHARACTERS],
+        )
+    else:
+        trail.passed(COMMENT)
+    made = _comment_claims(trail, comment or b"")
+    # 5. The subject.
+    other = refuse_other_digest(trail, subject)
+    if other is not None:
+        return other
+    trail.passed(SUBJECT)
+    refused = _refuse_time(trail, key, made, setting)
+    if refused is not None:
+        return refused
+    due_at = after(key.key.valid_until)
+    return Verification(
+        outcome=Outcome.VERIFIED,
+        format=trail.format,
+        role=trail.role,
+        signer=trail.signer,
+        claims=dict(trail.claims),
+        signed_at=made,
+        time_source="minisign" if made is not None else "",
+        checks=tuple(trail.checks),
+        anchors=(key.key.fingerprint,),
+        due_at=due_at,
+        due_reason="KEY_EXPIRED" if due_at is not None else "",
+    )
+
+
+def _comment_claims(trail: Trail, comment: bytes) -> datetime | None:
+    """Record what the signed comment says; return the time it claims."""
+    text = comment.decode("utf-8", "backslashreplace")
+    if text:
+        trail.claims["trusted_comment"] = text[:_SHOWN_CHARACTERS]
+    file, time = _FILE.search(text), _TIME.search(text)
+    if file is not None:
+        trail.claims["signed_file_name"] = file[1]
+    if time is None:
+        return None
+    try:
+        return datetime.fromtimestamp(int(time[1]), UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _refuse_time(
+    trail: Trail, key: MinisignKey, made: datetime | None, setting: Setting
+) -> Verification | None:
+    """Compare with the window set for the key, now and at the time claimed."""
+    for moment in (setting.now, made):
+        if moment is not None and key.key.window(moment) is not Window.WITHIN:
+            begins, ends = key.key.valid_from, key.key.valid_until
+            return trail.refuse(
+                KEY,
+                "KEY_EXPIRED",
+                f"outside the time in which {key.key.name} is accepted",
+                expected=f"from {begins or 'any time'} until {ends or 'any time'}",
+                found=moment.isoformat(),
+            )
+    return None

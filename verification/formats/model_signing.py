@@ -1,0 +1,208 @@
+"""OpenSSF model signing: a Sigstore bundle over the list of a model's files.
+
+Keyless, with a given key, or with a certificate under a given authority and no log. What is signed
+is an in-toto statement whose resources are the files or shards of the model; the model at hand must
+consist of exactly those, apart from the paths that the signer left out and names. Releases before
+1.0 signed with keys and certificates over a broken encoding of the envelope, which is tried where
+the bundle has no log entry (a log would have refused it).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from binascii import Error as Base64Error
+from dataclasses import dataclass, replace
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from core.errors import MalformedError, TooLargeError
+from core.folder import FolderContent
+from core.model import Evidence, Role, Trust, Verification
+from verification.format import Setting
+from verification.formats.dsse import Envelope
+from verification.keyed import GivenKeys, given_keys, signed_bytes
+from verification.model_comparison import compare
+from verification.model_manifest import (
+    NAMESPACE,
+    V1,
+    Manifest,
+    UnknownPredicateError,
+    read_manifest,
+)
+from verification.predicates import fields
+from verification.public_key import PublicKey
+from verification.sigstore.bundle import Bundle, Material, bundle_of, read_document
+from verification.sigstore.core import KeyResolver, Proof, conclude, prove
+from verification.statements import PAYLOAD_TYPE
+from verification.trail import Trail
+
+_REFERENCE = "OpenSSF Model Signing 1.0"
+_PAYLOAD = re.compile(rb'"payload"\s*:\s*"([A-Za-z0-9+/_-]+={0,2})"')
+
+
+@dataclass(frozen=True, slots=True)
+class OldEnvelope(Envelope):
+    """An envelope as releases before 1.0 encoded it: Python's notation of the payload's bytes."""
+
+    def pre_authentication_encoding(self) -> bytes:
+        """Return what those releases signed; the upper-case V keeps it apart from DSSE's own."""
+        kind, length = self.payload_type, len(self.payload)
+        return f"DSSEV1 {len(kind)} {kind} {length} {self.payload!r}".encode()
+
+
+class ModelSigning:
+    """A signature over a model, a folder of files or a single one."""
+
+    name = "model-signing"
+    role = Role.SIGNATURE
+    inside = False
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether this is a bundle around a statement of one of the types for models."""
+        content = evidence.content
+        if content.lstrip()[:1] != b"{" or b'"dsseEnvelope"' not in content:
+            return False
+        payload = _payload(content)
+        if NAMESPACE.encode() not in payload:
+            return False
+        try:
+            statement = json.loads(payload)
+        except (ValueError, RecursionError):
+            return True  # broken, but nothing else names these types
+        stated = statement.get("predicateType") if isinstance(statement, dict) else None
+        return isinstance(stated, str) and stated.startswith(NAMESPACE)
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Check the bundle, what it lists, and that the model at hand is that list."""
+        trail = Trail(self.name, self.role)
+        # 1. The bundle; its envelope holds a statement.
+        try:
+            bundle = bundle_of(read_document(evidence.content, setting.limits), setting.limits)
+        except MalformedError as error:
+            return _refuse_malformed(trail, "bundle", error)
+        trail.passed("bundle", f"version {bundle.version}", reference=_REFERENCE)
+        if not isinstance(bundle.content, Envelope) or bundle.content.payload_type != PAYLOAD_TYPE:
+            held = bundle.content.payload_type if isinstance(bundle.content, Envelope) else ""
+            return trail.refuse(
+                "payload type",
+                "PAYLOAD_TYPE",
+                "a model signature holds an in-toto statement",
+                expected=PAYLOAD_TYPE,
+                found=held[:200] or "a message signature",
+            )
+        # 2. Signature, signer, log and times.
+        trail, proof = _prove(bundle, bundle.content, trail, setting)
+        trail.role = self.role  # the list of its files stands for the model: more than a statement
+        if isinstance(proof, Verification):
+            return replace(proof, role=self.role)
+        # 3. The list of files that was signed.
+        try:
+            manifest = read_manifest(proof.payload, setting.limits)
+        except UnknownPredicateError as error:
+            return trail.refuse(
+                "manifest",
+                "PREDICATE_TYPE",
+                "a model signature of a version that is not known",
+                expected=V1,
+                found=str(error),
+                reference=_REFERENCE,
+            )
+        except MalformedError as error:
+            return _refuse_malformed(trail, "manifest", error)
+        _record(trail, manifest)
+        # 4. The model at hand is that list, no more and no less.
+        return _judge(trail, proof, manifest, evidence)
+
+
+def _payload(content: bytes) -> bytes:
+    """Return the payload of the bundle's envelope, as far as it can be found without parsing."""
+    found = _PAYLOAD.search(content)
+    if found is None:
+        return b""
+    try:
+        return base64.b64decode(found[1].translate(bytes.maketrans(b"-_", b"+/")))
+    except Base64Error:
+        return b""
+
+
+def _prove(
+    bundle: Bundle, envelope: Envelope, trail: Trail, setting: Setting
+) -> tuple[Trail, Proof | Verification]:
+    """Prove the bundle, else its older encoding where that is possible at all."""
+    keys = _meant(setting.trust)
+    again = Trail(trail.format, trail.role, checks=list(trail.checks))
+    proof = prove(bundle, signed_bytes(b""), setting, trail, keys=keys)
+    may_be_old = bundle.material is not Material.CERTIFICATE and not bundle.entries
+    if isinstance(proof, Proof) or not may_be_old or proof.reason != "SIGNATURE_INVALID":
+        return trail, proof
+    old = replace(
+        bundle,
+        content=OldEnvelope(envelope.payload_type, envelope.payload, envelope.signatures),
+    )
+    found = prove(old, signed_bytes(b""), setting, again, keys=keys)
+    if isinstance(found, Verification):
+        return trail, proof
+    again.noted("signature", "over the encoding of releases before 1.0")
+    return again, found
+
+
+def _meant(trust: Trust) -> KeyResolver:
+    def meant(hint: str) -> GivenKeys:
+        """Return the keys a hint may mean: none stated, all; else those it is a digest of."""
+        given = given_keys(trust)
+        if not hint:
+            return given
+        return GivenKeys(tuple(key for key in given.keys if hint in _hints(key)), given.broken)
+
+    return meant
+
+
+def _hints(key: PublicKey) -> tuple[str, str]:
+    """Return how signers name a key: SHA-256 over its PEM (model_signing 1.1) or over its DER."""
+    pem = key.material.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(pem).hexdigest(), key.fingerprint.removeprefix("sha256:")
+
+
+def _record(trail: Trail, manifest: Manifest) -> None:
+    trail.passed("manifest", f"{len(manifest.resources)} resources", reference=_REFERENCE)
+    trail.claims |= fields.stated(
+        model=manifest.name[:200],
+        model_digest=manifest.digest,
+        model_resources=str(len(manifest.resources)),
+        model_hash=manifest.algorithm,
+        model_shard_size=str(manifest.shard_size or ""),
+        model_ignored=json.dumps(list(manifest.ignored)) if manifest.ignored else "",
+    )
+
+
+def _judge(trail: Trail, proof: Proof, manifest: Manifest, evidence: Evidence) -> Verification:
+    difference = compare(manifest, evidence.subject)
+    if difference is not None:
+        refusal = trail.refuse(
+            "model",
+            difference.reason,
+            difference.detail,
+            expected=difference.expected,
+            found=difference.found,
+            reference=_REFERENCE,
+        )
+        return replace(refusal, statement=proof.statement)
+    whole = evidence.subject.content
+    left_out = (
+        [each.path for each in whole.members if manifest.ignores(each.path)]
+        if isinstance(whole, FolderContent)
+        else []
+    )
+    trail.passed("model", "every file is the one that was signed, and there is no other")
+    if left_out:
+        trail.noted("model", f"{len(left_out)} files are there that the signer left out")
+    return replace(conclude(proof, trail), statement=proof.statement)
+
+
+def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
+    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+    expected = f"a model signature whose {step} keeps its format"
+    return trail.refuse(step, reason, str(error), expected=expected, found=str(error))

@@ -1,0 +1,342 @@
+"""Signatures of the Notary Project (Notation): a JWS or COSE envelope over an OCI descriptor.
+
+Judged as the trust policy level "strict" demands: integrity, authenticity, authentic timestamp,
+expiry and revocation are all enforced. The authorities given stand for the trust stores `ca`,
+`signingAuthority` and `tsa` alike; because they cannot be told apart, the time that a signing
+authority states is a claim here, and its chain has to hold now as well. A plugin that the
+signature demands, or a critical attribute unknown to us, ends in FORMAT_UNSUPPORTED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from core.errors import MalformedError, TooLargeError
+from core.limits import Limits
+from core.model import Evidence, Outcome, Role, Subject, Verification
+from core.text import display
+from verification import certificate_chain, notation_signature
+from verification.certificate_chain import Authorities, given_authorities, verify_chain
+from verification.certificate_path import SECOND
+from verification.certificates import certificate_claims, certificate_signer
+from verification.fault import Fault
+from verification.format import Setting
+from verification.keyed import refuse_keyless
+from verification.notation_cose import is_cose, read_cose
+from verification.notation_envelope import (
+    AUTHORITY,
+    PAYLOAD_TYPE,
+    NotationEnvelope,
+    Target,
+    read_target,
+    target_claims,
+)
+from verification.notation_jws import is_jws, read_jws
+from verification.notation_signature import check_signer, read_chain
+from verification.public_key import after
+from verification.revocation import RevokedLater
+from verification.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
+from verification.trail import Trail
+
+_SPECIFICATION = "Notary Project signature specification"
+_POLICY = "Notary Project trust policy specification, level strict"
+_NOT_JUDGED = frozenset(
+    {"CERT_UNTRUSTED"}
+)  # a timestamp of an authority nobody gave proves nothing
+_CLAIM_CHARACTERS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """When the signature was there: at the latest `at`, where proved; else now."""
+
+    proved: ProvedTime | None
+    earliest: datetime
+    latest: datetime
+
+
+class _Notation:
+    """What both envelopes have in common."""
+
+    name: str
+    role = Role.SIGNATURE
+    inside = False
+
+    def __init__(self, read: Callable[[bytes, Limits], NotationEnvelope]) -> None:
+        self._read = read
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Judge integrity, authenticity, time and expiry, in this order."""
+        trail = Trail(self.name, self.role)
+        # 1. The envelope.
+        try:
+            envelope = self._read(evidence.content, setting.limits)
+            chain = read_chain(envelope)
+        except MalformedError as error:
+            return _refuse_malformed(trail, "envelope", error)
+        trail.passed("envelope", envelope.attributes.scheme, reference=_SPECIFICATION)
+        # 2. Somebody must be trusted.
+        authorities = given_authorities(setting.trust)
+        for error_text in authorities.broken:
+            words = f"a trust entry cannot be read: {error_text}"
+            trail.noted("trust", words, reason="KEYRING_UNUSABLE")
+        if authorities.none_given:
+            return refuse_keyless(trail, setting.trust, "authority")
+        refusal = _judge_content(trail, envelope, chain, evidence.subject, setting)
+        return refusal or _judge_trust(trail, envelope, chain, authorities, setting)
+
+
+class NotationJws(_Notation):
+    """The JWS envelope."""
+
+    name = "notation-jws"
+
+    def __init__(self) -> None:
+        super().__init__(read_jws)
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether the content is a JWS in JSON."""
+        return is_jws(evidence.content)
+
+
+class NotationCose(_Notation):
+    """The COSE envelope."""
+
+    name = "notation-cose"
+
+    def __init__(self) -> None:
+        super().__init__(read_cose)
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether the content is a COSE signature with Notary Project attributes."""
+        return is_cose(evidence.content)
+
+
+def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
+    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+    expected = f"a {step} that keeps its format"
+    return trail.refuse(
+        step, reason, str(error), expected=expected, found=str(error), reference=_SPECIFICATION
+    )
+
+
+def _refuse(trail: Trail, fault: Fault) -> Verification:
+    return trail.refuse(
+        fault.step,
+        fault.reason,
+        fault.detail,
+        expected=fault.expected,
+        found=fault.found,
+        reference=fault.reference,
+    )
+
+
+# --- integrity ------------------------------------------------------------------------------------
+
+
+def _judge_content(
+    trail: Trail,
+    envelope: NotationEnvelope,
+    chain: notation_signature.Chain,
+    subject: Subject,
+    setting: Setting,
+) -> Verification | None:
+    """Check payload type, chain in the envelope, algorithm, signature and what was signed."""
+    # 3. What the payload is.
+    if envelope.content_type != PAYLOAD_TYPE:
+        detail = "the envelope holds another payload than an artifact's descriptor"
+        found = display(envelope.content_type, 80) or "none"
+        return trail.refuse(
+            "payload type", "PAYLOAD_TYPE", detail, expected=PAYLOAD_TYPE, found=found
+        )
+    # 4. Certificates, algorithm and signature.
+    key = check_signer(envelope, chain)
+    if isinstance(key, Fault):
+        return _refuse(trail, key)
+    trail.signer = certificate_signer(chain[0], key)
+    trail.claims |= certificate_claims(chain[0]) | _attribute_claims(envelope)
+    trail.passed("certificate usage", "made for signing", reference=_SPECIFICATION)
+    trail.passed("signature", envelope.algorithm, reference=_SPECIFICATION)
+    # 5. The descriptor is of this artifact.
+    try:
+        target = read_target(envelope.payload, setting.limits)
+    except MalformedError as error:
+        return _refuse_malformed(trail, "payload", error)
+    trail.claims |= target_claims(target)
+    return _refuse_target(trail, target, subject)
+
+
+def _attribute_claims(envelope: NotationEnvelope) -> dict[str, str]:
+    stated = {f"attribute.{name}": value for name, value in envelope.attributes.others.items()}
+    if envelope.attributes.signing_time:
+        stated["signing_time"] = envelope.attributes.signing_time.isoformat()
+    if envelope.attributes.authentic_time:
+        stated["authentic_signing_time"] = envelope.attributes.authentic_time.isoformat()
+    if envelope.attributes.expiry:
+        stated["expiry"] = envelope.attributes.expiry.isoformat()
+    if envelope.agent:
+        stated["signing_agent"] = envelope.agent[:_CLAIM_CHARACTERS]
+    return stated
+
+
+def _refuse_target(trail: Trail, target: Target, subject: Subject) -> Verification | None:
+    ours = subject.digest(target.digest.algorithm)
+    if ours is None:
+        detail = f"the signature names a {target.digest.algorithm} digest that is not at hand"
+        expected = f"the bytes, or their {target.digest.algorithm}"
+        found = ", ".join(map(str, subject.digests)) or "no digest"
+        return trail.refuse("subject", "CONTENT_NEEDED", detail, expected=expected, found=found)
+    if ours != target.digest:
+        detail = "the signature is of another artifact"
+        return trail.refuse(
+            "subject", "SUBJECT_MISMATCH", detail, expected=str(ours), found=str(target.digest)
+        )
+    size = subject.content.size if subject.content is not None else target.size
+    if size != target.size:
+        detail = "the signature states another size than the artifact has"
+        found = f"{target.size} bytes"
+        return trail.refuse(
+            "subject", "SUBJECT_MISMATCH", detail, expected=f"{size} bytes", found=found
+        )
+    trail.passed("subject", str(ours), reference=_SPECIFICATION)
+    return None
+
+
+# --- authenticity and time ------------------------------------------------------------------------
+
+
+def _judge_trust(
+    trail: Trail,
+    envelope: NotationEnvelope,
+    chain: notation_signature.Chain,
+    authorities: Authorities,
+    setting: Setting,
+) -> Verification:
+    """Check the time, the chain at that time, demands on us, and the expiry."""
+    # 6. When it was signed.
+    times = _times(trail, envelope, authorities, setting)
+    if isinstance(times, Verification):
+        return times
+    # 7. The chain to a given authority, and every certificate's life, at that time.
+    proved_at = times.proved.at if times.proved else None
+    found = verify_chain(
+        chain, authorities, setting.now, proved_at=proved_at, later=RevokedLater.REFUSED
+    )
+    if isinstance(found, Fault):
+        return _refuse_chain(trail, found, authorities)
+    fault = _life_fault(chain, times)
+    if fault is not None:
+        return _refuse(trail, fault)
+    if found.pinned:
+        trail.noted("certificate chain", found.pinned)
+    trail.passed("certificate chain", f"{found.length} certificates", reference="RFC 5280 6.1")
+    trail.checks.extend(found.checks)
+    # 8. What the signature demands of whoever verifies it.
+    attributes = envelope.attributes
+    if attributes.demands:
+        plugin = attributes.others.get(attributes.demands[0], "")
+        asked = f"{attributes.demands[0]} {plugin}".strip()
+        return trail.refuse(
+            "critical attributes",
+            "FORMAT_UNSUPPORTED",
+            "the signature demands a verification plugin or an attribute that is unknown here",
+            expected="critical attributes of the specification alone",
+            found=display(asked, 200),
+            reference=_SPECIFICATION,
+        )
+    # 9. Until when it may be used.
+    if attributes.expiry is not None and setting.now >= attributes.expiry:
+        return trail.refuse(
+            "expiry",
+            "SIGNATURE_EXPIRED",
+            "the signature states an end, and that is past",
+            expected=f"used before {attributes.expiry.isoformat()}",
+            found=setting.now.isoformat(),
+            reference=_POLICY,
+        )
+    return _verified(trail, envelope, times, found)
+
+
+def _times(
+    trail: Trail, envelope: NotationEnvelope, authorities: Authorities, setting: Setting
+) -> _Times | Verification:
+    authentic, now = envelope.attributes.authentic_time, setting.now
+    if authentic is not None:
+        if authentic > now:
+            refusal = trail.refuse(
+                "signing time",
+                "TIME_IN_FUTURE",
+                "the signing authority states a time that has not come yet",
+                expected=f"a time until {now.isoformat()}",
+                found=authentic.isoformat(),
+                reference=_SPECIFICATION,
+            )
+            return replace(refusal, due_at=authentic)
+        trail.noted(
+            "signing time", "stated by the signing authority: the chain has to hold now too"
+        )
+        return _Times(None, min(authentic, now), now)
+    if envelope.timestamp is None:
+        trail.noted("timestamp", "none: the certificates have to be valid now")
+        return _Times(None, now, now)
+    roots = given_timestamp_authorities(authorities)
+    proved = verify_timestamp(envelope.timestamp, envelope.signature, roots, setting.limits)
+    if isinstance(proved, ProvedTime):
+        words = f"{proved.at.isoformat()} by {display(proved.signer.subject.rfc4514_string(), 120)}"
+        trail.passed("timestamp", words, reference="RFC 3161")
+        return _Times(proved, proved.after, proved.before)
+    if proved.reason in _NOT_JUDGED:
+        trail.noted("timestamp", f"not counted: {proved.detail}", reason=proved.reason)
+        return _Times(None, now, now)
+    return _refuse(trail, proved)
+
+
+def _life_fault(chain: notation_signature.Chain, times: _Times) -> Fault | None:
+    """Check that every certificate of the envelope was valid over the whole range of time."""
+    begins = max(link.not_valid_before_utc for link in chain)
+    ends = min(link.not_valid_after_utc for link in chain)
+    if begins <= times.earliest and times.latest < (after(ends, SECOND) or ends):
+        return None
+    return Fault(
+        "certificate chain",
+        "CERT_EXPIRED_AT_SIGNING",
+        "not all certificates of the signature were valid at its time",
+        f"signed between {begins.isoformat()} and {ends.isoformat()}",
+        f"from {times.earliest.isoformat()} to {times.latest.isoformat()}",
+        _POLICY,
+    )
+
+
+def _refuse_chain(trail: Trail, fault: Fault, authorities: Authorities) -> Verification:
+    if fault.reason == "CERT_UNTRUSTED" and authorities.broken:
+        detail = f"no readable authority vouches, and an entry is broken: {authorities.broken[0]}"
+        expected, found = "authorities that can be read", authorities.broken[0]
+        return trail.refuse(fault.step, "KEYRING_UNUSABLE", detail, expected=expected, found=found)
+    return _refuse(trail, fault)
+
+
+def _verified(
+    trail: Trail, envelope: NotationEnvelope, times: _Times, chain: certificate_chain.Chain
+) -> Verification:
+    attributes, proved = envelope.attributes, times.proved
+    due_at, due_reason = chain.due_at, chain.due_reason
+    if attributes.expiry is not None and (due_at is None or attributes.expiry < due_at):
+        due_at, due_reason = attributes.expiry, "SIGNATURE_EXPIRED"
+    source = "notation signing authority" if attributes.scheme == AUTHORITY else "notation"
+    return Verification(
+        outcome=Outcome.VERIFIED,
+        format=trail.format,
+        role=trail.role,
+        signer=trail.signer,
+        claims=dict(trail.claims),
+        signed_before=proved.before if proved else None,
+        signed_at=proved.at if proved else attributes.authentic_time or attributes.signing_time,
+        time_source="rfc3161" if proved else source,
+        time_trusted=proved is not None,
+        checks=tuple(trail.checks),
+        anchors=(chain.anchor, proved.anchor) if proved else (chain.anchor,),
+        due_at=due_at,
+        due_reason=due_reason if due_at else "",
+    )

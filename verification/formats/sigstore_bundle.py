@@ -1,0 +1,57 @@
+"""Sigstore bundles, keyless and keyed, around a message signature or a DSSE envelope."""
+
+from __future__ import annotations
+
+from core.errors import MalformedError, TooLargeError
+from core.limits import Limits
+from core.model import Evidence, Role, Verification
+from verification.format import Setting
+from verification.sigstore.bundle import bundle_of, read_document
+from verification.sigstore.core import verify_bundle
+from verification.trail import Trail
+
+_MARK, _NAME = b'"verificationMaterial"', b"application/vnd.dev.sigstore.bundle"
+_REFERENCE = "sigstore_bundle.proto"
+_SPACE = b" \t\r\n"
+_LIMITS = Limits()
+
+
+class SigstoreBundle:
+    """One Sigstore bundle of version 0.1 to 0.3, also as the only line of a JSON-lines file."""
+
+    name = "sigstore-bundle"
+    role = Role.SIGNATURE
+    inside = False
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether this is a JSON object with a bundle's material or media type at its top."""
+        content = evidence.content
+        if content[:64].lstrip(_SPACE)[:1] != b"{" or not (_MARK in content or _NAME in content):
+            return False
+        try:
+            document = read_document(content, _LIMITS)
+        except MalformedError:
+            # Broken, but meant to be one, unless a list of bundles is what it was.
+            return b'"attestations"' not in content
+        media_type = document.get("mediaType")
+        named = isinstance(media_type, str) and media_type.startswith(_NAME.decode())
+        return named or "verificationMaterial" in document
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Read the bundle, then prove it and that it is about the subject."""
+        trail = Trail(self.name, self.role)
+        try:
+            document = read_document(evidence.content, setting.limits)
+            bundle = bundle_of(document, setting.limits)
+        except MalformedError as error:
+            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+            return trail.refuse(
+                "bundle",
+                reason,
+                str(error),
+                expected="a bundle of version 0.1, 0.2 or 0.3 that keeps its format",
+                found=str(error),
+                reference=_REFERENCE,
+            )
+        trail.passed("bundle", f"version {bundle.version}", reference=_REFERENCE)
+        return verify_bundle(bundle, evidence.subject, setting, trail)

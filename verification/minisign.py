@@ -1,0 +1,95 @@
+"""Read signatures and public keys of minisign and of OpenBSD's signify.
+
+References: minisign's own description of its formats; signify(1). Both write a comment and base64
+of two letters, a key id and Ed25519 material. minisign adds a second comment and a signature over
+the first signature and that comment; signify has neither.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from core.errors import MalformedError
+from core.model import TrustEntry
+from core.wire import decode_base64
+from verification.public_key import PublicKey, public_key
+
+UNTRUSTED = b"untrusted comment:"
+MAX_BYTES = 16 * 1024
+_PURE, _PREHASHED = b"Ed", b"ED"
+_ID_BYTES, _KEY_BYTES, _SIGNATURE_BYTES = 8, 32, 64
+_SIGNATURE = re.compile(
+    rb"untrusted comment:(?P<untrusted>[^\r\n]{0,1025})\r?\n"
+    rb"(?P<signature>[A-Za-z0-9+/]{98}[A-Za-z0-9+/=]{2})"
+    rb"(?:\r?\ntrusted comment: (?P<trusted>[^\r\n]{0,8192})\r?\n(?P<global>[A-Za-z0-9+/]{86}==))?"
+    rb"(?:\r?\n)?\Z"
+)
+_KEY = re.compile(
+    rb"(?:untrusted comment:(?P<untrusted>[^\r\n]{0,1025})\r?\n)?"
+    rb"(?P<key>[A-Za-z0-9+/]{56})(?:\r?\n)?\Z"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MinisignSignature:
+    """One signature; `trusted_comment` is None in one of signify's, which has no second half."""
+
+    is_prehashed: bool  # over the BLAKE2b-512 digest, else over the bytes themselves
+    key_id: bytes
+    value: bytes
+    untrusted_comment: bytes
+    trusted_comment: bytes | None = None
+    over_comment: bytes = b""  # the signature over `value` and the trusted comment
+
+
+@dataclass(frozen=True, slots=True)
+class MinisignKey:
+    """One public key with the id that signatures name it by."""
+
+    key_id: bytes
+    key: PublicKey
+    material: ed25519.Ed25519PublicKey
+    comment: str
+
+
+def shown_id(key_id: bytes) -> str:
+    """Return a key id as minisign prints it: upper-case hex, last byte first."""
+    return key_id[::-1].hex().upper()
+
+
+def read_signature(content: bytes) -> MinisignSignature:
+    """Read a file with one signature and nothing else; raise MalformedError."""
+    found = _SIGNATURE.match(content) if len(content) <= MAX_BYTES else None
+    if found is None:
+        raise MalformedError("not the two or four lines of a minisign or signify signature")
+    raw = decode_base64(found["signature"], what="the signature")
+    kind, key_id, value = raw[:2], raw[2:10], raw[10:]
+    if kind not in (_PURE, _PREHASHED) or len(value) != _SIGNATURE_BYTES:
+        raise MalformedError("a minisign signature of an unknown algorithm")
+    trusted = found["trusted"]
+    if kind == _PREHASHED and trusted is None:
+        raise MalformedError("a minisign signature without its trusted comment")
+    over = b""
+    if trusted is not None:
+        over = decode_base64(found["global"], what="the signature over the comment")
+    return MinisignSignature(
+        kind == _PREHASHED, key_id, value, found["untrusted"].strip(), trusted, over
+    )
+
+
+@lru_cache(maxsize=256)
+def read_key(entry: TrustEntry) -> MinisignKey:
+    """Read a trust entry of kind MINISIGN; raise MalformedError."""
+    found = _KEY.match(entry.content) if len(entry.content) <= MAX_BYTES else None
+    if found is None:
+        raise MalformedError("not a public key of minisign or signify")
+    raw = decode_base64(found["key"], what="the public key")
+    if raw[:2] != _PURE or len(raw) != len(_PURE) + _ID_BYTES + _KEY_BYTES:
+        raise MalformedError("a minisign key of an unknown algorithm")
+    material = ed25519.Ed25519PublicKey.from_public_bytes(raw[10:])
+    comment = (found["untrusted"] or b"").decode("utf-8", "backslashreplace").strip()
+    return MinisignKey(raw[2:10], public_key(material, name=entry.name), material, comment)

@@ -1,0 +1,115 @@
+"""Bundles signed with a certificate of an authority that was given itself: no root, no log.
+
+A timestamp under the same authorities proves the time; without one the chain has to hold now.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from core.model import Outcome, Subject, Verification
+from core.reasons import outcome_of
+from verification.certificate_chain import Authorities, Chain, verify_chain
+from verification.certificates import certificate_claims, certificate_signer
+from verification.fault import Fault
+from verification.format import Setting
+from verification.revocation import judge_revocation
+from verification.revocation_data import given_revocations
+from verification.sigstore.bundle import Bundle
+from verification.sigstore.entry_body import Recorded
+from verification.sigstore.proof import (
+    SIGNATURE_STEP,
+    Content,
+    Proof,
+    check_signature,
+    read_content,
+    refuse,
+)
+from verification.sigstore.times import TIMESTAMP_SOURCE
+from verification.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
+from verification.trail import Trail
+
+_CHAIN = "certificate chain"
+
+
+def prove_by_certificate(
+    bundle: Bundle, artifact: Subject, authorities: Authorities, setting: Setting, trail: Trail
+) -> Proof | Verification:
+    """Check a bundle with a certificate chain under given authorities."""
+    # 1. What was signed.
+    content = read_content(bundle, artifact, setting.limits, trail)
+    if isinstance(content, Fault):
+        return refuse(trail, content)
+    if bundle.entries:
+        trail.skipped("log", "no trusted root was given for its log entries, so they prove nothing")
+    # 2. When, as far as that is proved.
+    proved = _proved(bundle, authorities, setting, trail)
+    if isinstance(proved, Fault):
+        return refuse(trail, proved)
+    # 3. The chain, then or now, and that nobody took it back.
+    at = proved.at if proved is not None else None
+    chain = verify_chain(bundle.certificates, authorities, setting.now, proved_at=at)
+    if isinstance(chain, Fault):
+        return refuse(trail, chain)
+    trail.passed(_CHAIN, f"{chain.length} certificates", reference="RFC 5280 6.1")
+    fault = _revoked(chain, at, setting, trail)
+    if fault is not None:
+        return refuse(trail, fault)
+    trail.signer = certificate_signer(chain.leaf, chain.key)
+    trail.claims |= certificate_claims(chain.leaf)
+    # 4. The signature.
+    attempt = check_signature(chain.key, bundle, content, Recorded(), setting)
+    if isinstance(attempt, Fault):
+        return refuse(trail, attempt)
+    trail.passed(SIGNATURE_STEP, attempt.scheme)
+    return _proof(content, chain, proved, trail)
+
+
+def _proved(
+    bundle: Bundle, authorities: Authorities, setting: Setting, trail: Trail
+) -> ProvedTime | Fault | None:
+    """Return the earliest time proved; a timestamp of an authority that was not given is noted."""
+    found: list[ProvedTime] = []
+    known = given_timestamp_authorities(authorities)
+    for token in bundle.timestamps:
+        proved = verify_timestamp(token, bundle.signature, known, setting.limits)
+        if isinstance(proved, ProvedTime):
+            trail.passed("timestamp", proved.at.isoformat(), reference="RFC 3161")
+            found.append(proved)
+        elif outcome_of(proved.reason) is Outcome.INVALID:
+            return proved
+        else:
+            trail.noted(proved.step, proved.detail, reason=proved.reason)
+    late = next((one for one in found if one.at > setting.now), None)
+    if late is not None:
+        detail = "a timestamp speaks of a time that has not come yet"
+        expected = f"by {setting.now.isoformat()}"
+        return Fault("time", "TIME_IN_FUTURE", detail, expected, late.at.isoformat())
+    return min(found, key=lambda one: one.before, default=None)
+
+
+def _revoked(chain: Chain, at: datetime | None, setting: Setting, trail: Trail) -> Fault | None:
+    given = given_revocations(setting.trust.entries)
+    judged = judge_revocation(chain.links, given, setting.now, proved_at=at)
+    if isinstance(judged, Fault):
+        return judged
+    trail.checks += judged
+    return None
+
+
+def _proof(content: Content, chain: Chain, proved: ProvedTime | None, trail: Trail) -> Proof:
+    if trail.signer is None:
+        raise ValueError("nothing is proved without a signer")
+    anchors = (chain.anchor,) if proved is None else (chain.anchor, proved.anchor)
+    return Proof(
+        trail.signer,
+        content.payload,
+        content.statement,
+        tuple(dict.fromkeys(anchors)),
+        chain.leaf.not_valid_before_utc if proved is not None else None,
+        proved.before if proved is not None else None,
+        proved.at if proved is not None else None,
+        TIMESTAMP_SOURCE if proved is not None else "",
+        chain.due_at,
+        chain.due_reason,
+    )

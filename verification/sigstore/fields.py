@@ -1,0 +1,93 @@
+"""Fields of protobuf's JSON form: int64 as text, bytes as base64, defaults left out.
+
+Reference: protobuf.dev, ProtoJSON format. Read strictly: base64 has one spelling, numbers have one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from core import wire
+from core.errors import MalformedError, TooLargeError
+
+_MAX_INT64 = 2**63 - 1
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+Document = Mapping[str, object]
+
+
+def document(parent: Document, key: str) -> dict[str, object] | None:
+    """Return the object under `key`, None where it is missing or null."""
+    value = parent.get(key)
+    return None if value is None else wire.as_mapping(value, f"the field {key!r}")
+
+
+def needed(parent: Document, key: str) -> dict[str, object]:
+    """Return the object under `key`; raise MalformedError where there is none."""
+    found = document(parent, key)
+    if found is None:
+        raise MalformedError(f"the field {key!r} is missing")
+    return found
+
+
+def items(parent: Document, key: str, most: int) -> list[dict[str, object]]:
+    """Return the objects listed under `key`, none where it is missing, at most `most`."""
+    value = parent.get(key)
+    listed = [] if value is None else wire.as_items(value, f"the field {key!r}")
+    if len(listed) > most:
+        raise TooLargeError(f"the field {key!r} lists {len(listed)}, more than {most}")
+    return [wire.as_mapping(item, f"an item of {key!r}") for item in listed]
+
+
+def text(parent: Document, key: str) -> str:
+    """Return the text under `key`, empty where it is missing or null."""
+    value = parent.get(key)
+    return "" if value is None else wire.as_text(value, f"the field {key!r}")
+
+
+def octets(parent: Document, key: str) -> bytes:
+    """Return the bytes under `key`, empty where it is missing or null."""
+    encoded = text(parent, key)
+    return wire.decode_base64(encoded, what=f"the field {key!r}") if encoded else b""
+
+
+def needed_octets(parent: Document, key: str) -> bytes:
+    """Return the bytes under `key`; raise MalformedError where there are none."""
+    found = octets(parent, key)
+    if not found:
+        raise MalformedError(f"the field {key!r} is missing or empty")
+    return found
+
+
+def integer(parent: Document, key: str) -> int:
+    """Return the non-negative int64 under `key`, 0 where it is missing or null."""
+    value = parent.get(key)
+    if value is None:
+        return 0
+    number = _number(value) if isinstance(value, str) else wire.as_integer(value, f"{key!r}")
+    if number is None or not 0 <= number <= _MAX_INT64:
+        raise MalformedError(f"the field {key!r} is no whole number from 0 to {_MAX_INT64}")
+    return number
+
+
+def _number(digits: str) -> int | None:
+    return int(digits) if _DECIMAL.fullmatch(digits) else None
+
+
+def moment(parent: Document, key: str) -> datetime | None:
+    """Return the RFC 3339 time under `key`, None where it is missing or null."""
+    written = text(parent, key)
+    if not written:
+        return None
+    found = _TIME.fullmatch(written)
+    if found is None:
+        raise MalformedError(f"the field {key!r} is no time: {written[:40]!r}")
+    fraction = (found[2] or "0").ljust(6, "0")[:6]
+    zone = "+00:00" if found[3] == "Z" else found[3]
+    try:
+        return datetime.fromisoformat(f"{found[1]}.{fraction}{zone}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise MalformedError(f"the field {key!r} is no time: {written[:40]!r}") from None

@@ -1,0 +1,283 @@
+"""Keyless bundles: a short-lived certificate, its log, and the times, all of one trusted root."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from core.errors import MalformedError
+from core.model import Subject, Verification
+from verification.certificate_chain import unknown_critical
+from verification.certificate_diagnosis import missing_link
+from verification.certificate_path import CertificatePath, find_path
+from verification.certificates import certificate_claims, certificate_digest, certified_key
+from verification.fault import Fault
+from verification.format import Setting
+from verification.formats.dsse import Envelope
+from verification.public_key import STRONG_KEYS, PublicKey
+from verification.sigstore.bundle import V01, V03, Bundle, Material
+from verification.sigstore.entry_body import Signed
+from verification.sigstore.fulcio import fulcio_claims, keyless_signer
+from verification.sigstore.log_keys import LogKey
+from verification.sigstore.proof import (
+    SIGNATURE_STEP,
+    Content,
+    Proof,
+    check_signature,
+    log_claims,
+    read_content,
+    recorded_in,
+    refuse,
+)
+from verification.sigstore.sct import STEP as SCT_STEP
+from verification.sigstore.sct import check_promise
+from verification.sigstore.times import Moment, Times, prove_times
+from verification.sigstore.trusted_root import CertificateAuthority, TrustedRoot
+from verification.trail import Trail
+
+_CHAIN, _USAGE = "certificate chain", "certificate usage"
+_CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING
+
+
+def prove_keyless(
+    bundle: Bundle, artifact: Subject, root: TrustedRoot, setting: Setting, trail: Trail
+) -> Proof | Verification:
+    """Check a bundle with a certificate under one root; nothing of another root is looked at."""
+    proof = _prove(bundle, artifact, root, setting, trail)
+    return refuse(trail, proof) if isinstance(proof, Fault) else proof
+
+
+def _prove(
+    bundle: Bundle, artifact: Subject, root: TrustedRoot, setting: Setting, trail: Trail
+) -> Proof | Fault:
+    # 1. What the bundle may carry, what was signed, and what the certificate is for.
+    fault = _form_fault(bundle)
+    if fault is not None:
+        return fault
+    content = read_content(bundle, artifact, setting.limits, trail)
+    if isinstance(content, Fault):
+        return content
+    key = _usable_key(bundle.certificates[0])
+    if isinstance(key, Fault):
+        return key
+    trail.passed(_USAGE, "codeSigning", reference="Fulcio certificate specification")
+    # 2. The log and the times (Sigstore client specification, "Verification").
+    times = prove_times(bundle, root, setting, trail)
+    if isinstance(times, Fault):
+        return times
+    # 3. The chain at each of these times, and that the certificate was shown to a log.
+    vouched = _vouch(bundle, root, times, trail)
+    if isinstance(vouched, Fault):
+        return vouched
+    # 4. Who that is, now that it is vouched for.
+    fault = _name(bundle, key, root, times, trail)
+    if fault is not None:
+        return fault
+    # 5. The entry of the log is about this signature, and the signature holds.
+    fault = _signature_fault(bundle, content, key, times, setting, trail)
+    return fault or _proof(bundle, content, root, vouched, times, trail)
+
+
+@dataclass(frozen=True, slots=True)
+class _Vouched:
+    """Who vouches for a certificate: the authority, and the log that promised to show it."""
+
+    authority: CertificateAuthority
+    promised: LogKey | None
+
+
+def _vouch(bundle: Bundle, root: TrustedRoot, times: Times, trail: Trail) -> _Vouched | Fault:
+    if not times.moments:
+        return _timeless(root)
+    vouched = _vouched(bundle, root, times.moments)
+    if isinstance(vouched, Fault):
+        return vouched
+    authority, path = vouched
+    trail.passed(_CHAIN, f"{len(path.links)} certificates", reference="RFC 5280 6.1")
+    if not root.demands_promise:
+        trail.skipped(SCT_STEP, "the trusted root names no certificate transparency log")
+        return _Vouched(authority, None)
+    promised = check_promise(bundle.certificates[0], path.links[1], root)
+    if isinstance(promised, Fault):
+        return promised
+    trail.passed(SCT_STEP, promised.url, reference="RFC 6962 3.2")
+    return _Vouched(authority, promised)
+
+
+def _name(
+    bundle: Bundle, key: PublicKey, root: TrustedRoot, times: Times, trail: Trail
+) -> Fault | None:
+    """Record the signer and all claims of the certificate, the log and the root."""
+    leaf = bundle.certificates[0]
+    try:
+        trail.signer = keyless_signer(leaf, key)
+        trail.claims |= certificate_claims(leaf) | fulcio_claims(leaf)
+    except MalformedError as error:
+        expected = "a certificate as Fulcio issues them"
+        return Fault("certificate", "MALFORMED", str(error), expected, str(error))
+    trail.claims |= log_claims(times)
+    trail.claims |= {"trusted_root": str(root.digest), "trusted_root_name": root.name}
+    return None
+
+
+def _form_fault(bundle: Bundle) -> Fault | None:
+    expected = "the signer's certificate, and no authority the root has to name"
+    if bundle.version == V03 and bundle.material is Material.CHAIN:
+        detail = "a bundle of version 0.3 carries one certificate, not a chain"
+        return Fault("bundle", "MALFORMED", detail, expected, "a chain", "sigstore_bundle.proto")
+    if bundle.version != V01 and any(each.subject == each.issuer for each in bundle.certificates):
+        detail = "the bundle carries a root certificate, which is the trusted root's to name"
+        found = "a self-issued certificate"
+        return Fault("bundle", "MALFORMED", detail, expected, found, "sigstore_bundle.proto")
+    return None
+
+
+def _usable_key(leaf: x509.Certificate) -> PublicKey | Fault:
+    """Check what Fulcio's certificates are: for digital signatures over code, and no authority."""
+    try:
+        key = certified_key(leaf)
+    except MalformedError as error:
+        expected = "a certificate with a key that can be used"
+        return Fault("certificate", "MALFORMED", str(error), expected, "another one")
+    if key.weakness:
+        return Fault(_USAGE, "ALGORITHM_WEAK", key.weakness, STRONG_KEYS, key.algorithm)
+    wrong = _wrong_usage(leaf)
+    if wrong:
+        detail = "the certificate was not issued for signing code"
+        expected = "keyUsage digitalSignature, extendedKeyUsage codeSigning, no authority"
+        return Fault(_USAGE, "CERT_USAGE", detail, expected, wrong, "RFC 5280 4.2.1")
+    return key
+
+
+def _wrong_usage(leaf: x509.Certificate) -> str:
+    unknown = unknown_critical(leaf)
+    if unknown:
+        return f"the unknown critical extension {unknown}"
+    held = {type(each.value): each.value for each in leaf.extensions}
+    usage, purposes = held.get(x509.KeyUsage), held.get(x509.ExtendedKeyUsage)
+    if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:
+        return "no keyUsage digitalSignature"
+    if not isinstance(purposes, x509.ExtendedKeyUsage) or _CODE_SIGNING not in purposes:
+        stated = purposes if isinstance(purposes, x509.ExtendedKeyUsage) else ()
+        return ", ".join(oid.dotted_string for oid in stated) or "no extendedKeyUsage"
+    basic = held.get(x509.BasicConstraints)
+    if isinstance(basic, x509.BasicConstraints) and basic.ca:
+        return "basicConstraints of an authority"
+    return ""
+
+
+def _timeless(root: TrustedRoot) -> Fault:
+    detail = "nothing proves when it was signed, and the certificate lives for minutes"
+    wanted = (
+        "a timestamp" if root.timestamp_authorities else "a timestamp, or a time the log signed"
+    )
+    return Fault("time", "TIMESTAMP_MISSING", detail, wanted, "neither")
+
+
+def _vouched(
+    bundle: Bundle, root: TrustedRoot, moments: Sequence[Moment]
+) -> tuple[CertificateAuthority, CertificatePath] | Fault:
+    """Return the authority whose chain holds at every time; never one time under each of two."""
+    leaf = bundle.certificates[0]
+    begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    for moment in moments:
+        if not begins <= moment.at <= ends:
+            detail = "the certificate was not valid at a time that is proved"
+            expected = f"signed between {begins.isoformat()} and {ends.isoformat()}"
+            found = f"{moment.at.isoformat()} ({moment.source})"
+            return Fault(_CHAIN, "TIME_OUTSIDE_CERT", detail, expected, found)
+    outside = None
+    for authority in root.authorities:
+        path = _path(leaf, authority, moments)
+        if path is None:
+            continue
+        late = next((each for each in moments if not authority.window.covers(each.at)), None)
+        if late is None:
+            return authority, path
+        outside = outside or _outside(authority, late)
+    return outside or _no_path(bundle, root)
+
+
+def _path(
+    leaf: x509.Certificate, authority: CertificateAuthority, moments: Sequence[Moment]
+) -> CertificatePath | None:
+    """Return the path to an authority at all times; one that is valid at none has its own fault."""
+    if authority.chain[0].subject != leaf.issuer:
+        return None
+    found = None
+    for moment in moments:
+        path = find_path(leaf, authority.others, authority.anchors, _CODE_SIGNING, moment.at)
+        if path is None or len(path.links) == 1:
+            return None
+        found = path
+    return found
+
+
+def _outside(authority: CertificateAuthority, moment: Moment) -> Fault:
+    window = authority.window
+    opens = window.start.isoformat() if window.start else "any time"
+    ends = window.end.isoformat() if window.end else "any time"
+    detail = "the authority that issued the certificate does not count at a time that is proved"
+    found = f"{moment.at.isoformat()} ({moment.source})"
+    return Fault(_CHAIN, "CERT_EXPIRED_AT_SIGNING", detail, f"from {opens} until {ends}", found)
+
+
+def _no_path(bundle: Bundle, root: TrustedRoot) -> Fault:
+    anchors = [certificate for each in root.authorities for certificate in each.chain]
+    if not anchors and root.broken:
+        detail = "the trusted root names no authority that can be used"
+        return Fault(_CHAIN, "CERT_UNTRUSTED", detail, "an authority", root.broken[0])
+    gap = missing_link(bundle.certificates[:1], anchors)
+    return Fault(_CHAIN, "CERT_UNTRUSTED", gap.detail, gap.expected, gap.found, "RFC 5280 6.1")
+
+
+def _signature_fault(
+    bundle: Bundle,
+    content: Content,
+    key: PublicKey,
+    times: Times,
+    setting: Setting,
+    trail: Trail,
+) -> Fault | None:
+    envelope = bundle.content if isinstance(bundle.content, Envelope) else None
+    encoded = bundle.certificates[0].public_bytes(Encoding.DER)
+    signed = Signed(bundle.signature, encoded, key, envelope, content.over)
+    recorded = recorded_in(times.logged, signed, setting.limits, trail)
+    if isinstance(recorded, Fault):
+        return recorded
+    attempt = check_signature(key, bundle, content, recorded, setting)
+    if isinstance(attempt, Fault):
+        return attempt
+    trail.passed(SIGNATURE_STEP, attempt.scheme)
+    return None
+
+
+def _proof(
+    bundle: Bundle,
+    content: Content,
+    root: TrustedRoot,
+    vouched: _Vouched,
+    times: Times,
+    trail: Trail,
+) -> Proof:
+    first = times.first
+    if trail.signer is None or first is None:
+        raise ValueError("nothing is proved without a signer and a time")
+    anchors = [str(root.digest), certificate_digest(vouched.authority.chain[0])]
+    anchors += [one.log.key.fingerprint for one in times.logged]
+    anchors += [moment.anchor for moment in times.moments]
+    anchors += [vouched.promised.key.fingerprint] if vouched.promised is not None else []
+    return Proof(
+        trail.signer,
+        content.payload,
+        content.statement,
+        tuple(dict.fromkeys(anchors)),
+        bundle.certificates[0].not_valid_before_utc,
+        first.before,
+        first.at,
+        first.source,
+    )

@@ -1,0 +1,117 @@
+"""Keys of logs, as a trusted root names them: one algorithm per key, never the signature's choice.
+
+References: protobuf-specs, sigstore_common.proto (PublicKeyDetails); the algorithm registry of
+Sigstore's architecture documents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+
+from core.errors import MalformedError
+from verification.public_key import Padding, PublicKey, load_public_key
+
+_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDetails:
+    """What a name of PublicKeyDetails fixes: the key's algorithm, the hash, an RSA padding."""
+
+    algorithm: str  # as PublicKey.algorithm; "RSA" stands for any size
+    hashed: str = ""  # empty for Ed25519, which takes the message itself
+    padding: Padding | None = None
+
+    def fits(self, key: PublicKey) -> bool:
+        """Say whether a key is of this kind."""
+        if self.algorithm == "RSA":
+            return key.algorithm.startswith("RSA-")
+        return key.algorithm == self.algorithm
+
+
+_RSA = KeyDetails("RSA", "sha256", Padding.PKCS1)
+_RSA_BITS = ("2048", "3072", "4096")
+KEY_DETAILS: dict[str, KeyDetails] = {
+    "PKIX_ECDSA_P256_SHA_256": KeyDetails("ECDSA-P256", "sha256"),
+    "PKIX_ECDSA_P256_HMAC_SHA_256": KeyDetails("ECDSA-P256", "sha256"),
+    "PKIX_ECDSA_P384_SHA_384": KeyDetails("ECDSA-P384", "sha384"),
+    "PKIX_ECDSA_P384_SHA_256": KeyDetails("ECDSA-P384", "sha256"),
+    "PKIX_ECDSA_P521_SHA_512": KeyDetails("ECDSA-P521", "sha512"),
+    "PKIX_ECDSA_P521_SHA_256": KeyDetails("ECDSA-P521", "sha256"),
+    "PKIX_ED25519": KeyDetails("Ed25519"),
+    "PKIX_ED25519_PH": KeyDetails("Ed25519", "sha512"),
+    "PKCS1_RSA_PKCS1V5": _RSA,
+    "PKIX_RSA_PKCS1V5": _RSA,
+    "PKCS1_RSA_PSS": KeyDetails("RSA", "sha256", Padding.PSS),
+    "PKIX_RSA_PSS": KeyDetails("RSA", "sha256", Padding.PSS),
+}
+for _bits in _RSA_BITS:
+    KEY_DETAILS[f"PKIX_RSA_PKCS1V15_{_bits}_SHA256"] = KeyDetails(
+        f"RSA-{_bits}", "sha256", Padding.PKCS1
+    )
+    KEY_DETAILS[f"PKIX_RSA_PSS_{_bits}_SHA256"] = KeyDetails(f"RSA-{_bits}", "sha256", Padding.PSS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogKey:
+    """One log that a root trusts, in the closed window in which its key counts; equal to itself."""
+
+    key_id: bytes
+    hints: frozenset[bytes]  # the first four bytes of ids under which it signs checkpoints
+    url: str
+    key: PublicKey
+    details: KeyDetails
+    valid_from: datetime
+    valid_until: datetime | None
+
+    def counts(self, at: datetime) -> bool:
+        """Say whether a time lies in the window."""
+        return self.valid_from <= at and (self.valid_until is None or at <= self.valid_until)
+
+    def holds(self, signature: bytes, content: bytes) -> bool:
+        """Say whether the log signed this content."""
+        material, hashed = self.key.material, self.details.hashed
+        try:
+            if isinstance(material, ec.EllipticCurvePublicKey):
+                material.verify(signature, content, ec.ECDSA(_HASHES[hashed]))
+            elif isinstance(material, ed25519.Ed25519PublicKey):
+                material.verify(signature, content)
+            else:
+                _verify_rsa(material, self.details, signature, content)
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+            return False
+        return True
+
+
+def _verify_rsa(
+    material: rsa.RSAPublicKey, details: KeyDetails, signature: bytes, content: bytes
+) -> None:
+    hashed = _HASHES[details.hashed]
+    scheme: padding.AsymmetricPadding = padding.PKCS1v15()
+    if details.padding is Padding.PSS:
+        scheme = padding.PSS(padding.MGF1(hashed), padding.PSS.AUTO)
+    material.verify(signature, content, scheme, hashed)
+
+
+def read_log_key(encoded: bytes, details: str, name: str) -> tuple[PublicKey, KeyDetails]:
+    """Read a key in DER with the algorithm that its details name; raise MalformedError."""
+    known = KEY_DETAILS.get(details)
+    if known is None or (known.algorithm == "Ed25519" and known.hashed):
+        raise MalformedError(
+            f"{name}: keys of the kind {details[:60]!r} are not supported for logs"
+        )
+    key = load_public_key(encoded, name=name)
+    if key.weakness:
+        raise MalformedError(f"{name}: {key.weakness}")
+    if not known.fits(key):
+        raise MalformedError(f"{name}: a key of {key.algorithm}, where {details} is stated")
+    return key, known

@@ -1,0 +1,146 @@
+"""When a bundle was signed: what logs and timestamp authorities of one root prove of it.
+
+A time that the log states counts only with the promise it signed; a timestamp is over the bytes of
+the signature. Everything that came along and that the root could judge has to hold: one good proof
+does not excuse a bad one beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from verification.fault import Fault
+from verification.format import Setting
+from verification.sigstore.bundle import Bundle
+from verification.sigstore.log_entry import LOG_STEP, Logged, check_entry
+from verification.sigstore.trusted_root import TrustedRoot
+from verification.timestamps import ProvedTime, verify_timestamp
+from verification.trail import Trail
+
+LOG_SOURCE, TIMESTAMP_SOURCE = "transparency-log", "rfc3161"
+TIME_STEP = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One proved time: the signature was there `at`, at the latest at `before`."""
+
+    at: datetime
+    before: datetime
+    source: str
+    anchor: str  # fingerprint of the log's key, or of the timestamp authority's anchor
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """All that was proved of the time, and the log entries that hold."""
+
+    moments: tuple[Moment, ...] = ()
+    logged: tuple[Logged, ...] = ()
+
+    @property
+    def first(self) -> Moment | None:
+        """The earliest proof: the signature was there by then."""
+        return min(self.moments, key=lambda moment: moment.before, default=None)
+
+
+def prove_times(bundle: Bundle, root: TrustedRoot, setting: Setting, trail: Trail) -> Times | Fault:
+    """Check log entries and timestamps under one root, and that its keys counted at those times."""
+    # 1. The log, where the root has one.
+    logged = _logged(bundle, root, trail)
+    if isinstance(logged, Fault):
+        return logged
+    moments = [
+        Moment(one.at, one.at, LOG_SOURCE, one.log.key.fingerprint)
+        for one in logged
+        if one.at is not None
+    ]
+    # 2. Timestamps over the signature.
+    stamped = _stamped(bundle, root, setting, trail)
+    if isinstance(stamped, Fault):
+        return stamped
+    moments += stamped
+    # 3. No proof is of a time to come, and logs counted when they took the entry.
+    fault = _future(moments, setting.now) or _log_window(logged, moments, setting.now)
+    return fault or Times(tuple(moments), logged)
+
+
+def _logged(bundle: Bundle, root: TrustedRoot, trail: Trail) -> tuple[Logged, ...] | Fault:
+    if not root.demands_log:
+        if bundle.entries:
+            trail.skipped(LOG_STEP, "the trusted root names no log, so its entries prove nothing")
+        return ()
+    if not bundle.entries:
+        detail = "the trusted root names logs, and the bundle has no entry of any"
+        expected = ", ".join(each[0].url for each in root.logs.values()) or "an entry of a log"
+        return Fault(LOG_STEP, "LOG_MISSING", detail, expected, "no entry")
+    found: list[Logged] = []
+    unknown: list[Fault] = []
+    for entry in bundle.entries:
+        checked = check_entry(entry, bundle.version, root)
+        if isinstance(checked, Logged):
+            found.append(checked)
+            _record(checked, trail)
+        elif checked.reason == "LOG_UNKNOWN":
+            unknown.append(checked)
+        else:
+            return checked
+    if not found:
+        return unknown[0]
+    for fault in unknown:
+        trail.noted(LOG_STEP, f"{fault.detail}: {fault.found}", reason=fault.reason)
+    return tuple(found)
+
+
+def _record(logged: Logged, trail: Trail) -> None:
+    entry = logged.entry
+    if logged.at is not None:
+        stated = f"entry {entry.log_index}, taken at {logged.at.isoformat()}"
+        trail.passed("log promise", stated, reference="Rekor signed entry timestamp")
+    if logged.tree_size:
+        held = f"{logged.log.url}, among {logged.tree_size}"
+        trail.passed("log inclusion", held, reference="RFC 6962 2.1.1")
+        trail.passed("log checkpoint", logged.log.url, reference="C2SP tlog-checkpoint")
+
+
+def _stamped(
+    bundle: Bundle, root: TrustedRoot, setting: Setting, trail: Trail
+) -> list[Moment] | Fault:
+    found: list[Moment] = []
+    for token in bundle.timestamps:
+        proved = verify_timestamp(
+            token, bundle.signature, root.timestamp_authorities, setting.limits
+        )
+        if isinstance(proved, Fault):
+            return proved
+        found.append(_moment(proved))
+        trail.passed("timestamp", proved.at.isoformat(), reference="RFC 3161")
+    return found
+
+
+def _moment(proved: ProvedTime) -> Moment:
+    return Moment(proved.at, proved.before, TIMESTAMP_SOURCE, proved.anchor)
+
+
+def _future(moments: Sequence[Moment], now: datetime) -> Fault | None:
+    late = next((moment for moment in moments if moment.at > now), None)
+    if late is None:
+        return None
+    detail = "a proof of time speaks of a time that has not come yet"
+    expected, found = f"by {now.isoformat()}", late.at.isoformat()
+    return Fault(TIME_STEP, "TIME_IN_FUTURE", detail, expected, found)
+
+
+def _log_window(logged: Sequence[Logged], moments: Sequence[Moment], now: datetime) -> Fault | None:
+    """Compare each log's window with the time it promised, else with all that is proved."""
+    proved = [moment.at for moment in moments] or [now]
+    for one in logged:
+        for at in [one.at] if one.at is not None else proved:
+            if not one.log.counts(at):
+                ends = one.log.valid_until.isoformat() if one.log.valid_until else "any time"
+                detail = "the entry is of a time at which the log's key does not count"
+                expected = f"from {one.log.valid_from.isoformat()} until {ends}"
+                return Fault(LOG_STEP, "LOG_UNKNOWN", detail, expected, at.isoformat())
+    return None

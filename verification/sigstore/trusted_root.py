@@ -1,0 +1,276 @@
+"""Sigstore trusted roots: authorities and logs that vouch for one another, and no others.
+
+Reference: protobuf-specs, sigstore_trustroot.proto. A part that cannot be used (a key of an unknown
+kind, a window without its start, an empty chain) is set aside with its error and vouches for
+nothing; that the root names such a log still says that a log is demanded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from itertools import pairwise
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+from core import wire
+from core.errors import MalformedError
+from core.limits import Limits
+from core.model import Digest, Trust, TrustEntry, TrustKind, digest_of
+from verification.certificate_path import Anchors
+from verification.certificates import (
+    certificate_digest,
+    certificate_key_algorithm,
+    load_der,
+)
+from verification.sigstore import fields
+from verification.sigstore.log_keys import LogKey, read_log_key
+from verification.timestamps import TimestampAuthority, chain_authority
+
+MEDIA_TYPES = frozenset(
+    {
+        "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+        "application/vnd.dev.sigstore.trustedroot.v0.2+json",
+        "application/vnd.dev.sigstore.trustedroot.v0.1+json",
+    }
+)
+MAX_MEMBERS = 256
+MAX_CHAIN = 10
+MAX_BYTES = 4 * 1024 * 1024
+_LIMITS = Limits(document_bytes=MAX_BYTES, evidence_bytes=MAX_BYTES)
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A closed span of time; None is open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def covers(self, at: datetime) -> bool:
+        """Say whether a time lies in it."""
+        return not (self.start and at < self.start) and not (self.end and at > self.end)
+
+    def within(self, other: Window) -> Window:
+        """Return what both cover."""
+        starts = [start for start in (self.start, other.start) if start is not None]
+        ends = [end for end in (self.end, other.end) if end is not None]
+        return Window(max(starts, default=None), min(ends, default=None))
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateAuthority:
+    """One chain that issues signers' certificates: the issuing certificate first, the root last.
+
+    Its own signatures were checked when it was read, so that paths may end at `anchors`, the
+    issuing certificate, as soon as `window` says that all of the chain counts.
+    """
+
+    chain: tuple[x509.Certificate, ...]
+    anchors: Anchors
+    others: tuple[x509.Certificate, ...]
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One certificate or key of a root, as the page that shows trust lists it."""
+
+    fingerprint: str
+    identity: str
+    algorithm: str
+    valid_from: datetime | None
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedRoot:
+    """One root: a world of its own. Equal and hashed by name and digest alone."""
+
+    name: str
+    digest: Digest
+    authorities: tuple[CertificateAuthority, ...] = field(compare=False)
+    logs: Mapping[bytes, tuple[LogKey, ...]] = field(compare=False)
+    certificate_logs: Mapping[bytes, tuple[LogKey, ...]] = field(compare=False)
+    timestamp_authorities: tuple[TimestampAuthority, ...] = field(compare=False)
+    demands_log: bool = field(compare=False)
+    demands_promise: bool = field(compare=False)  # a certificate must carry a CT log's promise
+    broken: tuple[str, ...] = field(default=(), compare=False)
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return every certificate and key that may vouch, each once, with its window."""
+        found: list[Part] = []
+        for authority in self.authorities:
+            found += [_certificate_part(each, authority.window) for each in authority.chain]
+        for logs in (*self.logs.values(), *self.certificate_logs.values()):
+            found += [_log_part(log) for log in logs]
+        for stamping in self.timestamp_authorities:
+            window = Window(stamping.valid_from, stamping.valid_until)
+            found += [_certificate_part(each, window) for each in stamping.certificates()]
+        return tuple(dict.fromkeys(found))
+
+
+def _certificate_part(certificate: x509.Certificate, window: Window) -> Part:
+    return Part(
+        certificate_digest(certificate),
+        certificate.subject.rfc4514_string(),
+        certificate_key_algorithm(certificate),
+        window.start,
+        window.end,
+    )
+
+
+def _log_part(log: LogKey) -> Part:
+    return Part(log.key.fingerprint, log.url, log.key.algorithm, log.valid_from, log.valid_until)
+
+
+@dataclass(frozen=True, slots=True)
+class GivenRoots:
+    """The trusted roots among the trust given, and what is wrong with entries that hold none."""
+
+    roots: tuple[TrustedRoot, ...]
+    broken: tuple[str, ...] = ()
+
+
+def given_roots(trust: Trust) -> GivenRoots:
+    """Read every entry of kind ROOT; a broken one is set aside with its error."""
+    roots: list[TrustedRoot] = []
+    broken: list[str] = []
+    for entry in trust.entries:
+        if entry.kind is not TrustKind.ROOT:
+            continue
+        try:
+            roots.append(load_root(entry))
+        except MalformedError as error:
+            broken.append(f"{entry.name}: {error}")
+    return GivenRoots(tuple(roots), tuple(broken))
+
+
+@lru_cache(maxsize=32)
+def load_root(entry: TrustEntry) -> TrustedRoot:
+    """Read a trust entry of kind ROOT, inside the entry's own window; raise MalformedError."""
+    if len(entry.content) > MAX_BYTES:
+        raise MalformedError(f"{len(entry.content)} bytes of trusted root, more than {MAX_BYTES}")
+    document = wire.as_mapping(wire.read_json(entry.content, limits=_LIMITS), "the trusted root")
+    if "trustedRoot" in document:  # a client trust configuration holds the root inside
+        document = fields.needed(document, "trustedRoot")
+    media_type = fields.text(document, "mediaType")
+    if media_type not in MEDIA_TYPES:
+        raise MalformedError(f"a trusted root of an unknown version: {media_type[:80]!r}")
+    return _root(document, entry)
+
+
+def _root(document: fields.Document, entry: TrustEntry) -> TrustedRoot:
+    bounds = Window(entry.valid_from, entry.valid_until)
+    broken: list[str] = []
+
+    def read(key: str, part: Callable[[fields.Document, Window], _Part]) -> list[_Part]:
+        found = []
+        for number, item in enumerate(fields.items(document, key, MAX_MEMBERS)):
+            try:
+                found.append(part(item, _window(item).within(bounds)))
+            except MalformedError as error:
+                broken.append(f"{key}[{number}]: {error}")
+        return found
+
+    logs, certificate_logs = read("tlogs", _log), read("ctlogs", _log)
+    return TrustedRoot(
+        entry.name,
+        digest_of(entry.content),
+        tuple(read("certificateAuthorities", _authority)),
+        _by_id(logs),
+        _by_id(certificate_logs),
+        tuple(read("timestampAuthorities", _timestamp_authority)),
+        demands_log=bool(document.get("tlogs")),
+        demands_promise=bool(document.get("ctlogs")),
+        broken=tuple(broken),
+    )
+
+
+def _by_id(logs: list[LogKey]) -> dict[bytes, tuple[LogKey, ...]]:
+    found: dict[bytes, tuple[LogKey, ...]] = {}
+    for log in logs:
+        found[log.key_id] = (*found.get(log.key_id, ()), log)
+    return found
+
+
+def _window(part: fields.Document) -> Window:
+    """Read the window of a log's key or of an authority; its start is required."""
+    holder = fields.needed(part, "publicKey") if "publicKey" in part else part
+    stated = fields.needed(holder, "validFor")
+    start = fields.moment(stated, "start")
+    if start is None:
+        raise MalformedError("the field 'start' of its window is missing")
+    return Window(start, fields.moment(stated, "end"))
+
+
+def _log(part: fields.Document, window: Window) -> LogKey:
+    stated = fields.needed(part, "publicKey")
+    url = fields.text(part, "baseUrl")
+    name = url or "a log"
+    encoded, details = fields.needed_octets(stated, "rawBytes"), fields.text(stated, "keyDetails")
+    key, known = read_log_key(encoded, details, name)
+    key_id = fields.needed_octets(fields.needed(part, "logId"), "keyId")
+    signing = fields.octets(fields.document(part, "checkpointKeyId") or {}, "keyId")
+    hints = frozenset(each[:4] for each in (key_id, signing) if each)
+    if window.start is None:
+        raise MalformedError("the field 'start' of its window is missing")
+    return LogKey(key_id, hints, url, key, known, window.start, window.end)
+
+
+def _chain(part: fields.Document) -> tuple[x509.Certificate, ...]:
+    listed = fields.items(fields.needed(part, "certChain"), "certificates", MAX_CHAIN)
+    if not listed:
+        raise MalformedError("the certificate chain is empty")
+    return tuple(load_der(fields.needed_octets(one, "rawBytes")) for one in listed)
+
+
+def _timestamp_authority(part: fields.Document, window: Window) -> TimestampAuthority:
+    return chain_authority(_chain(part), window.start, window.end)
+
+
+def _authority(part: fields.Document, window: Window) -> CertificateAuthority:
+    chain = _chain(part)
+    _check_links(chain)
+    whole = Window(
+        max(each.not_valid_before_utc for each in chain),
+        min(each.not_valid_after_utc for each in chain),
+    ).within(window)
+    if any(_constrains_names(each) for each in chain[1:]):
+        return CertificateAuthority(chain, Anchors.of([chain[-1]]), chain[:-1], whole)
+    return CertificateAuthority(chain, Anchors.of([chain[0]]), (), whole)
+
+
+def _check_links(chain: tuple[x509.Certificate, ...]) -> None:
+    """Check once what need not be checked for every signer: that the chain is one."""
+    for below, (link, issuer) in enumerate(pairwise(chain)):
+        try:
+            link.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+            raise MalformedError("a certificate of its chain was not issued by the next") from None
+        allowed = _basic(issuer).path_length
+        if allowed is not None and below + 1 > allowed:
+            raise MalformedError("its chain is longer than a certificate in it allows")
+    for link in chain:
+        if not _basic(link).ca:
+            raise MalformedError("its chain has a certificate that is no authority")
+
+
+def _basic(certificate: x509.Certificate) -> x509.BasicConstraints:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        return x509.BasicConstraints(ca=False, path_length=None)
+
+
+def _constrains_names(certificate: x509.Certificate) -> bool:
+    try:
+        certificate.extensions.get_extension_for_class(x509.NameConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return True
