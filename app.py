@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 
 
+class _ReaderGoneError(Exception):
+    """Whoever read what we print has seen enough."""
+
+
 class Commands(click.Group):
     """A group that imports a command only when it is called."""
 
@@ -37,6 +42,13 @@ class Commands(click.Group):
             command: click.Command = resolve_name(COMMANDS[cmd_name])
             return command
         return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a reader that has gone would else be exit 1, which means "refused"."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGoneError from error
 
 
 @click.group(cls=Commands)
@@ -95,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except _ReaderGoneError:
+        return _end_output(INTERRUPTED)
     except CountersignError as error:
         return _complain(str(error), INTERNAL)
     except OSError as error:
@@ -107,13 +121,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _refused_by_machine(error: OSError) -> int:
     from jobs.commands import faults
 
-    if faults.is_of_output(error):
-        faults.close_output()
-        if isinstance(error, BrokenPipeError):  # whoever read us has seen enough
-            return INTERRUPTED
-        return _complain(f"the output cannot be written: {error.strerror}", USAGE)
+    if faults.is_nameless(error):
+        words = f"the output, or a temporary file, cannot be written: {error.strerror}"
+        return _complain(words, _end_output(USAGE))
     sentence = faults.sentence(error)
     return _complain(sentence, USAGE) if sentence else _unexpected(error)
+
+
+def _end_output(code: int) -> int:
+    """Let nothing more be printed: what is left in memory must not fail at the very end."""
+    with suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
+    return code
 
 
 def _unexpected(error: Exception) -> int:

@@ -28,7 +28,7 @@ OUTSIDE_SQLITE = {  # what is not our fault → what to do
     sqlite3.SQLITE_CANTOPEN: _PLACE,
     sqlite3.SQLITE_BUSY: "; another program holds it",
     sqlite3.SQLITE_FULL: "; make room there",
-    sqlite3.SQLITE_IOERR: "",
+    sqlite3.SQLITE_IOERR: "; the disk may be full, or fail",
     sqlite3.SQLITE_CORRUPT: "; bring back a backup",
     sqlite3.SQLITE_NOTADB: "; name another file under `database`",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import click
 import pytest
 
 import app
-from core.errors import ConfigurationError, StorageError, UsageError
+from core.errors import ConfigurationError, StorageError, UnavailableError, UsageError
 from jobs.estate import build_estate
 
 ROOT = Path(__file__).parent.parent
@@ -43,6 +44,11 @@ def failing(error: BaseException) -> Callable[[], None]:
         (ConfigurationError("x", path="f", line=1, column=2), 2),
         (click.UsageError("x"), 2),
         (StorageError("x"), 70),
+        (UnavailableError("x"), 2),
+        (PermissionError(errno.EACCES, "no", "f"), 2),
+        (OSError(errno.EMFILE, "too many open files"), 70),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), 70),
+        (BrokenPipeError(errno.EPIPE, "gone"), 130),
         (RuntimeError("x"), 70),
         (KeyboardInterrupt(), 130),
         (click.Abort(), 130),

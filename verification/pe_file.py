@@ -139,12 +139,12 @@ def _der_bytes(body: bytes) -> int:
     """Return how long the DER element at the start is."""
     if len(body) < 2 or body[0] != 0x30:  # noqa: PLR2004 - a header has two bytes at least
         raise MalformedError("the signature does not begin like one")
-    if body[1] < 0x80:  # noqa: PLR2004 - X.690 8.1.3.4
-        return 2 + body[1]
-    count = body[1] & 0x7F
-    if not 1 <= count <= 4 or len(body) < 2 + count:  # noqa: PLR2004 - four bytes are plenty
-        raise MalformedError("the signature's length cannot be read")
-    length = 2 + count + int.from_bytes(body[2 : 2 + count])
+    length = 2 + body[1]
+    if body[1] >= 0x80:  # noqa: PLR2004 - X.690 8.1.3.4
+        count = body[1] & 0x7F
+        if not 1 <= count <= 4 or len(body) < 2 + count:  # noqa: PLR2004 - four bytes are plenty
+            raise MalformedError("the signature's length cannot be read")
+        length = 2 + count + int.from_bytes(body[2 : 2 + count])
     if length > len(body):
         raise MalformedError("the signature is cut off")
     return length

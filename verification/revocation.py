@@ -28,8 +28,10 @@ from cryptography import x509
 from core.model import Check, CheckOutcome
 from core.text import display
 from verification.fault import Fault
+from verification.revocation_crl import list_word
 from verification.revocation_data import Revocations
-from verification.revocation_word import COMPROMISE, Standing, Word, list_word, ocsp_words
+from verification.revocation_ocsp import ocsp_words
+from verification.revocation_word import COMPROMISE, Standing, Word
 
 STEP = "revocation"
 _REFERENCE = "RFC 5280 6.3"

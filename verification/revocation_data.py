@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import ocsp
 
 from core.errors import MalformedError
@@ -18,6 +19,15 @@ from core.model import TrustEntry, TrustKind, digest_of
 
 _PEM_LIST = re.compile(
     rb"-----BEGIN X509 CRL-----[A-Za-z0-9+/=\s]{1,33554432}?-----END X509 CRL-----"
+)
+# What the library raises, sooner or later, on a list or answer that is broken.
+BROKEN = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
 )
 _FORMS = "give one CRL as PEM or DER, or one OCSP response as DER"
 
@@ -72,16 +82,20 @@ def read_revocation(entry: TrustEntry) -> RevocationList | OcspAnswer:
         if pem:
             return RevocationList(entry.name, _checked(x509.load_pem_x509_crl(pem[0])), digest)
         return RevocationList(entry.name, _checked(x509.load_der_x509_crl(content)), digest)
-    except (ValueError, TypeError, x509.UnsupportedGeneralNameType):
+    except BROKEN:
         if pem:
             raise MalformedError(f"not a certificate revocation list: {_FORMS}") from None
     try:
         response = ocsp.load_der_ocsp_response(content)
         state = response.response_status
         if state is ocsp.OCSPResponseStatus.SUCCESSFUL:
-            _ = (response.extensions, response.certificates, list(response.responses))
-    except (ValueError, TypeError):
+            _ = (response.extensions, response.certificates, response.signature_algorithm_oid)
+            _ = [_touched(single) for single in response.responses]
+    except BROKEN:
         raise MalformedError(f"neither a CRL nor an OCSP response: {_FORMS}") from None
+    if state is ocsp.OCSPResponseStatus.SUCCESSFUL and b"\x00" + response.signature not in content:
+        # Outside the signature, and let vary by the library: the count of unused bits.
+        raise MalformedError("an OCSP response whose signature is no whole number of bytes")
     if state is not ocsp.OCSPResponseStatus.SUCCESSFUL:
         raise MalformedError(f"an OCSP response that answers nothing: {state.name.lower()}")
     return OcspAnswer(entry.name, response, digest)
@@ -90,7 +104,13 @@ def read_revocation(entry: TrustEntry) -> RevocationList | OcspAnswer:
 def _checked(crl: x509.CertificateRevocationList) -> x509.CertificateRevocationList:
     """Touch what is read lazily, so that a broken list is found here."""
     _ = (crl.extensions, crl.issuer, crl.last_update_utc, crl.next_update_utc)
+    _ = (crl.signature_hash_algorithm, len(crl))
     return crl
+
+
+def _touched(single: ocsp.OCSPSingleResponse) -> object:
+    times = (single.this_update_utc, single.next_update_utc, single.revocation_time_utc)
+    return times, single.hash_algorithm, single.revocation_reason, single.certificate_status
 
 
 def given_revocations(entries: tuple[TrustEntry, ...]) -> Revocations:

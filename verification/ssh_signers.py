@@ -212,8 +212,8 @@ def _options(text: str) -> dict[str, str]:
 def _window(entry: TrustEntry, options: dict[str, str]) -> tuple[datetime | None, datetime | None]:
     begins = _time(options["valid-after"]) if "valid-after" in options else None
     ends = _time(options["valid-before"]) if "valid-before" in options else None
-    if begins is not None and ends is not None and begins > ends:
-        raise MalformedError("valid-after is later than valid-before")
+    if begins is not None and ends is not None and begins >= ends:
+        raise MalformedError("valid-after is not before valid-before")
     starts = [one for one in (begins, entry.valid_from) if one is not None]
     closes = [one for one in (ends, entry.valid_until) if one is not None]
     return max(starts, default=None), min(closes, default=None)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 _ACCESS = "; choose a place that this account may use"
 _ROOM = "; make room there, or choose another place"
@@ -35,14 +37,16 @@ def sentence(error: OSError) -> str:
     return f"{named}: {error.strerror}{fix}" if named else f"{error.strerror}{fix}"
 
 
-def is_of_output(error: OSError) -> bool:
-    """Say whether it tells of a stream and not of a file: what we printed reached nobody."""
-    return error.filename is None and error.errno in {errno.EPIPE, errno.ENOSPC, errno.EIO}
+def is_nameless(error: OSError) -> bool:
+    """Say whether it tells of a stream, no named file: what we print, or a temporary file."""
+    return error.filename is None and error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
-def close_output() -> None:
-    """Let nothing more be printed, so that what is left in memory cannot fail at the very end."""
-    with suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.close(nowhere)
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name the file that was being written in a fault that does not: a full disk names none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise

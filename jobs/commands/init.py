@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from core.errors import UsageError
 from core.settings import load
 from core.text import display
+from jobs.commands.faults import naming
 from jobs.discovery import Found, discover
 from jobs.estate import Estate, build_estate, settings_entries
 from storage import migrate
@@ -50,7 +51,8 @@ def init(folder: Path, *, discovering: bool, example: bool) -> None:
     found = discover() if discovering else []
     _write_policies(folder / "policies")
     try:
-        target.write_text(HEAD + _body(estate, found, folder), encoding="utf-8")
+        with naming(target):
+            target.write_text(HEAD + _body(estate, found, folder), encoding="utf-8")
         file = load(target)
         migrate.upgrade(Database.open(file.settings.database, base=file.folder))
     except BaseException:
@@ -85,4 +87,5 @@ def _write_policies(folder: Path) -> None:
     for source in sorted(LIBRARY.glob("*.yaml")):
         target = folder / source.name
         if not target.exists():
-            target.write_bytes(source.read_bytes())
+            with naming(target):
+                target.write_bytes(source.read_bytes())

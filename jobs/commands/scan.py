@@ -141,7 +141,8 @@ def _table(reports: list[SourceReport], seconds: float) -> None:
             one.name, one.scan.state, *(f"{cell:,}" for cell in cells), f"{one.scan.seconds:.1f}"
         )
     console = Console()
-    console.print(table, width=max(console.width, LEAST_COLUMNS), crop=False)
+    console.width = max(console.width, LEAST_COLUMNS)
+    console.print(table)
     for one in reports:
         for error in one.scan.counts.errors:
             words = f"{one.name}: {display(error.unit)}: {error.reason}: {display(error.detail)}"

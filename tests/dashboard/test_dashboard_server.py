@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -76,5 +77,55 @@ def test_it_serves_and_ends_promptly(fresh: Site, ending: signal.Signals) -> Non
         assert process.wait(15) == 0
         assert time.monotonic() - begun < 10
     finally:
+        process.kill()
+        process.wait()
+
+
+SLOW_PROGRAM = """
+import sys, threading
+from core.settings import Settings
+from dashboard.application import create_dashboard
+from dashboard.server import serve
+from storage.database import Database
+from tests.fakes import seed
+application = create_dashboard(Database.open(sys.argv[1]), Settings(), lambda: seed.NOW)
+@application.get("/slow")
+def slow():
+    print("asked", flush=True)
+    threading.Event().wait()
+serve(application, "127.0.0.1", int(sys.argv[2]), 4)
+"""
+GET = "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("ending", "seconds"), [(signal.SIGINT, 2), (signal.SIGTERM, 5)], ids=["ctrl-c", "term"]
+)
+def test_open_connections_and_a_slow_page_neither_hold_it_up_nor_make_it_complain(
+    fresh: Site, ending: signal.Signals, seconds: float
+) -> None:
+    port = free_port("127.0.0.1", 0)
+    command = [sys.executable, "-c", SLOW_PROGRAM, str(fresh.database.url), str(port)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    _wait_for(port, process)
+    sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(4)]
+    kept, slow, half, _silent = sockets
+    try:
+        kept.sendall(GET.format("/healthz").encode())
+        assert kept.recv(4096).startswith(b"HTTP/1.1 200")
+        half.sendall(b"GET / HTTP/1.1\r\nHo")
+        slow.sendall(GET.format("/slow").encode())
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"asked\n"
+        begun = time.monotonic()
+        os.killpg(process.pid, ending)  # as a terminal does: parent and child
+        _, said = process.communicate(timeout=15)
+        assert time.monotonic() - begun < seconds
+        assert (process.returncode, said) == (0, b"")
+    finally:
+        for one in sockets:
+            one.close()
         process.kill()
         process.wait()

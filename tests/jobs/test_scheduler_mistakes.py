@@ -182,13 +182,11 @@ def test_trust_taken_back_counts_though_a_policy_is_broken(running: Scene) -> No
 
 
 def test_what_mends_a_mistake_may_lie_where_nobody_looks(running: Scene) -> None:
-    running.edit("trust:\n  ", "trust:\n  revocations: {more: {file: sub/more.crl}}\n  ")
-    until(running.is_wrong("sub/more.crl: No such file"))
+    running.edit("  keys:\n", "  keys:\n    more: {file: sub/more.pem}\n")
+    until(running.is_wrong("sub/more.pem: No such file"))
     (running.folder / "sub").mkdir()
     key = running.folder / "example" / "trust" / "ec.pem"
-    running.edit("  revocations: {more: {file: sub/more.crl}}\n", "  keys: {more: {file: sub/more.pem}}\n")
     (running.folder / "sub" / "more.pem").write_bytes(key.read_bytes())
-    running.edit("  keys: {more: {file: sub/more.pem}}\n", "")
     until(lambda: running.mistake() is None)
 
 
@@ -266,10 +264,19 @@ def test_policies_last_in_force_that_do_not_fit_the_trust_halt(scene: Scene) -> 
 
 
 SIGNED_BY = """\
+apiVersion: countersign/v1
+kind: Policy
 metadata: {name: named, title: Signed by the one we name, owner: us}
-applies_to: {any: true}
-requirements:
-  - {id: who, title: who, signed_by: {keys: [example-ec]}}
+mode: observe
+applies_to:
+  any:
+    - "*": {source: example}
+require:
+  - id: who
+    title: Signed by the one we name
+    signed_by:
+      any:
+        - key: {ref: example-ec}
 """
 
 

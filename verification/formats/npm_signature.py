@@ -249,7 +249,7 @@ def _claims(release: Release) -> dict[str, str]:
 
 def _verified(trail: Trail, trials: list[Trial], release: Release) -> Verification:
     """Conclude; where publication has a date, what the keys do later changes nothing."""
-    distinct = list({trial.key: trial for trial in trials}.values())
+    distinct = list({trial.key.fingerprint: trial for trial in trials if trial.key}.values())
     ended = verified(trail, distinct)
     key = next(trial.key for trial in distinct if trial.key is not None)
     if release.published_at is None:

@@ -50,7 +50,8 @@ class Pep740Attestation:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a JSON object with the fields of an attestation."""
         marks = {"envelope", "verification_material"}
-        return marks <= set(_fields(evidence, marks))
+        fields = set(_fields(evidence, marks))
+        return marks <= fields and b'"attestation_bundles"' not in evidence.content
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the attestation, and that it is about this very file."""

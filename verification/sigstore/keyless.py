@@ -164,6 +164,8 @@ def _wrong_usage(leaf: x509.Certificate) -> str:
     if not isinstance(purposes, x509.ExtendedKeyUsage) or _CODE_SIGNING not in purposes:
         stated = purposes if isinstance(purposes, x509.ExtendedKeyUsage) else ()
         return ", ".join(oid.dotted_string for oid in stated) or "no extendedKeyUsage"
+    if x509.AuthorityKeyIdentifier not in held:  # RFC 5280 4.2.1.1: in every issued certificate
+        return "no authorityKeyIdentifier"
     basic = held.get(x509.BasicConstraints)
     if isinstance(basic, x509.BasicConstraints) and basic.ca:
         return "basicConstraints of an authority"

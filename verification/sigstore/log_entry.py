@@ -27,6 +27,7 @@ LOG_STEP = "log"
 PROMISING = frozenset(
     {("hashedrekord", "0.0.1"), ("dsse", "0.0.1"), ("intoto", "0.0.1"), ("intoto", "0.0.2")}
 )
+KINDS = PROMISING | {("hashedrekord", "0.0.2"), ("dsse", "0.0.2")}
 _SHOWN = 8
 
 
@@ -46,8 +47,8 @@ def check_entry(entry: LogEntry, version: str, root: TrustedRoot) -> Logged | Fa
     logs = root.logs.get(entry.log_id)
     if not logs:
         return _unknown(entry, root)
-    # 2. What the bundle's version demands is there.
-    fault = _missing(entry, version)
+    # 2. A kind of entry that is read, with what the bundle's version demands.
+    fault = _unread(entry) or _missing(entry, version)
     if fault is not None:
         return fault
     # 3. The log's promise, the one thing that signs the time.
@@ -74,6 +75,15 @@ def _unknown(entry: LogEntry, root: TrustedRoot) -> Fault:
         detail += f" ({root.broken[0]})"
     found = f"the log {b64encode(entry.log_id[:32]).decode()}"
     return Fault(LOG_STEP, "LOG_UNKNOWN", detail, known, found)
+
+
+def _unread(entry: LogEntry) -> Fault | None:
+    if (entry.kind, entry.version) in KINDS:
+        return None
+    detail = "the entry is of a kind that is not read"
+    known = ", ".join(sorted(" ".join(kind) for kind in KINDS))
+    found = f"{entry.kind[:40]} {entry.version[:20]}"
+    return Fault(LOG_STEP, "FORMAT_UNSUPPORTED", detail, known, found)
 
 
 def _missing(entry: LogEntry, version: str) -> Fault | None:

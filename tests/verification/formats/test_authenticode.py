@@ -182,13 +182,17 @@ def test_nested_signature_that_is_broken_refuses_the_program(tmp_path: Path) -> 
     outer = read_signed_data(read_pe(held, Limits()).signature, Limits())
     (encoded,) = outer.signers[0].unsigned_values(NESTED)
     begin = made.index(encoded)
-    good = [
-        place
-        for place in range(begin, begin + len(encoded))
-        if judged(made[:place] + bytes([made[place] ^ 1]) + made[place + 1 :]).outcome
-        is Outcome.VERIFIED
-    ]
-    assert good == []
+    said: dict[str, int] = {}
+    for place in range(begin, begin + len(encoded)):
+        found = judged(made[:place] + bytes([made[place] ^ 1]) + made[place + 1 :])
+        if found.outcome is Outcome.VERIFIED:
+            reason = next(c.reason for c in found.checks if c.step == "further signature")
+            said[reason] = said.get(reason, 0) + 1
+    # A nested signature is an unsigned attribute, which anybody can take away or put there: one of
+    # a stranger, or by an algorithm nobody knows, does not spoil the outer one. What names signer
+    # and algorithms can be changed into that; what is signed, and the signature, cannot.
+    assert said.keys() <= {"KEY_UNKNOWN", "CERT_UNTRUSTED", "FORMAT_UNSUPPORTED", "ALGORITHM_WEAK"}
+    assert sum(said.values()) < len(encoded) // 2
 
 
 def test_nested_signature_of_a_stranger_does_not_spoil_the_other(tmp_path: Path) -> None:

@@ -170,7 +170,9 @@ def test_without_a_list_nothing_is_judged() -> None:
         ('valid-after="20261201Z"', False),
         ('valid-before="20261201"', True),
         ('valid-before="20261122Z"', False),
-        ('valid-after="202611231200Z",valid-before="20261123120000Z"', True),
+        ('valid-after="202611231200Z",valid-before="20261123120000Z"', False),
+        ('valid-after="202611231200Z",valid-before="20261123120001Z"', True),
+        ('valid-after="20261123115959Z",valid-before="20261123120000Z"', True),
         ('valid-after="20261123120001Z"', False),
         ('valid-before="20261123115959Z"', False),
     ],
@@ -179,7 +181,7 @@ def test_line_counts_only_in_its_window(options: str, good: bool) -> None:  # no
     made = signature("ed25519")
     verification = judged(made, signers(line("ed25519", options)))
     assert is_verified(verification) is good
-    assert good or verification.reason == "KEY_EXPIRED"
+    assert good or verification.reason in ("KEY_EXPIRED", "KEYRING_UNUSABLE")
     when = NOW.strftime("-Overify-time=%Y%m%d%H%M%SZ")
     assert keys().accepts(made, line("ed25519", options), when) is good
 

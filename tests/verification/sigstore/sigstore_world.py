@@ -236,6 +236,7 @@ class World:
         key = self.signer_key(making)
         extensions: Extensions = (
             *making.extensions,
+            *_identifiers(key, self._key("intermediate", self.signing)),
             (x509.SubjectAlternativeName([_name(making.identity)]), True),
             *(
                 (x509.UnrecognizedExtension(x509.ObjectIdentifier(f"{ARC}{n}"), _claim(n, text)), False)
@@ -307,7 +308,10 @@ class World:
         return {"mediaType": making.media_type, "verificationMaterial": material, **content}
 
     def token(self, signature: bytes, at: datetime) -> bytes:
-        made = timestamp_specimens.token(self.stamper, signed=signature, made_at=at, accuracy=None)
+        # As Sigstore's own authority does, without the certificate, which the root names.
+        made = timestamp_specimens.token(
+            self.stamper, signed=signature, made_at=at, accuracy=None, certificates=()
+        )
         return timestamp_specimens.response(made)
 
     def body(
@@ -430,9 +434,17 @@ def _authority(
     extensions: Extensions = (
         (x509.BasicConstraints(ca=True, path_length=length), True),
         (x509.KeyUsage(*([False] * 5), True, True, False, False), True),
+        *_identifiers(key, issuer_key),
     )
     return specimens.certificate(
         subject, issuer, key, issuer_key, extensions, since=NOW - YEAR, until=NOW + YEAR
+    )
+
+
+def _identifiers(key: PrivateKey, issuer_key: PrivateKey) -> Extensions:
+    return (
+        (x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), False),
     )
 
 

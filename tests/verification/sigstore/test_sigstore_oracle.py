@@ -1,0 +1,209 @@
+"""sigstore-python as the oracle: what we verify, it verifies, wherever it can judge at all.
+
+It reads no keyed bundles, no `intoto` entries, no bundles without a log and no RSA or Ed25519
+leaves, so those are not asked. Where it refuses what we verify, the section that is right is cited.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sigstore.errors import Error
+from sigstore.models import Bundle, TrustedRoot
+from sigstore.verify import Verifier
+from sigstore.verify.policy import UnsafeNoOp
+
+from core.model import Outcome, TrustEntry, TrustKind
+from tests.verification import specimens
+from tests.verification.sigstore.sigstore_world import (
+    ACME,
+    CONTENT,
+    DSSE1,
+    DSSE2,
+    REKOR2,
+    SIGNED_AT,
+    V1,
+    V2,
+    Case,
+    Document,
+    Making,
+    World,
+    message_case,
+    statement_case,
+)
+from tests.verification.sigstore.test_sigstore_mutation import flips, holder, leaves
+from verification.verifier import verify
+
+MAKINGS = {
+    "message": lambda: message_case(),
+    "message 0.1": lambda: message_case(Making(media_type=V1)),
+    "message 0.2": lambda: message_case(Making(media_type=V2)),
+    "message with timestamp": lambda: message_case(Making(stamped_at=(SIGNED_AT,))),
+    "envelope": lambda: statement_case(),
+    "Rekor v2": lambda: message_case(REKOR2),
+    "Rekor v2, P-256 envelope as hashedrekord": lambda: statement_case(REKOR2),
+}
+# We verify, it refuses.
+STRICTER_THERE = {
+    "grantedWithMods": "RFC 3161 2.4.2: the states 0 and 1 both come with a timestamp",
+}
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Verifiers by trusted root, made once each."""
+
+    folder: Path
+    made: dict[bytes, Verifier]
+
+    def verifier(self, root: bytes) -> Verifier:
+        if root not in self.made:
+            path = self.folder / f"{len(self.made)}.json"
+            path.write_bytes(root)
+            self.made[root] = Verifier(trusted_root=TrustedRoot.from_file(str(path)))
+        return self.made[root]
+
+    def accepts(self, content: bytes, root: bytes, artifact: bytes) -> bool:
+        try:
+            bundle = Bundle.from_json(content)
+            verifier = self.verifier(root)
+            if bundle._inner.dsse_envelope is None:
+                verifier.verify_artifact(artifact, bundle, UnsafeNoOp())
+            else:
+                kind, payload = verifier.verify_dsse(bundle, UnsafeNoOp())
+                subjects = json.loads(payload)["subject"]
+                ours = specimens.digest_of(artifact).value
+                return kind == "application/vnd.in-toto+json" and any(
+                    each["digest"].get("sha256") == ours for each in subjects
+                )
+        except (Error, ValueError, TypeError, KeyError, AttributeError):
+            return False
+        return True
+
+
+@pytest.fixture(scope="module")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
+    return Oracle(tmp_path_factory.mktemp("roots"), {})
+
+
+def ours(case: Case, document: Document | None = None) -> bool:
+    evidence = case.evidence
+    if document is not None:
+        evidence = replace(evidence, content=json.dumps(document).encode())
+    return verify(evidence, case.setting).outcome is Outcome.VERIFIED
+
+
+def theirs(oracle: Oracle, case: Case, document: Document | None = None) -> bool:
+    content = json.dumps(document if document is not None else case.document).encode()
+    return oracle.accepts(content, case.entries[0].content, CONTENT)
+
+
+@pytest.mark.parametrize("name", MAKINGS)
+def test_both_verify_a_good_bundle(oracle: Oracle, name: str) -> None:
+    case = MAKINGS[name]()
+    assert ours(case)
+    assert theirs(oracle, case)
+
+
+@pytest.mark.parametrize("name", MAKINGS)
+def test_what_we_verify_of_thousands_of_mutants_it_verifies_too(
+    oracle: Oracle, name: str
+) -> None:
+    """Every seventh character of every field, and every field left out; only ours is asked twice."""
+    case = MAKINGS[name]()
+    asked = 0
+    for document in _mutants(case.document):
+        asked += 1
+        if ours(case, document) and not theirs(oracle, case, document):
+            assert _granted_with_mods(document), document
+    assert asked > 500
+
+
+def _granted_with_mods(document: Document) -> bool:
+    """Say whether the only reason may be the state around a timestamp (STRICTER_THERE)."""
+    held: Any = document["verificationMaterial"].get("timestampVerificationData") or {}
+    tokens = [base64.b64decode(x["signedTimestamp"]) for x in held.get("rfc3161Timestamps", [])]
+    return any(token[4:9] == b"\x30\x03\x02\x01\x01" for token in tokens)
+
+
+def _mutants(document: Document) -> Iterator[Document]:
+    for path, text in leaves(document):
+        for number, mutant in enumerate(flips(text)):
+            if number % 7 == 0:
+                made = copy.deepcopy(document)
+                parent, key = holder(made, path)
+                parent[key] = mutant
+                yield made
+    for path in {path[:end] for path, _ in leaves(document) for end in range(1, len(path) + 1)}:
+        made = copy.deepcopy(document)
+        parent, key = holder(made, path)
+        del parent[key]
+        yield made
+
+
+def test_dsse_of_the_second_version_is_ours_alone(oracle: Oracle) -> None:
+    """It reads hashedrekord entries for envelopes there; rekor-tiles' dsse.proto is the other."""
+    case = statement_case(DSSE2)
+    assert ours(case)
+    assert not theirs(oracle, case)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda: replace(message_case(), entries=(World("other").entry(),)),
+        lambda: replace(message_case(), entries=(ACME.entry(ACME.root(ctlogs=[])),)),
+        lambda: message_case(Making(transparent=False)),
+        lambda: message_case(Making(extensions=())),
+        lambda: message_case(Making(logged_at=SIGNED_AT.replace(year=2025))),
+        lambda: message_case(replace(REKOR2, stamped_at=())),
+        lambda: statement_case(replace(DSSE1, promised=False)),
+    ],
+)
+def test_what_it_refuses_for_a_rule_we_refuse_too(oracle: Oracle, spoil: Any) -> None:
+    case = spoil()
+    if not theirs(oracle, case):
+        # An empty list of certificate logs is none at all for us: the root demands no promise.
+        assert not ours(case) or case.entries[0].content.count(b'"ctlogs": []')
+
+
+def _cases(vectors: Path, collection: str) -> Iterator[tuple[str, bytes, bytes, bytes]]:
+    folder = vectors / collection
+    for case in json.loads((folder / "cases.json").read_text()):
+        if case["format"] == "sigstore-bundle" and case["artifact"] and case["trusted_root"]:
+            parts = (case["evidence"], case["trusted_root"], case["artifact"])
+            content, root, artifact = ((folder / part).read_bytes() for part in parts)
+            yield case["name"], content, root, artifact
+
+
+KINDS_NOT_READ = (b'"intoto"', b'"publicKey": {', b'"publicKey":{')
+CLOSED_WINDOWS = {
+    "trust-root-tsa-validity-end-inclusive": "sigstore_common.proto: TimeRange is closed",
+}
+
+
+@pytest.mark.parametrize("collection", ["sigstore-conformance", "slsa-verifier", "pep740"])
+def test_they_agree_on_the_shared_vectors(
+    oracle: Oracle, vectors: Path, collection: str
+) -> None:
+    """What we verify it verifies, and what it verifies we verify, of all it can judge."""
+    judged = 0
+    for name, content, root, artifact in _cases(vectors, collection):
+        if any(mark in content for mark in KINDS_NOT_READ):
+            continue
+        entry = TrustEntry("root", TrustKind.ROOT, root, "test")
+        evidence = specimens.evidence(content, specimens.artifact(artifact))
+        accepted = verify(evidence, specimens.setting(entry)).outcome is Outcome.VERIFIED
+        judged += 1
+        if name in CLOSED_WINDOWS:
+            assert accepted
+        elif name != "bundle-with-root-cert_fail":  # it reads the first certificate alone
+            assert accepted == oracle.accepts(content, root, artifact), name
+    assert judged

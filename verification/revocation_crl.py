@@ -1,0 +1,150 @@
+"""What a certificate revocation list says of one certificate (RFC 5280 sections 5.2, 5.3, 6.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+
+from verification.certificate_usage import is_issuer
+from verification.public_key import STRONG_HASHES
+from verification.revocation_data import BROKEN, RevocationList
+from verification.revocation_word import Standing, Word, is_fresh
+
+_KNOWN_IN_LIST = frozenset(
+    {x509.CRLNumber.oid, x509.AuthorityKeyIdentifier.oid, x509.IssuingDistributionPoint.oid}
+)
+_KNOWN_IN_ENTRY = frozenset({x509.CRLReason.oid, x509.InvalidityDate.oid})
+
+
+def list_word(
+    given: RevocationList, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime
+) -> Word | None:
+    """Return what a list says; None where it is another authority's."""
+    crl, source = given.crl, f"the list {given.name}"
+    if crl.issuer != certificate.issuer:
+        return None
+    if not _signed_by(given, issuer):
+        return Word(Standing.UNSURE, source, "its signature does not hold under the issuer's key")
+    scope = _scope(crl, certificate)
+    if scope.excluded:
+        return Word(Standing.UNSURE, source, scope.excluded)
+    try:
+        entry = _entry(given, certificate.serial_number)
+    except BROKEN:
+        return Word(Standing.UNSURE, source, "its entries cannot be read")
+    fresh = is_fresh(crl.last_update_utc, crl.next_update_utc, now)
+    if entry is not None:
+        return _listed(entry, source, fresh=fresh)
+    if not fresh:
+        end = crl.next_update_utc.isoformat() if crl.next_update_utc else "not stated"
+        return Word(Standing.UNSURE, source, f"it is out of date: the next one was due {end}")
+    hashed = crl.signature_hash_algorithm
+    if hashed is not None and hashed.name not in STRONG_HASHES:
+        return Word(Standing.UNSURE, source, f"it is signed with {hashed.name}")
+    if scope.partial:
+        return Word(Standing.UNSURE, source, scope.partial)
+    return Word(Standing.GOOD, source, f"as of {crl.last_update_utc.isoformat()}")
+
+
+def _listed(entry: x509.RevokedCertificate, source: str, *, fresh: bool) -> Word:
+    reason, effective = None, entry.revocation_date_utc
+    try:
+        extensions = list(entry.extensions)
+    except BROKEN:  # listed, whatever else it should say
+        return Word(Standing.REVOKED, source)
+    for extension in extensions:
+        if extension.critical and extension.oid not in _KNOWN_IN_ENTRY:
+            return Word(Standing.REVOKED, source)
+        if isinstance(extension.value, x509.CRLReason):
+            reason = extension.value.reason
+        elif isinstance(extension.value, x509.InvalidityDate):
+            effective = min(effective, extension.value.invalidity_date_utc)
+    if reason is x509.ReasonFlags.remove_from_crl:
+        return Word(Standing.UNSURE, source, "it was taken off a list that is not at hand")
+    if reason is x509.ReasonFlags.certificate_hold and not fresh:
+        return Word(Standing.UNSURE, source, "it was on hold in a list that is out of date")
+    return Word(Standing.REVOKED, source, "", effective, reason)
+
+
+@lru_cache(maxsize=1024)
+def _entry(given: RevocationList, serial: int) -> x509.RevokedCertificate | None:
+    return given.crl.get_revoked_certificate_by_serial_number(serial)
+
+
+@lru_cache(maxsize=256)
+def _signed_by(given: RevocationList, issuer: x509.Certificate) -> bool:
+    """Check RFC 5280 section 6.3.3 (f) and (g): keyUsage cRLSign, and the signature."""
+    try:
+        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
+        if not usage.crl_sign:
+            return False
+    except x509.ExtensionNotFound:
+        pass
+    key = issuer.public_key()
+    kinds = (
+        rsa.RSAPublicKey
+        | ec.EllipticCurvePublicKey
+        | ed25519.Ed25519PublicKey
+        | ed448.Ed448PublicKey
+    )
+    if not isinstance(key, kinds):
+        return False
+    try:
+        return given.crl.is_signature_valid(key)
+    except BROKEN:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """Why a list says nothing of a certificate, or cannot call it good; empty where it can."""
+
+    excluded: str = ""
+    partial: str = ""
+
+
+def _scope(crl: x509.CertificateRevocationList, certificate: x509.Certificate) -> _Scope:
+    partial = ""
+    for extension in crl.extensions:
+        if extension.oid == x509.DeltaCRLIndicator.oid:
+            return _Scope("it lists changes alone (a delta)")
+        if extension.critical and extension.oid not in _KNOWN_IN_LIST:
+            return _Scope(f"its critical extension {extension.oid.dotted_string} is unknown")
+        if isinstance(extension.value, x509.IssuingDistributionPoint):
+            excluded = _excluded(extension.value, certificate)
+            if excluded:
+                return _Scope(excluded)
+            partial = _partial(extension.value, certificate)
+    return _Scope("", partial)
+
+
+def _excluded(point: x509.IssuingDistributionPoint, certificate: x509.Certificate) -> str:
+    """Return why a list of that scope is not about the certificate, or an empty string."""
+    if point.indirect_crl:
+        return "it lists certificates of several authorities"
+    if point.only_contains_attribute_certs:
+        return "it lists attribute certificates alone"
+    is_authority = is_issuer(certificate)
+    if point.only_contains_user_certs and is_authority:
+        return "it lists signers alone"
+    if point.only_contains_ca_certs and not is_authority:
+        return "it lists authorities alone"
+    return ""
+
+
+def _partial(point: x509.IssuingDistributionPoint, certificate: x509.Certificate) -> str:
+    """Return why not standing in the list says nothing, or an empty string."""
+    if point.only_some_reasons:
+        return "it is for some reasons alone"
+    if point.full_name is None:
+        return "" if point.relative_name is None else "it is one part of several"
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except x509.ExtensionNotFound:
+        return "it is one part of several, and the certificate names none"
+    places = {name for place in named for name in place.full_name or ()}
+    return "" if places & set(point.full_name) else "it is another part than the certificate names"
