@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from collectors.oci_manifest import Descriptor, Manifest, layers
 from collectors.oci_registry import Referrers, Registry
-from core.cosign_container import SIMPLE_SIGNING, container
+from core.cosign_container import CERTIFICATE_ANNOTATION, SIMPLE_SIGNING, container
 from core.errors import CollectionError, MalformedError
 from core.limits import Limits
 from core.model import Digest, Evidence, EvidenceSet, Subject, Unread, digest_of
@@ -181,7 +181,7 @@ class SignatureReader:
         self, digest: Digest, suffix: str, descriptor: Descriptor, payload: bytes
     ) -> Evidence:
         content = payload
-        if suffix == ".sig":
+        if suffix == ".sig" or descriptor.annotations.get(CERTIFICATE_ANNOTATION):
             content = container(descriptor.media_type, payload, descriptor.annotations)
         tag = companion(digest, suffix)
         return Evidence(

@@ -32,6 +32,8 @@ def show() -> str:
     since = _since(request.args.get("since", ""))
     with reading() as connection:
         found = changes.changes(connection, since)
+        shown = [change for change in WORDS if found.counts[change].number]
+        filters = [found.counts[change].filter for change in shown]
         return render(
             connection,
             "changes.html",
@@ -41,11 +43,13 @@ def show() -> str:
                 name: _whole_minute(now() - length).isoformat().replace("+00:00", "Z")
                 for name, length in PERIODS.items()
             },
-            lists={
-                change: artifact_list.page(connection, found.counts[change].filter, limit=ROWS).rows
-                for change in WORDS
-                if found.counts[change].number
-            },
+            lists=dict(
+                zip(
+                    shown,
+                    artifact_list.beginnings(connection, filters, limit=ROWS),
+                    strict=True,
+                )
+            ),
         )
 
 

@@ -18,9 +18,11 @@ from core.limits import MIB, Limits
 from core.model import Content, Digest, MemoryContent, Subject, Trust, TrustEntry, TrustKind
 from core.text import display
 from verification.openpgp_keyring import read_keyring
+from verification.registry_keys import read_registry_keys
 from verification.trust import describe, kind_of
 
 MAX_TRUST_BYTES = 16 * MIB
+MAX_ROOTS = 64  # Sigstore roots in one file of JSON lines
 OPTIONS = {
     TrustKind.KEY: "--key",
     TrustKind.KEYRING: "--keyring",
@@ -146,13 +148,20 @@ def read_trust(files: Iterable[tuple[TrustKind, Path]], limits: Limits) -> Given
 
 
 def _entries(kind: TrustKind, path: Path, content: bytes) -> Iterator[TrustEntry]:
-    """Yield one entry for each PEM block, so that a broken one takes no other with it."""
-    blocks = [found[0] for found in _BLOCK.finditer(content)]
-    if kind not in _IN_BLOCKS or len(blocks) < 2:  # noqa: PLR2004 - one block is the whole
+    """Yield one entry for each part of a file, so that a broken one takes no other with it."""
+    parts = _parts(kind, content)
+    if len(parts) < 2:  # noqa: PLR2004 - one part is the whole
         yield TrustEntry(shown(path), kind, content, shown(path))
         return
-    for number, block in enumerate(blocks, start=1):
-        yield TrustEntry(f"{shown(path)} ({number})", kind, block + b"\n", shown(path))
+    for number, part in enumerate(parts, start=1):
+        yield TrustEntry(f"{shown(path)} ({number})", kind, part + b"\n", shown(path))
+
+
+def _parts(kind: TrustKind, content: bytes) -> list[bytes]:
+    """Return the PEM blocks, or the lines of several roots as GitHub's command writes them."""
+    if kind is TrustKind.ROOT:
+        return json_lines(content, MAX_ROOTS)
+    return [found[0] for found in _BLOCK.finditer(content)] if kind in _IN_BLOCKS else []
 
 
 def _sift(entries: Iterable[TrustEntry], limits: Limits) -> tuple[list[TrustEntry], Sequence[str]]:
@@ -162,6 +171,8 @@ def _sift(entries: Iterable[TrustEntry], limits: Limits) -> tuple[list[TrustEntr
         try:
             if entry.kind is TrustKind.KEYRING:
                 broken += read_keyring(entry, limits).notes
+            elif entry.kind is TrustKind.REGISTRY_KEYS:
+                broken += read_registry_keys(entry).broken
             else:
                 describe(entry, limits)
         except MalformedError as error:

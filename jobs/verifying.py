@@ -36,6 +36,7 @@ from core.text import display
 from jobs.chains import SNIFFED_BYTES, Member, Walk, extend, release_expectation, walk
 from jobs.image_folder import folder_names, is_image_folder, read_image_folder
 from jobs.model_folder import SIGNATURE_NAME, read_model_folder
+from jobs.oci_layout import LAYOUT, read_layout, split_reference
 from jobs.verify_inputs import (
     file_subject,
     json_lines,
@@ -97,6 +98,7 @@ class _Case:
     evidence: tuple[Evidence, ...] = ()
     unread: tuple[Unread, ...] = ()
     members: tuple[Member, ...] = ()  # the chain from the evidence's subject down to the artifact
+    notes: tuple[Check, ...] = ()  # what to know of the artifact, whatever vouches for it
 
 
 def answer(question: Question, now: datetime) -> Answer:
@@ -113,6 +115,7 @@ def answer(question: Question, now: datetime) -> Answer:
         walked = _walk(judged, case.members, question.limits)
         judged = [extend(each, case.members, walked) for each in judged]
     decided = decide(judged, case.unread)
+    decided = replace(decided, checks=(*decided.checks, *case.notes))
     digest = next(iter(case.artifact.digests), None)
     return Answer(case.artifact.name, digest, decided, tuple(judged) if len(judged) > 1 else ())
 
@@ -177,7 +180,8 @@ def _case(question: Question) -> _Case:
         if path.is_dir():
             return _folder_case(question, path, files)
         if question.artifact.startswith("oci:") and not path.exists():
-            return _unsupported(Subject(question.artifact, ()), "OCI layouts are not read yet")
+            folder, wanted = split_reference(question.artifact)
+            return _layout_case(question, Path(folder), wanted, files)
     if files:
         return _beside_case(question, files, _artifact(question))
     return _inside_case(question, digest)
@@ -210,13 +214,24 @@ def _file(path: Path, question: Question, name: str = "") -> Subject:
 def _folder_case(question: Question, folder: Path, files: Sequence[Path]) -> _Case:
     name = question.name or folder.resolve().name
     names = folder_names(folder, question.limits)
-    if "oci-layout" in names:
-        words = "an OCI layout is not read yet: only image folders and models"
-        return _unsupported(Subject(name, ()), words)
+    if LAYOUT in names:
+        return _layout_case(question, folder, "", files)
     if is_image_folder(names) and not files:
         found = read_image_folder(folder, name, names, question.limits)
         return _Case(found.subject, found.evidence, found.unread)
     return _model_case(question, folder, name, files or _own_signature(folder, names))
+
+
+def _layout_case(question: Question, folder: Path, wanted: str, files: Sequence[Path]) -> _Case:
+    """Take an image of an OCI layout, with what is attached to it or what was given for it."""
+    name = question.name or folder.resolve().name
+    found = read_layout(folder, wanted, name, question.limits)
+    if files:
+        case = _beside_case(question, files, found.subject)
+    else:
+        case = _Case(found.subject, tuple(found.evidence), tuple(found.unread))
+    notes = tuple(Check("coverage", CheckOutcome.NOTED, words) for words in found.notes)
+    return replace(case, notes=notes)
 
 
 def _model_case(question: Question, folder: Path, name: str, files: Sequence[Path]) -> _Case:

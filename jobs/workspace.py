@@ -63,6 +63,7 @@ def stamps_of(path: Path, file: SettingsFile | None) -> Stamps:
         for group, _ in GROUPS:
             entries = getattr(file.settings.trust, group).values()
             named += [file.folder / entry.file for entry in entries if entry != "builtin"]
+        named += [file.folder / REFRESHED / f"{root}.json" for root in file.settings.trust.roots]
         named += [file.folder / REFRESHED / f"{name}.json" for name in BUILTIN_ROOTS]
     found: Stamps = {}
     for one in named:

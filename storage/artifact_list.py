@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 from core.model import Digest, PolicyStatus, Status
 from storage.filters import NEWLY, ArtifactFilter, Change
 from storage.lanes import Position, hinted, read_cursor, read_on, write_cursor
-from storage.paths import SINCE, Search, lanes_of, search_of
+from storage.paths import SINCE, Search, lanes_of, search_of, search_within
 from storage.schema import (
     artifact,
     finding_count,
@@ -20,7 +21,7 @@ from storage.schema import (
     requirement,
     standing_count,
 )
-from storage.scope import Scope, counted_conditions, excluded_only
+from storage.scope import Scope, counted_conditions, excluded_only, scope_of
 from storage.views import ArtifactPage, ArtifactRow
 
 PAGE_LIMIT = 500
@@ -48,6 +49,21 @@ def page(
     found = read_on(connection, lanes_of(search), read_cursor(after), limit + 1)
     rows = _rows(connection, found[:limit], search.scope)
     return ArtifactPage(rows, write_cursor(found[limit - 1]) if len(found) > limit else "")
+
+
+def beginnings(
+    connection: Connection, filters: Sequence[ArtifactFilter], *, limit: int
+) -> tuple[tuple[ArtifactRow, ...], ...]:
+    """Return the first rows of several lists of the same sources, all rows in one statement."""
+    if not filters:
+        return ()
+    scope = scope_of(connection, filters[0])
+    found = [
+        read_on(connection, lanes_of(search_within(connection, one, scope)), None, limit)
+        for one in filters
+    ]
+    rows = iter(_rows(connection, [one for some in found for one in some], scope))
+    return tuple(tuple(islice(rows, len(some))) for some in found)
 
 
 def stream(connection: Connection, chosen: ArtifactFilter) -> Iterator[ArtifactRow]:

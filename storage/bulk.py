@@ -102,6 +102,8 @@ def rows_with(
     Until a table was analysed, PostgreSQL takes a list of a thousand names for half of it and
     reads the whole: a first scan would grow with its square. So it is told to look each one up.
     """
+    if not wanted:
+        return ()
     if connection.dialect.name != "postgresql":
         return connection.execute(statement.where(column.in_(wanted)))
     array = sa.literal(list(wanted), postgresql.ARRAY(column.type))

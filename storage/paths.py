@@ -62,7 +62,11 @@ class Search:
 
 def search_of(connection: sa.Connection, chosen: ArtifactFilter) -> Search:
     """Read what the filter's names stand for; a few small statements."""
-    scope = scope_of(connection, chosen)
+    return search_within(connection, chosen, scope_of(connection, chosen))
+
+
+def search_within(connection: sa.Connection, chosen: ArtifactFilter, scope: Scope) -> Search:
+    """Return the same for a filter whose sources were read already."""
     where = list(location_conditions(chosen, scope))
     c = location.c
     if chosen.change is not None and chosen.since is not None:

@@ -14,6 +14,7 @@ FORMATS = {
     "pep740-attestation": "verification.formats.pep740:Pep740Attestation",
     "pep740-provenance": "verification.formats.pep740:Pep740Provenance",
     "sigstore-bundle": "verification.formats.sigstore_bundle:SigstoreBundle",
+    "cosign-attestation": "verification.formats.cosign_attestation:CosignAttestation",
     "cosign-simple-signing": "verification.formats.cosign_simple:CosignSimpleSigning",
     "notation-jws": "verification.formats.notation:NotationJws",
     "notation-cose": "verification.formats.notation:NotationCose",

@@ -23,6 +23,7 @@ from core.model import digest_of
 from verification.certificates import read_certificates
 from verification.sigstore.bundle import Bundle, bundle_of
 
+ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 TIMESTAMP_ANNOTATION = "dev.sigstore.cosign/rfc3161timestamp"
 _MEDIA_TYPE = "application/vnd.dev.sigstore.bundle+json;version=0.1"
 _ENTRY_FIELDS = frozenset({"SignedEntryTimestamp", "Payload"})

@@ -18,12 +18,13 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from functools import lru_cache
 
 from core import wire
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from verification.predicates import fields
+from verification.sigstore.bundle import read_document
 from verification.statements import STATEMENT_V1
 
 NAMESPACE = "https://model_signing/"
@@ -38,6 +39,7 @@ _SPELLINGS = {"blake2": "blake2b"}
 _OFFSET = re.compile(r"0|[1-9][0-9]{0,18}")
 _HEX = re.compile(r"[0-9a-f]+")
 _MAX_IGNORED = 1024
+_NO_NAMES = frozenset({"", ".", ".."})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class UnknownPredicateError(MalformedError):
 
 def read_manifest(payload: bytes, limits: Limits) -> Manifest:
     """Read the manifest in a signed statement; MalformedError, or UnknownPredicateError."""
-    statement = wire.as_mapping(wire.read_json(payload, limits=limits), "the statement")
+    statement = dict(read_document(payload, limits))
     if wire.text(statement, "_type") != STATEMENT_V1:
         raise MalformedError(f"a statement of another version than {STATEMENT_V1}")
     predicate_type = wire.text(statement, "predicateType")
@@ -175,13 +177,13 @@ def _resources(items: Sequence[object], algorithm: str, shard_size: int) -> tupl
 
 def _resource(item: object, algorithm: str, shard_size: int) -> Resource:
     document = wire.as_mapping(item, "a resource")
-    stated, size = _algorithm(fields.text(document, "algorithm"))
+    stated, size = _algorithm(wire.text(document, "algorithm"))
     if stated != algorithm or (shard_size and size not in (0, shard_size)):
         raise MalformedError("a resource is hashed in another way than the model")
-    digest = fields.text(document, "digest")
+    digest = wire.text(document, "digest")
     if algorithm in KNOWN_HASHES:
         _demand_hex(digest, algorithm)
-    name = fields.text(document, "name")
+    name = wire.text(document, "name")
     if not shard_size:
         return Resource(_path(name), digest)
     place, _, end = name.rpartition(":")
@@ -193,12 +195,17 @@ def _resource(item: object, algorithm: str, shard_size: int) -> Resource:
 
 def _path(name: str) -> str:
     """Return a path below the model, `.` for a model that is one file; it has one spelling."""
-    path = PurePosixPath(name)
-    if str(path) != name or path.is_absolute() or ".." in path.parts or "\0" in name:
+    if not _is_below(name) and name != ".":
         raise MalformedError(f"no path below a model: {name[:200]!r}")
     return name
 
 
+def _is_below(name: str) -> bool:
+    """Say whether this is a path of names alone: no root, no `.` or `..`, no empty one."""
+    return "\0" not in name and _NO_NAMES.isdisjoint(name.split("/"))
+
+
+@lru_cache(maxsize=64)
 def _algorithm(written: str) -> tuple[str, int]:
     """Return a hash and the size of shards it was used with, 0 where none is stated."""
     found = _ALGORITHM.fullmatch(written)
@@ -234,11 +241,6 @@ def _ignored(serialization: Mapping[str, object]) -> tuple[str, ...]:
     written = [wire.as_text(item, "an ignored path").rstrip("/") for item in items]
     # What lies outside the model, or is the model itself, is no part of it that could be left out.
     return tuple(sorted({name for name in written if _is_below(name)}))
-
-
-def _is_below(name: str) -> bool:
-    path = PurePosixPath(name)
-    return str(path) == name != "." and not path.is_absolute() and ".." not in path.parts
 
 
 def _demand_hex(digest: str, algorithm: str) -> None:

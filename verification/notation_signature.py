@@ -135,6 +135,10 @@ def chain_fault(chain: Chain) -> Fault | None:
 
 def _order_fault(chain: Chain) -> Fault | None:
     """Check that each certificate issued the one before it, and the last one itself."""
+    if len(set(chain)) != len(chain):
+        detail = "a certificate stands twice in the envelope"
+        expected, found = "every certificate of the chain once", f"{len(chain)} certificates"
+        return Fault("certificate chain", "MALFORMED", detail, expected, found, _REFERENCE)
     for link, issuer in zip(chain, (*chain[1:], chain[-1]), strict=True):
         try:
             link.verify_directly_issued_by(issuer)

@@ -123,6 +123,8 @@ def read_header(raw: bytes, region: int, *, what: str) -> Header:
         tuple(int.from_bytes(index[at + part : at + part + 4], "big") for part in (0, 4, 8, 12))
         for at in range(0, len(index), _ENTRY_BYTES)
     ]
+    if not rows:
+        raise MalformedError(f"the {what} is empty")
     end = _region_start(rows[0], region, count, store, what)
     entries: dict[int, Entry] = {}
     at = 0

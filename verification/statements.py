@@ -94,7 +94,7 @@ def record_claims(trail: Trail, statement: Statement) -> None:
 
     A predicate that breaks its own specification claims nothing and proves no provenance: the
     signature over it holds all the same, so that is noted, not refused
-    (docs/decisions/0013-typed-statements.md). The certificate's claims must be there before.
+    (docs/decisions/0011-typed-statements.md). The certificate's claims must be there before.
     """
     view = view_of(statement.predicate_type)
     if view is None:

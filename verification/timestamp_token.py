@@ -81,6 +81,7 @@ class Token:
     digests: tuple[Algorithm, ...]
     certificates: tuple[bytes, ...]
     signer: SignerInfo
+    is_bare: bool  # neither certificates nor revocation lists came along
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ def _read_token(content_info: DerReader) -> Token:
     held.finish()
     # 2. Certificates and revocation lists that came along.
     certificates: list[bytes] = []
+    is_bare = signed.tag == der.SET
     if signed.tag == der.CONTEXT_CONSTRUCTED:
         certificates = _certificates(signed.inside(der.CONTEXT_CONSTRUCTED))
     if signed.tag == der.CONTEXT_CONSTRUCTED + 1:
@@ -164,7 +166,7 @@ def _read_token(content_info: DerReader) -> Token:
     signer = _read_signer(signers.inside(der.SEQUENCE))
     signers.finish()
     info = read_info(info_bytes)
-    return Token(info, info_bytes, content_type, digests, tuple(certificates), signer)
+    return Token(info, info_bytes, content_type, digests, tuple(certificates), signer, is_bare)
 
 
 def _demand(found: str, wanted: str, what: str) -> None:

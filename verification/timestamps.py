@@ -210,12 +210,16 @@ def _signer(
 
 
 def _unknown_signer(token: Token, authorities: Sequence[TimestampAuthority]) -> Fault:
+    """Tell a token that left its certificate out from one that holds another than it names."""
     named = token.signer.certificates[0]
     detail = "the certificate that signed the timestamp is not at hand: neither among the"
     detail += " authorities given nor in the timestamp"
+    if not token.is_bare:
+        detail = "the timestamp holds certificates, but not the one that its signer names"
+    reason = "CERT_UNTRUSTED" if token.is_bare else "TIMESTAMP_INVALID"
     expected = f"the certificate {named.hash_name or 'unknown hash'}:{named.digest.hex()}"
     found = f"{len(authorities)} authorities and {len(token.certificates)} certificates without it"
-    return Fault(_CHAIN, "CERT_UNTRUSTED", detail, expected, found, "RFC 3161 2.4.2")
+    return Fault(_CHAIN, reason, detail, expected, found, "RFC 3161 2.4.2")
 
 
 def _chain_fault(

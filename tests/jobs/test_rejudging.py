@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from jobs import rejudging
 from jobs.rejudging import follow_marks, follow_policies
 from jobs.workspace import Workspace
-from storage import schema
+from storage import schema, sets
 from storage.database import Database
 from storage.standings import StandingWriter
 from tests.jobs import one_database
-from tests.jobs.apt_workspace import FIRST, LATER, AptScene, packages
+from tests.jobs.apt_workspace import FIRST, LATER, AptScene, packages, scan
 from tests.jobs.conftest import NOW, Reopen
-from tests.jobs.test_belief import BEACON, distrust, killed_in, scan, standing
+from tests.jobs.test_belief import BEACON, distrust, killed_in, standing
 
 both, database_url = one_database.both, one_database.database_url
 keys, apt = one_database.keys, one_database.apt
@@ -72,7 +72,7 @@ def test_scan_begun_in_between_keeps_its_source_to_itself(apt: AptScene) -> None
 @both
 @pytest.mark.parametrize(
     ("owner", "reads", "follow"),
-    [(rejudging, "standing_of", follow_marks), (rejudging.sets, "load_set", follow_policies)],
+    [(rejudging, "standing_of", follow_marks), (sets, "load_set", follow_policies)],
 )
 def test_trust_taken_back_by_another_process_between_reading_and_writing_is_not_overruled(
     workspace: Workspace, reopen: Reopen, owner: Any, reads: str, follow: Any

@@ -1,4 +1,4 @@
-"""A mistake in what people write: shown, logged once, never a reason to trust what was taken back."""
+"""A mistake in what people write: shown, logged once, never a reason to trust what was lost."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from core.errors import ConfigurationError
 from jobs import opening, scheduler
+from jobs.builtin_roots import BUILTIN_ROOTS, REFRESHED, builtin_root
 from jobs.opening import open_when_mended
 from jobs.pipeline import Stop
 from jobs.scheduler import Scheduler
@@ -25,6 +26,7 @@ from tests.jobs.conftest import NOW, Make, Reopen
 from tests.jobs.scheduling import PATIENCE, Scene, hurried, scheduling, until
 
 both, database_url = one_database.both, one_database.database_url
+ROOT = next(iter(BUILTIN_ROOTS))
 MISTAKE, MENDED = "a mistake in what is configured", "the mistake is mended"
 
 
@@ -82,10 +84,10 @@ def times(logged: list[Any], event: str) -> int:
 
 
 def policy_of(scene: Scene) -> Path:
-    return sorted((scene.folder / "policies").glob("*.yaml"))[0]
+    return min((scene.folder / "policies").glob("*.yaml"))
 
 
-# --- while the scheduler runs ----------------------------------------------------------------------
+# --- while the scheduler runs ------------------------------------------------------------------
 
 
 @both
@@ -190,6 +192,15 @@ def test_what_mends_a_mistake_may_lie_where_nobody_looks(running: Scene) -> None
     until(lambda: running.mistake() is None)
 
 
+def test_refreshed_root_counts_without_a_restart(scene: Scene, reopen: Reopen) -> None:
+    scene.edit("trust:\n", f"trust:\n  roots: {{{ROOT}: builtin}}\n")
+    opened = reopen(scene.settings, NOW)
+    refreshed = scene.folder / REFRESHED / f"{ROOT}.json"
+    refreshed.parent.mkdir(parents=True)
+    refreshed.write_bytes(builtin_root(ROOT))
+    assert opened.is_outdated()
+
+
 def test_new_leader_forgets_a_mistake_that_is_none_any_more(scene: Scene, reopen: Reopen) -> None:
     with scene.workspace.database.writing() as connection:
         mistakes.note(connection, "once upon a time", halts=True, now=NOW)
@@ -197,7 +208,7 @@ def test_new_leader_forgets_a_mistake_that_is_none_any_more(scene: Scene, reopen
         until(lambda: scene.mistake() is None)
 
 
-# --- where there is one from the start ---------------------------------------------------------------
+# --- where there is one from the start ---------------------------------------------------------
 
 
 def opened_in(path: Path, stop: Stop) -> tuple[threading.Thread, list[Workspace | None]]:

@@ -163,3 +163,16 @@ def test_a_deep_page_reads_no_more_than_the_first(large: Database) -> None:
         driver.set_progress_handler(None, 0)
     assert len(costs) > 30
     assert max(costs) <= 3 * min(costs[:-1])
+
+
+def test_beginnings_of_lists_are_read_together(large: Database) -> None:
+    since = seed.NOW - 90 * seed.DAY
+    filters = [ArtifactFilter(change=change, since=since) for change in Change]
+    with large.reading() as connection:
+        wanted = [artifact_list.page(connection, one, limit=7).rows for one in filters]
+        with statements(large) as sent:
+            found = artifact_list.beginnings(connection, filters, limit=7)
+        assert artifact_list.beginnings(connection, [], limit=7) == ()
+    assert [*found] == wanted
+    assert {len(rows) for rows in found} == {7}
+    assert len(sent) == 1 + len(filters) + 1  # the sources, each list's order, all the rows

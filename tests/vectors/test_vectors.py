@@ -32,6 +32,9 @@ COLLECTIONS = (
     "sigstore-conformance", "slsa-verifier", "ssh-git",
 )  # fmt: skip
 COMMAND_CASES = 288
+DISPUTED = {  # docs/decisions/0020-expired-when-signed.md
+    ("openpgp-git", "ac10f9b68287"): ("untrusted", "KEY_EXPIRED"),
+}
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,9 @@ def judge(case: Case) -> str:
     except ValueError:
         return f"{case.name}: no answer, exit {ran.exit_code}: {ran.stderr[-300:]} {ran.exception}"
     outcome, reason = said["outcome"], said["reason"]
+    disputed = DISPUTED.get((case.folder.name, case.name))
+    if disputed is not None:
+        return "" if (outcome, reason) == disputed else f"{case.name}: {outcome} {reason}"
     if outcome not in case.expected:
         return (
             f"{case.name}: {outcome} {reason} ({said['detail'][:200]}), expected"

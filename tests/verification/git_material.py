@@ -20,7 +20,7 @@ from tests.verification.ssh_material import PRINCIPAL, keys
 
 _STACK = ExitStack()
 WHEN = 1_782_000_000  # 2026-06-21, in the past of the tests' NOW
-MADE = "20260101"
+MADE, SIGNED = "20260101", "20260601"
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ def repository(*options: str) -> Repository:
         pytest.skip("git not found, install the package git")
     gpg = _STACK.enter_context(gnupg())
     gpg.run("--quick-gen-key", f"Alice <{PRINCIPAL}>", "ed25519", "sign", "never", at=MADE)
+    (gpg.home / "gpg.conf").write_text(f"faked-system-time {SIGNED}T000000!\n")
     home = Path(tempfile.mkdtemp(prefix="cs-git-", dir="/tmp"))
     _STACK.callback(shutil.rmtree, home, ignore_errors=True)
     listing = gpg.run("--with-colons", "--list-keys", PRINCIPAL).decode()

@@ -7,15 +7,16 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
 
 from tests.verification.openpgp_material import Gnupg, gnupg
+from verification.rpm_header import HEADER_MAGIC, Header
 
 TOOLS = ("rpmbuild", "rpmsign", "rpmkeys")
 _STACK = ExitStack()
@@ -35,7 +36,44 @@ echo hello > %{buildroot}/usr/share/acme/file
 %files
 /usr/share/acme/file
 """
-_MADE = "20260101"
+_MADE, SIGNED = "20260101", "20260601"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry of a header, to be written anew."""
+
+    tag: int
+    type: int
+    count: int
+    value: bytes
+
+
+def rows(header: Header) -> list[Row]:
+    return [Row(one.tag, one.type, one.count, one.value) for one in header.entries.values()]
+
+
+def written(region: int, entries: Sequence[Row]) -> bytes:
+    """Write a header of one region, as rpm does."""
+    store, index = b"", b""
+    for row in entries:
+        store += b"\0" * (-len(store) % {3: 2, 4: 4, 5: 8}.get(row.type, 1))
+        index += b"".join(
+            part.to_bytes(4, "big") for part in (row.tag, row.type, len(store), row.count)
+        )
+        store += row.value
+    count = len(entries) + 1
+    first = b"".join(part.to_bytes(4, "big") for part in (region, 7, len(store), 16))
+    trailer = b"".join(part.to_bytes(4, "big") for part in (region, 7))
+    trailer += (-16 * count).to_bytes(4, "big", signed=True) + (16).to_bytes(4, "big")
+    store += trailer
+    sizes = count.to_bytes(4, "big") + len(store).to_bytes(4, "big")
+    return HEADER_MAGIC + sizes + first + index + store
+
+
+def assembled(lead: bytes, signatures: bytes, rest: bytes) -> bytes:
+    start = lead + signatures
+    return start + b"\0" * (-len(start) % 8) + rest
 
 
 @dataclass
@@ -52,19 +90,24 @@ class Packages:
     def keyring(self, *names: str) -> bytes:
         return b"".join(self.certificates[name] for name in names or self.certificates)
 
-    def accepts(self, package: bytes, *names: str) -> bool:
-        """Ask rpmkeys, with a database that holds these keys alone, for a signature that holds."""
-        with tempfile.TemporaryDirectory(dir=self.home) as folder:
-            home = Path(folder)
-            for name in names or tuple(self.certificates):
-                (home / "key.asc").write_bytes(
-                    self.gpg.run("--armor", "--export", self.fingerprints[name])
-                )
-                run("rpmkeys", "--dbpath", folder, "--import", str(home / "key.asc"))
-            (home / "p.rpm").write_bytes(package)
-            level = ("--define", "_pkgverify_level all")
-            words = ("rpmkeys", *level, "--dbpath", folder, "--checksig", str(home / "p.rpm"))
-            return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    @cached_property
+    def database(self) -> Path:
+        """A database of rpm's own that holds the certificates and nothing else."""
+        folder = self.home / "database"
+        folder.mkdir()
+        for name in self.certificates:
+            path = folder / f"{name}.asc"
+            path.write_bytes(self.gpg.run("--armor", "--export", self.fingerprints[name]))
+            run("rpmkeys", "--dbpath", str(folder), "--import", str(path))
+        return folder
+
+    def accepts(self, package: bytes) -> bool:
+        """Ask rpmkeys, which then demands a signature that holds and every digest."""
+        path = self.home / "asked.rpm"
+        path.write_bytes(package)
+        level = ("--define", "_pkgverify_level all")
+        words = ("rpmkeys", *level, "--dbpath", str(self.database), "--checksig", str(path))
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
     def sign(self, name: str, *options: str, package: bytes = b"") -> bytes:
         path = self.home / "signing.rpm"
@@ -98,9 +141,12 @@ def packages() -> Packages:
     home = Path(tempfile.mkdtemp(prefix="cs-rpm-", dir="/tmp"))
     _STACK.callback(shutil.rmtree, home, ignore_errors=True)
     (home / "acme.spec").write_text(_SPEC)
-    run("rpmbuild", "-bb", "-D", f"_topdir {home}/top", "-D", f"_rpmdir {home}", f"{home}/acme.spec")
+    run(
+        "rpmbuild", "-bb", "-D", f"_topdir {home}/top", "-D", f"_rpmdir {home}", f"{home}/acme.spec"
+    )
     made = Packages(home, gpg, next(home.rglob("*.rpm")).read_bytes())
     _keys(made)
+    (gpg.home / "gpg.conf").write_text(f"faked-system-time {SIGNED}T000000!\n")
     for name in ("rsa", "ed", "sub", "other"):
         made.signed[name] = made.sign(name)
     made.signed["both"] = made.sign("rsa", "--rpmv3")

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from core.cosign_container import SIMPLE_SIGNING, container
 from core.model import Outcome, Role
 from core.reasons import outcome_of
+from tests.verification.model_specimens import bundle as model_bundle
+from tests.verification.model_specimens import statement as model_statement
+from tests.verification.notation_specimens import cose, jws
 from tests.verification.specimens import envelope, evidence, key_entry, private_key, setting
+from tests.verification.timestamp_specimens import token
 from verification import FORMATS
 from verification.format import Format
 from verification.verifier import formats, verification_key, verify
@@ -22,6 +26,16 @@ NEVER_SLOW = settings(
 )
 # Of each format something it recognises, which need not verify.
 RECOGNISED: dict[str, bytes] = {
+    "model-signing": json.dumps(model_bundle(model_statement([]))).encode(),
+    "npm-attestations": b'{"attestations": [{"predicateType": "", "bundle": {}}]}',
+    "npm-signature": b'{"name": "a", "dist": {"signatures": [{"keyid": "x"}]}}',
+    "pep740-attestation": b'{"envelope": {}, "verification_material": {}}',
+    "pep740-provenance": b'{"attestation_bundles": []}',
+    "notation-jws": jws(),
+    "notation-cose": cose(),
+    "rfc3161": token(),
+    "sigstore-bundle": b'{"verificationMaterial": {}}',
+    "cosign-attestation": container("application/vnd.dsse.envelope.v1+json", b"{}", {}),
     "cosign-simple-signing": container(SIMPLE_SIGNING, b"{}", {}),
     "dsse": json.dumps(envelope({})).encode(),
     "openpgp-cleartext": b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n",

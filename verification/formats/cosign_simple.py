@@ -11,6 +11,7 @@ from __future__ import annotations
 from core import wire
 from core.cosign_container import (
     BUNDLE_ANNOTATION,
+    CERTIFICATE_ANNOTATION,
     MAGIC,
     SIGNATURE_ANNOTATION,
     SIMPLE_SIGNING,
@@ -21,15 +22,18 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Evidence, Role, Subject, TrustKind, Verification
 from verification.base64_lines import decode_base64_lines
+from verification.certificates import certified_key, read_certificates
 from verification.cosign_bundle import names_certificate, signature_bundle
 from verification.format import Setting
 from verification.keyed import (
     SIGNATURE_STEP,
+    GivenKeys,
     Standing,
     Trial,
     given_keys,
     refuse,
     refuse_keyless,
+    shown_keys,
     signed_bytes,
     try_keys,
     verified,
@@ -176,8 +180,7 @@ def _judge_certificate(
     keys = given_keys(setting.trust)
     vouching = {entry.kind for entry in setting.trust.entries} & _VOUCHING
     if not vouching:
-        # Only keys were given, and it holds under none of them: that decides.
-        return refuse(trail, Trial(Standing.REFUSED), keys, setting)
+        return _refuse_unvouched(trail, container, signature, keys, setting)
     try:
         bundle = signature_bundle(
             container.annotations, container.payload, signature, setting.limits
@@ -189,3 +192,26 @@ def _judge_certificate(
         return proof
     trail.claims |= payload.claims()
     return conclude(proof, trail)
+
+
+def _refuse_unvouched(
+    trail: Trail, container: Container, signature: bytes, keys: GivenKeys, setting: Setting
+) -> Verification:
+    """Say what is amiss where only keys were given, and none of them is the signer's."""
+    try:
+        encoded = container.annotations[CERTIFICATE_ANNOTATION].encode()
+        key = certified_key(read_certificates(encoded)[0])
+    except MalformedError as error:
+        return _refuse_malformed(trail, "set of annotations", error)
+    if keys.none_given:
+        return refuse_keyless(trail, setting.trust, "public key, authority or trusted root")
+    trial = try_keys([key], signature, signed_bytes(container.payload), setting)
+    if trial.standing is not Standing.VERIFIED:
+        return refuse(trail, Trial(Standing.REFUSED), keys, setting)
+    return trail.refuse(
+        SIGNATURE_STEP,
+        "KEY_UNKNOWN",
+        "the signature holds under the certificate that came along, which nobody vouches for",
+        expected=shown_keys(keys),
+        found=key.fingerprint,
+    )

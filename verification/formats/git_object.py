@@ -28,6 +28,8 @@ from core.model import (
     digest_of,
 )
 from verification.format import Setting
+from verification.git_cms import BEGIN as BEGIN_CMS
+from verification.git_cms import judge_git_cms
 from verification.git_object import (
     COMMIT,
     SNIFFED_BYTES,
@@ -145,12 +147,15 @@ def _judge(trail: Trail, read: GitObject, setting: Setting) -> Verification:
     if signature.startswith(BEGIN):
         trail.claims["signature_scheme"] = "ssh"
         return _ssh(trail, read, signature, setting)
+    if signature.startswith(BEGIN_CMS):
+        trail.claims["signature_scheme"] = "x509"
+        return judge_git_cms(trail, signature, read.payload, setting)
     first = signature.split(b"\n", 1)[0][:60].decode("ascii", "backslashreplace")
     return trail.refuse(
         "signature",
         "FORMAT_UNSUPPORTED",
         "no reader for this kind of signature in a Git object",
-        expected="an OpenPGP or an SSH signature",
+        expected="an OpenPGP, SSH or X.509 signature",
         found=repr(first),
     )
 

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from core.errors import MalformedError, TooLargeError
 from core.folder import FolderContent
+from core.limits import Limits
 from core.model import Evidence, Role, Trust, Verification
 from verification.format import Setting
 from verification.formats.dsse import Envelope
@@ -69,10 +70,9 @@ class ModelSigning:
         if NAMESPACE.encode() not in payload:
             return False
         try:
-            statement = json.loads(payload)
-        except (ValueError, RecursionError):
+            stated = read_document(payload, Limits()).get("predicateType")
+        except MalformedError:
             return True  # broken, but nothing else names these types
-        stated = statement.get("predicateType") if isinstance(statement, dict) else None
         return isinstance(stated, str) and stated.startswith(NAMESPACE)
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:

@@ -21,7 +21,7 @@ from verification.keyed import GivenKeys, given_keys, signed_bytes
 from verification.npm_names import demand_package, package_url
 from verification.predicates import fields
 from verification.registry_keys import ATTESTATIONS, keys_named
-from verification.sigstore.bundle import bundle_of
+from verification.sigstore.bundle import bundle_of, read_document
 from verification.sigstore.core import Proof, conclude, prove
 from verification.statements import (
     SubjectMatch,
@@ -52,10 +52,10 @@ class NpmAttestations:
         if content.lstrip()[:1] != b"{" or not all(mark in content for mark in _MARKS):
             return False
         try:
-            document = wire.read_json(content, limits=Limits())
+            document = read_document(content, Limits())
         except MalformedError:
             return True  # broken, but nothing else bears all these marks
-        listed = document.get("attestations") if isinstance(document, dict) else None
+        listed = document.get("attestations")
         items = listed if isinstance(listed, list) else []
         return any(isinstance(item, dict) and item.keys() >= _FIELDS for item in items)
 
@@ -86,8 +86,8 @@ class NpmAttestations:
 
 
 def _read(content: bytes, limits: Limits) -> list[dict[str, object]]:
-    document = wire.as_mapping(wire.read_json(content, limits=limits), "the document")
-    items = wire.items(document, "attestations")
+    listed = read_document(content, limits).get("attestations")
+    items = wire.as_items(listed, "the field 'attestations'")
     if not items:
         raise MalformedError("a document without any attestation")
     if len(items) > limits.signatures:

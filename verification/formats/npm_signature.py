@@ -11,7 +11,7 @@ time is the registry's word, which nobody signs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -36,6 +36,7 @@ from verification.npm_names import demand_package
 from verification.predicates import fields
 from verification.public_key import Terms
 from verification.registry_keys import SIGNATURES, keys_for, keys_named
+from verification.sigstore.bundle import read_document
 from verification.statements import SubjectMatch, match, shown_digests
 from verification.trail import Trail
 
@@ -76,10 +77,10 @@ class NpmSignature:
         if content.lstrip()[:1] != b"{" or not all(mark in content for mark in _MARKS):
             return False
         try:
-            document = wire.read_json(content, limits=Limits())
+            document = read_document(content, Limits())
         except MalformedError:
             return True  # broken, but nothing else bears all these marks
-        if not isinstance(document, dict) or not isinstance(document.get("name"), str):
+        if not isinstance(document.get("name"), str):
             return False
         return isinstance(document.get("dist"), dict) or isinstance(document.get("versions"), dict)
 
@@ -122,13 +123,13 @@ class NpmSignature:
 
 def _releases(content: bytes, limits: Limits) -> Iterator[Release]:
     """Yield the signed versions a document lists; those without signatures are passed over."""
-    document = wire.as_mapping(wire.read_json(content, limits=limits), "the document")
+    document = read_document(content, limits)
     if "dist" in document:
         time = document.get("time", document.get("_time"))
         yield _release(document, limits, time)
         return
     times = fields.optional_mapping(document, "time")
-    for version, item in wire.mapping(document, "versions").items():
+    for version, item in fields.mapping(document, "versions").items():
         listed = wire.as_mapping(item, f"the version {version[:80]!r}")
         if wire.mapping(listed, "dist").get("signatures"):
             if wire.text(listed, "version") != version:
@@ -136,10 +137,10 @@ def _releases(content: bytes, limits: Limits) -> Iterator[Release]:
             yield _release(listed, limits, times.get(version))
 
 
-def _release(document: dict[str, object], limits: Limits, time: object) -> Release:
+def _release(document: Mapping[str, object], limits: Limits, time: object) -> Release:
     name, version = fields.text(document, "name"), fields.text(document, "version")
     demand_package(name, version)
-    dist = wire.mapping(document, "dist")
+    dist = fields.mapping(document, "dist")
     items = wire.items(dist, "signatures")
     if not items:
         raise MalformedError("a version without any signature")

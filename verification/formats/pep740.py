@@ -18,9 +18,10 @@ from core.model import Evidence, Role, Statement, Subject, Verification
 from verification.combination import combine_all
 from verification.format import Setting
 from verification.keyed import signed_bytes
+from verification.predicates import fields
 from verification.publishers import refuse_publisher
 from verification.python_names import read_python_name
-from verification.sigstore.bundle import Bundle, bundle_of
+from verification.sigstore.bundle import Bundle, bundle_of, read_document
 from verification.sigstore.core import Proof, conclude, prove
 from verification.statements import (
     PAYLOAD_TYPE,
@@ -50,15 +51,14 @@ class Pep740Attestation:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a JSON object with the fields of an attestation."""
         marks = {"envelope", "verification_material"}
-        fields = set(_fields(evidence, marks))
-        return marks <= fields and b'"attestation_bundles"' not in evidence.content
+        found = set(_fields(evidence, marks))
+        return marks <= found and b'"attestation_bundles"' not in evidence.content
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the attestation, and that it is about this very file."""
         trail = Trail(self.name, self.role)
         try:
-            document = wire.read_json(evidence.content, limits=setting.limits)
-            read = wire.as_mapping(document, "the attestation")
+            read = read_document(evidence.content, setting.limits)
         except MalformedError as error:
             return _refuse_malformed(trail, error)
         return _verify_attestation(trail, read, evidence.subject, setting)
@@ -102,10 +102,9 @@ def _fields(evidence: Evidence, marks: Collection[str]) -> Collection[str]:
     if content.lstrip()[:1] != b"{" or not all(name in content for name in names):
         return ()
     try:
-        document = wire.read_json(content, limits=Limits())
+        return read_document(content, Limits()).keys()
     except MalformedError:
         return marks
-    return document.keys() if isinstance(document, dict) else ()
 
 
 _Held = tuple[dict[str, object], dict[str, object]]
@@ -113,10 +112,11 @@ _Held = tuple[dict[str, object], dict[str, object]]
 
 def _read_provenance(content: bytes, limits: Limits) -> list[_Held]:
     """Return each attestation with the publisher its bundle names."""
-    document = wire.as_mapping(wire.read_json(content, limits=limits), "the provenance")
+    document = read_document(content, limits)
     _demand_version(document)
     held: list[_Held] = []
-    for item in wire.items(document, "attestation_bundles"):
+    bundles = document.get("attestation_bundles")
+    for item in wire.as_items(bundles, "the field 'attestation_bundles'"):
         bundle = wire.as_mapping(item, "an attestation bundle")
         publisher = wire.mapping(bundle, "publisher")
         attestations = wire.items(bundle, "attestations")
@@ -130,15 +130,15 @@ def _read_provenance(content: bytes, limits: Limits) -> list[_Held]:
     return held
 
 
-def _demand_version(document: dict[str, object]) -> None:
-    version = wire.integer(document, "version")
+def _demand_version(document: Mapping[str, object]) -> None:
+    version = wire.as_integer(document.get("version"), "the field 'version'")
     if version != _VERSION:
         raise MalformedError(f"version {version}, of which nothing is known: only 1 is")
 
 
 def _verify_attestation(
     trail: Trail,
-    attestation: dict[str, object],
+    attestation: Mapping[str, object],
     file: Subject,
     setting: Setting,
     publisher: Mapping[str, object] | None = None,
@@ -169,11 +169,11 @@ def _verify_attestation(
     return replace(conclude(proof, trail), statement=statement)
 
 
-def _bundle(attestation: dict[str, object], limits: Limits) -> Bundle:
+def _bundle(attestation: Mapping[str, object], limits: Limits) -> Bundle:
     """Put a bundle 0.3 together from an attestation's parts (PEP 740, Attestation objects)."""
     _demand_version(attestation)
-    material = wire.mapping(attestation, "verification_material")
-    envelope = wire.mapping(attestation, "envelope")
+    material = fields.mapping(attestation, "verification_material")
+    envelope = fields.mapping(attestation, "envelope")
     entries = wire.items(material, "transparency_entries")
     if not entries:
         raise MalformedError("the field 'transparency_entries' is empty")

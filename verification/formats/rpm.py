@@ -16,8 +16,9 @@ they state must hold.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
@@ -83,6 +84,13 @@ _CLAIMS = {
 _SHOWN = 300
 
 
+class Compared(NamedTuple):
+    """A digest that the signature header states of the header, and the one we computed."""
+
+    stated: str
+    found: str
+
+
 @dataclass(frozen=True, slots=True)
 class Package:
     """A package taken apart; `start` is where the payload begins."""
@@ -91,6 +99,8 @@ class Package:
     signatures: Header
     header: Header
     start: int
+    payload_size: int | None
+    header_digests: tuple[Compared, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +199,14 @@ def read_package(content: Content, limits: Limits) -> Package:
         most_bytes=most,
     )
     version = header.number(_FORMAT_VERSION) or 4
-    return Package(version, signatures, header, start + len(header.raw))
+    return Package(
+        version,
+        signatures,
+        header,
+        start + len(header.raw),
+        header.number(_PAYLOAD_SIZE),
+        _header_digests(signatures, header),
+    )
 
 
 def _header_at(
@@ -301,11 +318,11 @@ def _digests(
     verification: Verification, package: Package, wanted: Sequence[_Wanted], content: Content
 ) -> tuple[Verification, Cause | None]:
     """Compare every digest stated with what we hash; the first that differs is the cause."""
-    for stated, found in _header_digests(package):
-        if stated != found:
-            detail = "the header is not the one that the signature header was written for"
-            cause = Cause("DIGEST_MISMATCH", detail, stated, found)
-            return _failed(verification, HEADER, cause), cause
+    differing = next((one for one in package.header_digests if one.stated != one.found), None)
+    if differing is not None:
+        detail = "the header is not the one that the signature header was written for"
+        cause = Cause("DIGEST_MISMATCH", detail, differing.stated, differing.found)
+        return _failed(verification, HEADER, cause), cause
     verification = _passed(verification, HEADER)
     hashes = {one: _hash(one, package) for one in wanted}
     size = 0
@@ -313,10 +330,10 @@ def _digests(
         size += len(chunk)
         for hashed in hashes.values():
             hashed.update(chunk)
-    stated_size = package.header.number(_PAYLOAD_SIZE)
-    if stated_size is not None and stated_size != size:
+    if package.payload_size not in (None, size):
         detail = "the payload is not as long as the header says"
-        cause = Cause("DIGEST_MISMATCH", detail, f"{stated_size} bytes", f"{size} bytes")
+        expected = f"{package.payload_size} bytes"
+        cause = Cause("DIGEST_MISMATCH", detail, expected, f"{size} bytes")
         return _failed(verification, PAYLOAD, cause), cause
     for one, hashed in hashes.items():
         if hashed.hexdigest() != one.value:
@@ -346,12 +363,15 @@ def _hash(one: _Wanted, package: Package) -> hashlib._Hash:
     return hashed
 
 
-def _header_digests(package: Package) -> Iterator[tuple[str, str]]:
+def _header_digests(signatures: Header, header: Header) -> tuple[Compared, ...]:
+    compared: list[Compared] = []
     for tag, algorithm in _HEADER_DIGESTS.items():
-        stated = package.signatures.hexadecimal(tag)
+        stated = signatures.hexadecimal(tag)
         if stated:
-            hashed = hashlib.new(algorithm, package.header.raw, usedforsecurity=False)
-            yield f"{algorithm}:{stated}", f"{algorithm}:{hashed.hexdigest()}"
+            hashed = hashlib.new(algorithm, header.raw, usedforsecurity=False)
+            found = f"{algorithm}:{hashed.hexdigest()}"
+            compared.append(Compared(f"{algorithm}:{stated}", found))
+    return tuple(compared)
 
 
 def _uncovered(wanted: Sequence[_Wanted]) -> Cause | None:

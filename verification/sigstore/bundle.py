@@ -196,7 +196,7 @@ def _timestamps(material: fields.Document) -> tuple[bytes, ...]:
 
 def _entry(entry: fields.Document) -> LogEntry:
     kind = fields.needed(entry, "kindVersion")
-    promise = fields.document(entry, "inclusionPromise") or {}
+    promise = fields.document(entry, "inclusionPromise")
     proof = fields.document(entry, "inclusionProof")
     return LogEntry(
         log_index=fields.integer(entry, "logIndex"),
@@ -204,7 +204,7 @@ def _entry(entry: fields.Document) -> LogEntry:
         kind=fields.text(kind, "kind"),
         version=fields.text(kind, "version"),
         integrated_time=fields.integer(entry, "integratedTime"),
-        promise=fields.octets(promise, "signedEntryTimestamp"),
+        promise=b"" if promise is None else fields.needed_octets(promise, "signedEntryTimestamp"),
         proof=None if proof is None else _proof(proof),
         body=fields.needed_octets(entry, "canonicalizedBody"),
     )
@@ -214,7 +214,7 @@ def _proof(proof: fields.Document) -> InclusionProof:
     hashes = wire.as_items(proof.get("hashes") or [], "the field 'hashes'")
     if len(hashes) > MAX_HASHES:
         raise TooLargeError(f"{len(hashes)} hashes in an inclusion proof, more than {MAX_HASHES}")
-    checkpoint = fields.document(proof, "checkpoint") or {}
+    checkpoint = fields.document(proof, "checkpoint")
     return InclusionProof(
         fields.integer(proof, "logIndex"),
         fields.needed_octets(proof, "rootHash"),
@@ -223,7 +223,7 @@ def _proof(proof: fields.Document) -> InclusionProof:
             wire.decode_base64(wire.as_text(one, "a hash of the proof"), what="a hash of the proof")
             for one in hashes
         ),
-        fields.text(checkpoint, "envelope"),
+        "" if checkpoint is None else wire.text(checkpoint, "envelope"),
     )
 
 

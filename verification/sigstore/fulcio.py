@@ -81,7 +81,7 @@ def der_text(value: bytes) -> bytes:
     if length >= _LONG_LENGTH:
         start = 2 + (length & ~_LONG_LENGTH)
         length = int.from_bytes(value[2:start], "big")
-        if value[2] == 0 or length < _LONG_LENGTH:
+        if length < _LONG_LENGTH or value[2] == 0:
             raise ValueError("a length that is not DER")
     if len(value) != start + length:
         raise ValueError("a length that is not the value's")

@@ -92,8 +92,8 @@ PUBLISHED = {
     ("dir-img-cosign-mixed", "cosign.pub"): ["SIGNATURE_INVALID", ""],
     ("dir-img-cosign-key-rekor-valid", "cosign2.pub"): [""],
     ("dir-img-cosign-key-rekor-valid", "cosign.pub"): ["SIGNATURE_INVALID"],
-    ("dir-img-cosign-fulcio-rekor-valid", "cosign.pub"): ["FORMAT_UNSUPPORTED"],
-    ("dir-img-cosign-pki-valid", "cosign.pub"): ["FORMAT_UNSUPPORTED"],
+    ("dir-img-cosign-fulcio-rekor-valid", "cosign.pub"): ["KEY_UNKNOWN"],
+    ("dir-img-cosign-pki-valid", "cosign.pub"): ["KEY_UNKNOWN"],
     ("dir-img-cosign-manifest-digest-error", "cosign.pub"): ["SUBJECT_MISMATCH"],
     ("dir-img-cosign-modified-manifest", "cosign.pub"): ["SUBJECT_MISMATCH"],
     ("dir-img-cosign-no-manifest", "cosign.pub"): ["CONTENT_NEEDED"],
@@ -174,9 +174,13 @@ def test_forged_annotations_are_never_believed() -> None:
     }
     stranger = key_entry(private_key("p384"))
     authority = TrustEntry("ca", TrustKind.AUTHORITY, own.encode(), "test")
-    for entries in ((stranger,), (authority,), (stranger, authority)):
+    for entries, reason in (
+        ((stranger,), "KEY_UNKNOWN"),
+        ((authority,), "MALFORMED"),
+        ((stranger, authority), "MALFORMED"),
+    ):
         verification = judged(signed(payload(), **forged), *entries)
-        assert verification.reason == "FORMAT_UNSUPPORTED"
+        assert verification.reason == reason
         assert verification.signer is None
     assert judged(signed(payload(), **forged)).outcome is Outcome.VERIFIED
 

@@ -277,7 +277,7 @@ def test_object_that_is_not_at_hand_is_needed() -> None:
 
 def test_kinds_of_signature_without_a_reader_are_said() -> None:
     content = objects().raw["openpgp"]
-    other = content.replace(b"BEGIN PGP SIGNATURE", b"BEGIN SIGNED MESSAGE")
+    other = content.replace(b"BEGIN PGP SIGNATURE", b"BEGIN PGP MESSAGE")
     assert judged(other).reason == "FORMAT_UNSUPPORTED"
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.model import Evidence, Subject, Trust, TrustEntry, TrustKind, digest_of
@@ -123,7 +123,9 @@ class Making:
     place: int = 3
 
 
-REKOR2 = Making(kind_version="0.0.2", promised=False, stamped_at=(SIGNED_AT + timedelta(seconds=1),))
+REKOR2 = Making(
+    kind_version="0.0.2", promised=False, stamped_at=(SIGNED_AT + timedelta(seconds=1),)
+)
 DSSE1 = Making(kind="dsse")
 DSSE2 = replace(REKOR2, kind="dsse")
 INTOTO1 = Making(kind="intoto", kind_version="0.0.1")
@@ -239,7 +241,10 @@ class World:
             *_identifiers(key, self._key("intermediate", self.signing)),
             (x509.SubjectAlternativeName([_name(making.identity)]), True),
             *(
-                (x509.UnrecognizedExtension(x509.ObjectIdentifier(f"{ARC}{n}"), _claim(n, text)), False)
+                (
+                    x509.UnrecognizedExtension(x509.ObjectIdentifier(f"{ARC}{n}"), _claim(n, text)),
+                    False,
+                )
                 for n, text in making.claims
             ),
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.limits import Limits
-from core.model import Outcome, Role, TrustKind
+from core.model import Outcome, Role, TrustKind, digest_of
 from tests.verification import specimens
 from tests.verification.sigstore.sigstore_world import (
     ACME,
@@ -39,11 +40,42 @@ from tests.verification.sigstore.sigstore_world import (
     statement_case,
     statement_of,
 )
-from tests.verification.specimens import DAY, NOW, digest_of, key_entry, setting
+from tests.verification.specimens import DAY, NOW, key_entry, setting
 from verification.verifier import verify
 
 LEAF_CA = (x509.BasicConstraints(ca=True, path_length=None), True)
-SIGNING = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
+
+
+DIGITAL = FULCIO[0]
+
+
+def purpose(oid: x509.ObjectIdentifier) -> tuple[x509.ExtensionType, bool]:
+    return x509.ExtendedKeyUsage([oid]), False
+
+
+MESSAGES = {"hashedrekord v1": Making(), "hashedrekord v2": REKOR2, "keyed": KEYED}
+ENVELOPES = {
+    "dsse v1": DSSE1,
+    "dsse v2": DSSE2,
+    "intoto 0.0.1": INTOTO1,
+    "intoto 0.0.2": INTOTO2,
+}
+BAD = {
+    "serverAuth": (DIGITAL, purpose(ExtendedKeyUsageOID.SERVER_AUTH)),
+    "no extendedKeyUsage": (DIGITAL,),
+    "no keyUsage": FULCIO[1:],
+    "keyUsage without digitalSignature": (
+        (x509.KeyUsage(False, True, *([False] * 7)), True),
+        FULCIO[1],
+    ),
+    "an authority": (*FULCIO, LEAF_CA),
+    "timeStamping": (DIGITAL, purpose(ExtendedKeyUsageOID.TIME_STAMPING)),
+    "any purpose": (DIGITAL, purpose(ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)),
+    "unknown critical extension": (
+        *FULCIO,
+        (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"\5\0"), True),
+    ),
+}
 
 
 def reason(case: Case) -> str:
@@ -51,7 +83,8 @@ def reason(case: Case) -> str:
 
 
 def entry_of(document: Document) -> Document:
-    return document["verificationMaterial"]["tlogEntries"][0]
+    entry: Document = document["verificationMaterial"]["tlogEntries"][0]
+    return entry
 
 
 def with_entry(case: Case, entry: Document) -> Case:
@@ -62,9 +95,6 @@ def with_entry(case: Case, entry: Document) -> Case:
 
 class TestClass1LogEntryNotTiedToTheBundle:
     """CVE-2022-36056, CVE-2026-22703: an entry that a log really holds, about something else."""
-
-    MESSAGES = {"hashedrekord v1": Making(), "hashedrekord v2": REKOR2, "keyed": KEYED}
-    ENVELOPES = {"dsse v1": DSSE1, "dsse v2": DSSE2, "intoto 0.0.1": INTOTO1, "intoto 0.0.2": INTOTO2}
 
     @pytest.mark.parametrize("making", MESSAGES.values(), ids=MESSAGES)
     def test_entry_of_the_same_key_about_another_artifact(self, making: Making) -> None:
@@ -174,7 +204,9 @@ class TestClass2KeyValidityWindowIgnored:
         lender = World("lender").root()["timestampAuthorities"][0]
         empty = {**lender, "certChain": {"certificates": []}}
         root["timestampAuthorities"] += [lender, empty]
-        assert reason(replace(message_case(REKOR2), entries=(ACME.entry(root),))) == "CERT_UNTRUSTED"
+        assert (
+            reason(replace(message_case(REKOR2), entries=(ACME.entry(root),))) == "CERT_UNTRUSTED"
+        )
 
 
 class TestClass3IntegratedTimeWithoutPromise:
@@ -324,23 +356,6 @@ class TestClass7HintsBelievedBeforeVerification:
 class TestClass9UsageOfTheSignersCertificate:
     """A certificate that was issued for something else."""
 
-    BAD = {
-        "serverAuth": (FULCIO[0], (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)),
-        "no extendedKeyUsage": FULCIO[:1],
-        "no keyUsage": FULCIO[1:],
-        "keyUsage without digitalSignature": (
-            (x509.KeyUsage(False, True, *([False] * 7)), True), FULCIO[1],
-        ),
-        "an authority": (*FULCIO, LEAF_CA),
-        "timeStamping": (FULCIO[0], (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), True)),
-        "any purpose": (
-            FULCIO[0], (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE]), False),
-        ),
-        "unknown critical extension": (
-            *FULCIO, (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"\5\0"), True),
-        ),
-    }  # fmt: skip
-
     @pytest.mark.parametrize("extensions", BAD.values(), ids=BAD)
     def test_it_is_refused(self, extensions: specimens.Extensions) -> None:
         assert reason(message_case(Making(extensions=extensions))) == "CERT_USAGE"
@@ -399,7 +414,9 @@ class TestClass18LenientParsers:
         holder[field[-1]] = change(holder[field[-1]])  # type: ignore[operator]
         assert reason(replace(case, document=document)) == "MALFORMED"
 
-    @pytest.mark.parametrize("value", [-1, "-1", "01", " 1", "1.0", 1.0, True, 2**63, "9" * 19, "x", [1]])
+    @pytest.mark.parametrize(
+        "value", [-1, "-1", "01", " 1", "1.0", 1.0, True, 2**63, "9" * 19, "x", [1]]
+    )
     def test_numbers_of_another_spelling(self, value: object) -> None:
         case = message_case()
         document = copy.deepcopy(case.document)
@@ -441,11 +458,12 @@ class TestClass18LenientParsers:
 
     def test_two_signers_or_two_contents(self) -> None:
         case = message_case()
-        for change in (
+        changes: list[Callable[[Document], object]] = [
             lambda d: d["verificationMaterial"].update(publicKey={"hint": "x"}),
             lambda d: d.update(dsseEnvelope=statement_case().document["dsseEnvelope"]),
             lambda d: d.pop("messageSignature"),
-        ):
+        ]
+        for change in changes:
             document = copy.deepcopy(case.document)
             change(document)
             assert reason(replace(case, document=document)) == "MALFORMED"
@@ -465,7 +483,10 @@ class TestClass18LenientParsers:
 def test_no_attack_here_ends_as_verified_by_a_root_of_another_kind() -> None:
     """A certificate authority and a key in the trust change nothing for a keyless bundle."""
     case = message_case()
-    others = (key_entry(ACME.signer_key(Making())), specimens.authority_entry(ACME.root_certificate))
+    others = (
+        key_entry(ACME.signer_key(Making())),
+        specimens.authority_entry(ACME.root_certificate),
+    )
     verification = verify(case.evidence, setting(*others))
     assert verification.outcome is not Outcome.VERIFIED  # the certificate has long ended
     assert TrustKind.ROOT not in {entry.kind for entry in others}

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -30,18 +31,21 @@ from tests.verification.sigstore.sigstore_world import (
 from verification.verifier import verify
 
 Path = tuple[str | int, ...]
-SMALL = {"neighbours": 2, "place": 1, "claims": ((8, "https://i.example"),), "identity": "a@b.example"}
-SPECIMENS: dict[str, Callable[[], Case]] = {
-    "keyless v1 envelope": lambda: statement_case(replace(DSSE1, **SMALL)),
-    "keyless v1 message": lambda: message_case(Making(**SMALL)),
-    "keyless v1 0.1": lambda: message_case(Making(media_type=V1, **SMALL)),
-    "Rekor v2 message": lambda: message_case(replace(REKOR2, **SMALL)),
-    "Rekor v2 envelope": lambda: statement_case(replace(DSSE2, **SMALL)),
-    "keyed v1 message": lambda: message_case(replace(KEYED, **SMALL)),
-    "keyed v2 message": lambda: message_case(replace(REKOR2, keyed=True, **SMALL)),
-    "keyed intoto, no promise": lambda: statement_case(
-        replace(INTOTO2, keyed=True, promised=False, **SMALL)
-    ),
+SMALL: dict[str, Any] = {
+    "neighbours": 2,
+    "place": 1,
+    "claims": ((8, "https://i.example"),),
+    "identity": "a@b.example",
+}
+MAKINGS = {
+    "keyless v1 envelope": replace(DSSE1, **SMALL),
+    "keyless v1 message": Making(**SMALL),
+    "keyless v1 0.1": Making(media_type=V1, **SMALL),
+    "Rekor v2 message": replace(REKOR2, **SMALL),
+    "Rekor v2 envelope": replace(DSSE2, **SMALL),
+    "keyed v1 message": replace(KEYED, **SMALL),
+    "keyed v2 message": replace(REKOR2, keyed=True, **SMALL),
+    "keyed intoto, no promise": replace(INTOTO2, keyed=True, promised=False, **SMALL),
 }
 MATERIAL = "verificationMaterial"
 ENTRY: Path = (MATERIAL, "tlogEntries", 0)
@@ -72,7 +76,8 @@ UNAUTHENTICATED: dict[Path, tuple[set[str], str]] = {
 
 @cache
 def specimen(name: str) -> Case:
-    return SPECIMENS[name]()
+    making = MAKINGS[name]
+    return message_case(making) if making.kind == "hashedrekord" else statement_case(making)
 
 
 def leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -88,12 +93,12 @@ def leaves(value: object, path: Path = ()) -> Iterator[tuple[Path, str]]:
         yield path, value
 
 
-def holder(document: Document, path: Path) -> tuple[Document, str]:
-    """Return the object that holds the last step of a path, and that step."""
-    found = document
+def holder(document: Document, path: Path) -> tuple[Any, str | int]:
+    """Return the object or list that holds the last step of a path, and that step."""
+    found: Any = document
     for step in path[:-1]:
-        found = found[step]  # type: ignore[index] - a step of a path is a key of what it leads to
-    return found, path[-1]  # type: ignore[return-value]
+        found = found[step]
+    return found, path[-1]
 
 
 def flips(text: str) -> Iterator[str]:
@@ -113,7 +118,7 @@ def accepts(case: Case, document: Document) -> bool:
     return verify(evidence, case.setting).outcome is Outcome.VERIFIED
 
 
-@pytest.mark.parametrize("name", SPECIMENS)
+@pytest.mark.parametrize("name", MAKINGS)
 def test_no_character_of_any_field_may_change(name: str) -> None:
     case = specimen(name)
     assert accepts(case, case.document)
@@ -133,7 +138,7 @@ def test_no_character_of_any_field_may_change(name: str) -> None:
     assert accepted == {path for path, (names, _) in UNAUTHENTICATED.items() if name in names}
 
 
-@pytest.mark.parametrize("name", SPECIMENS)
+@pytest.mark.parametrize("name", MAKINGS)
 def test_no_field_may_be_left_out(name: str) -> None:
     case = specimen(name)
     accepted: set[Path] = set()
@@ -148,7 +153,7 @@ def test_no_field_may_be_left_out(name: str) -> None:
     if name.startswith("keyed"):
         may_go = {(MATERIAL, "publicKey", "hint")}
     if "keyed v1" in name:  # a key needs no time: without the promise the proof still holds
-        may_go |= {(*ENTRY, "inclusionPromise"), (*ENTRY, "inclusionPromise", "signedEntryTimestamp")}
+        may_go |= {(*ENTRY, "inclusionPromise")}
     if name == "keyed v2 message":  # nor a timestamp
         stamps: Path = (MATERIAL, "timestampVerificationData")
         may_go |= {stamps, (*stamps, "rfc3161Timestamps"), (*stamps, "rfc3161Timestamps", 0)}
@@ -156,7 +161,7 @@ def test_no_field_may_be_left_out(name: str) -> None:
         may_go |= {(*ENTRY, "logIndex"), (*ENTRY, "integratedTime")}
     if name == "keyless v1 0.1":  # the proof is an addition there, and the checkpoint one to it
         proof: Path = (*ENTRY, "inclusionProof")
-        may_go |= {proof, (*proof, "checkpoint"), (*proof, "checkpoint", "envelope")}
+        may_go |= {proof, (*proof, "checkpoint")}
     if "message" in name or "0.1" in name:  # messageDigest is optional
         may_go |= {("messageSignature", "messageDigest")}
     assert accepted == may_go
@@ -175,12 +180,12 @@ PARTS: dict[str, Path] = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in SPECIMENS if "keyless" in name or "v2" in name])
+@pytest.mark.parametrize("name", [name for name in MAKINGS if "keyless" in name or "v2" in name])
 @pytest.mark.parametrize("same_key", [False, True], ids=["another signer", "the same key"])
 def test_no_part_may_come_from_another_valid_bundle(name: str, *, same_key: bool) -> None:
     """The other bundle is good by itself, about other content, by the same key or another."""
     case = specimen(name)
-    making = _making(name)
+    making = MAKINGS[name]
     other_making = replace(making, name=making.name if same_key else "other", place=0)
     other = (
         statement_case(other_making, predicate={"other": "one"})
@@ -203,14 +208,3 @@ def test_no_part_may_come_from_another_valid_bundle(name: str, *, same_key: bool
         swapped += 1
         assert not accepts(replace(case, entries=entries), document), path
     assert swapped >= 3
-
-
-def _making(name: str) -> Making:
-    return {
-        "keyless v1 envelope": replace(DSSE1, **SMALL),
-        "keyless v1 message": Making(**SMALL),
-        "keyless v1 0.1": Making(media_type=V1, **SMALL),
-        "Rekor v2 message": replace(REKOR2, **SMALL),
-        "Rekor v2 envelope": replace(DSSE2, **SMALL),
-        "keyed v2 message": replace(REKOR2, keyed=True, **SMALL),
-    }[name]

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.x509 import ExtensionNotFound
 from sigstore.errors import Error
 from sigstore.models import Bundle, TrustedRoot
 from sigstore.verify import Verifier
 from sigstore.verify.policy import UnsafeNoOp
 
-from core.model import Outcome, TrustEntry, TrustKind
+from core.model import Outcome, TrustEntry, TrustKind, digest_of
 from tests.verification import specimens
 from tests.verification.sigstore.sigstore_world import (
     ACME,
@@ -42,18 +43,19 @@ from tests.verification.sigstore.test_sigstore_mutation import flips, holder, le
 from verification.verifier import verify
 
 MAKINGS = {
-    "message": lambda: message_case(),
+    "message": message_case,
     "message 0.1": lambda: message_case(Making(media_type=V1)),
     "message 0.2": lambda: message_case(Making(media_type=V2)),
     "message with timestamp": lambda: message_case(Making(stamped_at=(SIGNED_AT,))),
-    "envelope": lambda: statement_case(),
+    "envelope": statement_case,
     "Rekor v2": lambda: message_case(REKOR2),
     "Rekor v2, P-256 envelope as hashedrekord": lambda: statement_case(REKOR2),
 }
-# We verify, it refuses.
-STRICTER_THERE = {
-    "grantedWithMods": "RFC 3161 2.4.2: the states 0 and 1 both come with a timestamp",
-}
+# We verify, it refuses:
+# - a timestamp answer of the state 1, granted with modifications (RFC 3161 section 2.4.2);
+# - a bundle of version 0.1 without an inclusion proof, or with one that has no checkpoint: only the
+#   promise is required there (sigstore_bundle.proto; so were the bundles of npm's first year);
+# - a time that is the very end of a window: a TimeRange is closed (sigstore_common.proto).
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,11 @@ class Oracle:
             else:
                 kind, payload = verifier.verify_dsse(bundle, UnsafeNoOp())
                 subjects = json.loads(payload)["subject"]
-                ours = specimens.digest_of(artifact).value
+                ours = digest_of(artifact).value
                 return kind == "application/vnd.in-toto+json" and any(
                     each["digest"].get("sha256") == ours for each in subjects
                 )
-        except (Error, ValueError, TypeError, KeyError, AttributeError):
+        except (Error, ExtensionNotFound, ValueError, TypeError, KeyError, AttributeError):
             return False
         return True
 
@@ -113,24 +115,26 @@ def test_both_verify_a_good_bundle(oracle: Oracle, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MAKINGS)
-def test_what_we_verify_of_thousands_of_mutants_it_verifies_too(
-    oracle: Oracle, name: str
-) -> None:
-    """Every seventh character of every field, and every field left out; only ours is asked twice."""
+def test_what_we_verify_of_thousands_of_mutants_it_verifies_too(oracle: Oracle, name: str) -> None:
+    """Every seventh character of every field changed, and every field left out."""
     case = MAKINGS[name]()
     asked = 0
     for document in _mutants(case.document):
         asked += 1
         if ours(case, document) and not theirs(oracle, case, document):
-            assert _granted_with_mods(document), document
+            assert _cited(document), document
     assert asked > 500
 
 
-def _granted_with_mods(document: Document) -> bool:
-    """Say whether the only reason may be the state around a timestamp (STRICTER_THERE)."""
-    held: Any = document["verificationMaterial"].get("timestampVerificationData") or {}
-    tokens = [base64.b64decode(x["signedTimestamp"]) for x in held.get("rfc3161Timestamps", [])]
-    return any(token[4:9] == b"\x30\x03\x02\x01\x01" for token in tokens)
+def _cited(document: Document) -> bool:
+    """Say whether a section makes us right where the oracle refuses."""
+    material: Any = document["verificationMaterial"]
+    stamps: Any = material.get("timestampVerificationData") or {}
+    tokens = [base64.b64decode(x["signedTimestamp"]) for x in stamps.get("rfc3161Timestamps", [])]
+    if any(token[4:9] == b"\x30\x03\x02\x01\x01" for token in tokens):
+        return True
+    proof: Any = material["tlogEntries"][0].get("inclusionProof") or {}
+    return document["mediaType"] == V1 and not proof.get("checkpoint")
 
 
 def _mutants(document: Document) -> Iterator[Document]:
@@ -141,7 +145,8 @@ def _mutants(document: Document) -> Iterator[Document]:
                 parent, key = holder(made, path)
                 parent[key] = mutant
                 yield made
-    for path in {path[:end] for path, _ in leaves(document) for end in range(1, len(path) + 1)}:
+    whole = [path for path, _ in leaves(document)]
+    for path in {each[:end] for each in whole for end in range(1, len(each) + 1)}:
         made = copy.deepcopy(document)
         parent, key = holder(made, path)
         del parent[key]
@@ -190,9 +195,7 @@ CLOSED_WINDOWS = {
 
 
 @pytest.mark.parametrize("collection", ["sigstore-conformance", "slsa-verifier", "pep740"])
-def test_they_agree_on_the_shared_vectors(
-    oracle: Oracle, vectors: Path, collection: str
-) -> None:
+def test_they_agree_on_the_shared_vectors(oracle: Oracle, vectors: Path, collection: str) -> None:
     """What we verify it verifies, and what it verifies we verify, of all it can judge."""
     judged = 0
     for name, content, root, artifact in _cases(vectors, collection):

@@ -1,0 +1,78 @@
+"""An attestation that cosign attached to an image with a certificate: a DSSE envelope in a layer.
+
+The envelope says what is signed; certificate, chain, log entry and timestamp stand in annotations
+of the layer that holds it. A given key that holds decides, as for any envelope; otherwise all of it
+makes a bundle, judged as any other is. Without a certificate, an envelope travels as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from core.cosign_container import MAGIC, Container, read_container
+from core.errors import MalformedError, TooLargeError
+from core.limits import Limits
+from core.model import Evidence, Outcome, Role, TrustKind, Verification
+from verification.cosign_bundle import ENVELOPE, attestation_bundle, names_certificate
+from verification.format import Setting
+from verification.formats.dsse import Dsse
+from verification.trail import Trail
+
+_VOUCHING = frozenset({TrustKind.ROOT, TrustKind.AUTHORITY})
+_REFERENCE = "cosign SIGNATURE_SPEC"
+
+
+class CosignAttestation:
+    """One envelope with the annotations of its layer."""
+
+    name = "cosign-attestation"
+    role = Role.ATTESTATION
+    inside = False
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether this is the container of an envelope."""
+        if not evidence.content.startswith(MAGIC) or ENVELOPE.encode() not in evidence.content:
+            return False
+        try:
+            return read_container(evidence.content, Limits()).mime_type == ENVELOPE
+        except MalformedError:
+            return False
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Judge the envelope under given keys, else under the certificate that came along."""
+        trail = Trail(self.name, self.role)
+        try:
+            container = read_container(evidence.content, setting.limits)
+        except MalformedError as error:
+            return _refuse_malformed(trail, "container", error)
+        if container.mime_type != ENVELOPE:
+            detail = "the container holds no envelope"
+            found = container.mime_type[:200]
+            return trail.refuse(
+                "media type", "PAYLOAD_TYPE", detail, expected=ENVELOPE, found=found
+            )
+        keyed = Dsse().verify(replace(evidence, content=container.payload), setting)
+        vouching = {entry.kind for entry in setting.trust.entries} & _VOUCHING
+        certified = names_certificate(container.annotations)
+        if keyed.outcome is Outcome.VERIFIED or not certified or not vouching:
+            return replace(keyed, format=self.name)
+        return _judge(trail, container, evidence, setting)
+
+
+def _judge(
+    trail: Trail, container: Container, evidence: Evidence, setting: Setting
+) -> Verification:
+    from verification.sigstore.core import verify_bundle  # noqa: PLC0415 - only this needs it
+
+    try:
+        bundle = attestation_bundle(container.annotations, container.payload, setting.limits)
+    except MalformedError as error:
+        return _refuse_malformed(trail, "set of annotations", error)
+    trail.passed("container", reference=_REFERENCE)
+    return verify_bundle(bundle, evidence.subject, setting, trail)
+
+
+def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
+    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+    expected = f"a {step} that keeps its format"
+    return trail.refuse(step, reason, str(error), expected=expected, found=str(error))
