@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/vectors),)
 export COUNTERSIGN_VECTORS ?= $(abspath ../shared/vectors)
 endif
 
-.PHONY: help run test setup setup-test check fmt lint types imports migrations tests bench vectors lock docs clean
+.PHONY: help run test setup setup-test check fmt lint types imports migrations tests bench vectors interop lock docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -59,6 +59,9 @@ bench: setup-test ## Ratios against the floor, one JSON file
 
 vectors: setup-test ## Judge the command line on the shared vectors
 	$(BIN)/python ../shared/tools/judge.py --min 1.0 $(COUNTERSIGN_VECTORS)
+
+interop: setup-test ## Sign with cosign, notation and oras (needs Go), verify all of it, keep it as specimens
+	$(BIN)/python -m tests.interop.make_specimens
 
 lock: ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q --upgrade --generate-hashes --universal --python-version 3.11 \

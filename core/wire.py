@@ -145,8 +145,8 @@ def _constant(word: str) -> NoReturn:
 
 
 def _refuse_lone_surrogates(content: bytes) -> None:
-    if b"\\u" not in content:
-        return
+    if b"\\ud" not in content and b"\\uD" not in content:
+        return  # every surrogate begins so
     for found in _ESCAPE.finditer(content):
         if found["half"]:
             raise MalformedError(f"half of a surrogate pair at byte {found.start()}")

@@ -29,12 +29,14 @@ from core.model import (
     Verification,
 )
 from core.reasons import outcome_of
+from core.repodata import is_primary, is_repomd, read_primary, read_repomd
 
 SNIFFED_BYTES = 64 * 1024
 ANY_SUITE = "./"  # a path, which no Suite or Codename can contradict
 _SHOWN_CANDIDATES = 3
 _READABLE = "a list that can be read, within the limits"
 _PACKED = ((b"\xfd7zXZ\x00", ".xz"), (b"\x1f\x8b", ".gz"))
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _FIELD = re.compile(rb"\n*[!-9;-~]+:")
 _RELEASE_SECTION = re.compile(rb"(?mi)^(?:MD5Sum|SHA1|SHA256|SHA512):[ \t]*\r?\n ")
 _PACKAGE = re.compile(rb"(?mi)^Package:[ \t]*[^ \t\n]")
@@ -254,8 +256,11 @@ def _read_list(content: Content, limits: Limits) -> _Listing:
     for kind, recognises, read, has_binding_names in _KINDS:
         if recognises(start):
             return _Listing(kind, read(whole, limits), has_binding_names)
-    detail = "no reader recognises this list (Release, Packages, SHA256SUMS and SHA512SUMS are)"
-    expected = "a Release, a package list or a list of checksums"
+    expected = "a Release, a package list, a repomd.xml or a list of checksums"
+    if start.startswith(_ZSTD):
+        detail = "the list is packed with zstd, which is not read; give it unpacked"
+        raise _RefusedError("FORMAT_UNSUPPORTED", detail, expected, "a list packed with zstd")
+    detail = "no reader recognises this list (Release, Packages, SHA256SUMS, repomd.xml are)"
     raise _RefusedError("FORMAT_UNSUPPORTED", detail, expected, "a text of another kind")
 
 
@@ -313,6 +318,14 @@ def _package_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry
         )
 
 
+def _repomd_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry]:
+    return (_Entry(one.name, one.aliases, one.digest) for one in read_repomd(pieces, limits))
+
+
+def _primary_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry]:
+    return (_Entry(one.name, one.aliases, one.digest) for one in read_primary(pieces, limits))
+
+
 def _package_names(package: str, version: str, architecture: str, path: str) -> tuple[str, ...]:
     """Return what a package's file is called: as listed, with its epoch, quoted, or without it."""
     plain = version.partition(":")[2] or version
@@ -336,4 +349,6 @@ _KINDS: tuple[tuple[str, Callable[[bytes], bool], _Reader, bool], ...] = (
     ("Release", _is_release, _release_entries, False),
     ("checksum list", is_checksum_list, _checksum_entries, True),
     ("package list", _is_packages, _package_entries, False),
+    ("repomd.xml", is_repomd, _repomd_entries, False),
+    ("list of rpm packages", is_primary, _primary_entries, False),
 )

@@ -230,8 +230,8 @@ class _Reader:
         listed = children(manifest)
         here = [child for child in (self._manifest(each) for each in listed) if child is not None]
         found.notes.append(
-            f"signatures are over the index; {len(here)} of the {len(listed)} manifests it names are"
-            " here, as named: whoever pulls one of them by its own digest finds no signature there"
+            f"signatures are over the index; {len(here)} of the {len(listed)} manifests it names"
+            " are here, as named: whoever pulls one by its own digest finds no signature there"
         )
         found.notes += [self._covered_image(child) for child in here if not child.is_index]
 
@@ -239,8 +239,8 @@ class _Reader:
         named = [*_config(manifest), *layers(manifest)]
         here = sum(self._is_whole(each) for each in named)
         return (
-            f"{manifest.digest} covers {len(named)} blobs by their digests; {here} are here, and are"
-            " what it names"
+            f"{manifest.digest} covers {len(named)} blobs by their digests; {here} are here, and"
+            " are what it names"
         )
 
     def _is_whole(self, descriptor: Descriptor) -> bool:
@@ -284,11 +284,5 @@ def _config(manifest: Manifest) -> Sequence[Descriptor]:
     """Return the image's configuration, as the one descriptor it is."""
     if manifest.document.get("config") is None:
         return ()
-    held = {"layers": [manifest.document["config"]]}
+    held: dict[str, object] = {"layers": [manifest.document["config"]]}
     return layers(Manifest(manifest.digest, 0, "", is_index=False, document=held))
-
-
-def split_reference(text: str) -> tuple[str, str]:
-    """Return folder and digest of `oci:DIR[@digest]`."""
-    folder, at, digest = text.removeprefix("oci:").rpartition("@")
-    return (folder, digest) if at else (digest, "")

@@ -36,7 +36,6 @@ from core.text import display
 from jobs.chains import SNIFFED_BYTES, Member, Walk, extend, release_expectation, walk
 from jobs.image_folder import folder_names, is_image_folder, read_image_folder
 from jobs.model_folder import SIGNATURE_NAME, read_model_folder
-from jobs.oci_layout import LAYOUT, read_layout, split_reference
 from jobs.verify_inputs import (
     file_subject,
     json_lines,
@@ -103,14 +102,14 @@ class _Case:
 
 def answer(question: Question, now: datetime) -> Answer:
     """Read what the question names and judge it; UsageError where it cannot mean anything."""
+    setting = Setting(question.trust, now, question.limits, question.namespace)
     try:
         case = _case(question)
+        judged = [demand_identity(verify(each, setting), question.demand) for each in case.evidence]
     except (CollectionError, TooLargeError) as error:
         reason = error.reason if isinstance(error, CollectionError) else "TOO_LARGE"
         name = question.name or question.artifact
         return Answer(name, None, _refusal("artifact", reason, str(error)))
-    setting = Setting(question.trust, now, question.limits, question.namespace)
-    judged = [demand_identity(verify(each, setting), question.demand) for each in case.evidence]
     if len(case.members) > 1:
         walked = _walk(judged, case.members, question.limits)
         judged = [extend(each, case.members, walked) for each in judged]
@@ -180,8 +179,8 @@ def _case(question: Question) -> _Case:
         if path.is_dir():
             return _folder_case(question, path, files)
         if question.artifact.startswith("oci:") and not path.exists():
-            folder, wanted = split_reference(question.artifact)
-            return _layout_case(question, Path(folder), wanted, files)
+            folder, at, wanted = question.artifact.removeprefix("oci:").rpartition("@")
+            return _layout_case(question, Path(folder if at else wanted), at and wanted, files)
     if files:
         return _beside_case(question, files, _artifact(question))
     return _inside_case(question, digest)
@@ -214,7 +213,7 @@ def _file(path: Path, question: Question, name: str = "") -> Subject:
 def _folder_case(question: Question, folder: Path, files: Sequence[Path]) -> _Case:
     name = question.name or folder.resolve().name
     names = folder_names(folder, question.limits)
-    if LAYOUT in names:
+    if "oci-layout" in names:
         return _layout_case(question, folder, "", files)
     if is_image_folder(names) and not files:
         found = read_image_folder(folder, name, names, question.limits)
@@ -224,6 +223,8 @@ def _folder_case(question: Question, folder: Path, files: Sequence[Path]) -> _Ca
 
 def _layout_case(question: Question, folder: Path, wanted: str, files: Sequence[Path]) -> _Case:
     """Take an image of an OCI layout, with what is attached to it or what was given for it."""
+    from jobs.oci_layout import read_layout  # noqa: PLC0415 - only layouts need a collector
+
     name = question.name or folder.resolve().name
     found = read_layout(folder, wanted, name, question.limits)
     if files:
@@ -257,13 +258,14 @@ def _inside_case(question: Question, digest: Digest | None) -> _Case:
         )
     subject = _file(Path(question.artifact), question, question.name)
     content = subject.content
+    head = content.read_at(0, question.limits.evidence_bytes) if content is not None else b""
+    within = Evidence(head, ARTIFACT_HEAD, question.artifact, subject)
+    # First: a commit's message may hold what looks like a signed text.
+    if is_recognised(within):
+        return _Case(subject, (within,))
     if isinstance(content, MemoryContent) and _is_signed_text(content.content):
         text = _signed_text(content.content, subject.name, question.limits) or subject
         return _Case(text, (_evidence(content.content, question.artifact, text),))
-    head = content.read_at(0, question.limits.evidence_bytes) if content is not None else b""
-    within = Evidence(head, ARTIFACT_HEAD, question.artifact, subject)
-    if is_recognised(within):
-        return _Case(subject, (within,))
     words = "no evidence was given, and no reader recognises any inside the artifact"
     return _unsupported(subject, words)
 

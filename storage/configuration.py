@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from core.errors import ConflictError
-from core.model import Status, Trust, TrustEntry
+from core.model import Status, Trust, TrustEntry, TrustKind
 from storage import blobs, scans
 from storage.bulk import insert_rows, take_ids, upsert_rows
 from storage.documents import dump
@@ -250,8 +250,9 @@ def sync_trust(
     if not unit_name:  # a unit's own trust is what the scan itself found
         scans.stop_scans(connection, source.c.id == source_id, now)
     before, after = ({entry_id for entry_id, _ in one} for one in (old, new))
-    if before - after:
-        _withdraw(connection, source_id, unit_name, before - after, before & after)
+    doubted = (before - after) | _doubted(connection, after - before, after)
+    if doubted:
+        _withdraw(connection, source_id, unit_name, doubted, (before & after) - doubted)
     lose_trust(connection, source_id, unit_name)
     insert_rows(
         connection,
@@ -284,6 +285,16 @@ def demand_current(connection: sa.Connection, source_id: int, trust: Trust) -> N
         or {(entry_digest(entry), entry.name) for entry in trust.entries} != there
     ):
         raise ConflictError("the settings of the source were changed meanwhile")
+
+
+def _doubted(connection: sa.Connection, added: set[int], now_used: set[int]) -> set[int]:
+    """Return which authorities a revocation list that was added may refute certificates of."""
+    c = trust_entry.c
+    rows = connection.execute(sa.select(c.id, c.kind).where(c.id.in_(now_used)))
+    kinds = {row.id: row.kind for row in rows}
+    if not any(kinds[each] == TrustKind.REVOCATION for each in added):
+        return set()
+    return {each for each, kind in kinds.items() if kind in (TrustKind.AUTHORITY, TrustKind.ROOT)}
 
 
 def _withdraw(

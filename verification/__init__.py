@@ -15,6 +15,7 @@ FORMATS = {
     "pep740-provenance": "verification.formats.pep740:Pep740Provenance",
     "sigstore-bundle": "verification.formats.sigstore_bundle:SigstoreBundle",
     "cosign-attestation": "verification.formats.cosign_attestation:CosignAttestation",
+    "cosign-blob": "verification.formats.cosign_blob:CosignBlob",
     "cosign-simple-signing": "verification.formats.cosign_simple:CosignSimpleSigning",
     "notation-jws": "verification.formats.notation:NotationJws",
     "notation-cose": "verification.formats.notation:NotationCose",

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 
+MAX_ELEMENTS = 20_000  # a signature has hundreds; each costs more here than in DER
+
 _CONSTRUCTED = 0x20
 _INDEFINITE = 0x80
 _OCTETS_IN_PIECES = 0x24
@@ -49,7 +51,7 @@ def to_der(content: bytes, limits: Limits, what: str) -> bytes:
         raise TooLargeError(f"{len(content)} bytes of {what}, more than {most} (evidence_bytes)")
     top = _Open(0, len(content))
     opened = [top]
-    at, left = 0, limits.json_items
+    at, left = 0, min(limits.json_items, MAX_ELEMENTS)
     while len(opened) > 1 or at == 0:
         innermost = opened[-1]
         at = _close(opened, content, at, what)

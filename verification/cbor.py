@@ -17,6 +17,7 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
+MAX_ITEMS = 20_000  # an envelope has dozens; a hostile one is refused within milliseconds
 _SIMPLE = {20: False, 21: True, 22: None}
 _FLOAT_64 = 27
 _IMMEDIATE = 24
@@ -53,14 +54,15 @@ def bytes_head(length: int) -> bytes:
 
 
 class _Reader:
-    __slots__ = ("_at", "_content", "_left", "_limits", "_what")
+    __slots__ = ("_at", "_content", "_left", "_limits", "_most", "_what")
 
     def __init__(self, content: bytes, limits: Limits, what: str) -> None:
         self._content = content
         self._limits = limits
         self._what = what
         self._at = 0
-        self._left = limits.json_items
+        self._most = min(limits.json_items, MAX_ITEMS)
+        self._left = self._most
 
     def finish(self) -> None:
         if self._at != len(self._content):
@@ -73,8 +75,7 @@ class _Reader:
             raise TooLargeError(f"{self._what} is nested deeper than {most} (json_depth)")
         self._left -= 1
         if self._left < 0:
-            most = self._limits.json_items
-            raise TooLargeError(f"{self._what} has more than {most} items (json_items)")
+            raise TooLargeError(f"{self._what} has more than {self._most} items")
         first = self._take(1)[0]
         major, low = first >> 5, first & 0x1F
         if major == SIMPLE:

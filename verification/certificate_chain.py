@@ -240,7 +240,12 @@ def _time_fault(path: CertificatePath, at: datetime, *, is_proved: bool) -> Faul
 
 
 def _other_times(certificates: tuple[x509.Certificate, ...], at: datetime) -> list[datetime]:
-    ends = {certificates[0].not_valid_before_utc, certificates[0].not_valid_after_utc}
-    for link in certificates[1:MAX_CHAIN]:
-        ends |= {link.not_valid_before_utc, link.not_valid_after_utc}
-    return sorted(ends - {at}, reverse=True)
+    """Return times at which there may have been a path: few, since each search costs milliseconds.
+
+    The bounds of the first certificate's life, and of the time in which all of them were valid.
+    """
+    leaf, others = certificates[0], certificates[:MAX_CHAIN]
+    began = max(link.not_valid_before_utc for link in others)
+    ended = min(link.not_valid_after_utc for link in others)
+    times = (ended, began, leaf.not_valid_after_utc, leaf.not_valid_before_utc)
+    return [each for each in dict.fromkeys(times) if each != at]

@@ -12,9 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.errors import MalformedError
@@ -24,52 +21,18 @@ from core.text import display
 from verification import cms, der
 from verification.certificates import certified_key, read_certificates
 from verification.cms import Algorithm, SignerInfo
+from verification.cms_algorithm import STEP, WEAK, algorithm_fault, signature_scheme
 from verification.der import DerReader
 from verification.fault import Fault
 from verification.keyed import signed_bytes
 from verification.public_key import (
     STRONG_KEYS,
-    AttemptOutcome,
-    Padding,
     PublicKey,
-    Terms,
-    verify_signature,
 )
 
 STRONG_DIGEST = "SHA-256, SHA-384 or SHA-512"
 _ATTRIBUTES_READ = 64 * 1024
-_PSS = "1.2.840.113549.1.1.10"
-_MGF1 = "1.2.840.113549.1.1.8"
-_PSS_SALT_BYTES = 20  # RFC 4055 section 3.1: where none is stated
-_MAX_SALT_BYTES = 512
-_RSA = {
-    "1.2.840.113549.1.1.1": "",
-    "1.2.840.113549.1.1.11": "sha256",
-    "1.2.840.113549.1.1.12": "sha384",
-    "1.2.840.113549.1.1.13": "sha512",
-}
-_ECDSA = {
-    "1.2.840.10045.2.1": "",  # what Java wrote before version 16
-    "1.2.840.10045.4.3.2": "sha256",
-    "1.2.840.10045.4.3.3": "sha384",
-    "1.2.840.10045.4.3.4": "sha512",
-}
-_ED25519 = "1.3.101.112"
-_WEAK = {
-    "1.2.840.113549.1.1.4": "RSA with MD5",
-    "1.2.840.113549.1.1.5": "RSA with SHA-1",
-    "1.2.840.113549.1.1.14": "RSA with SHA-224",
-    "1.2.840.10045.4.1": "ECDSA with SHA-1",
-    "1.2.840.10045.4.3.1": "ECDSA with SHA-224",
-    "1.2.840.10040.4.1": "DSA",
-    "1.2.840.10040.4.3": "DSA with SHA-1",
-    "2.16.840.1.101.3.4.3.1": "DSA with SHA-224",
-    "2.16.840.1.101.3.4.3.2": "DSA with SHA-256",
-    "2.16.840.1.101.3.4.3.3": "DSA with SHA-384",
-    "2.16.840.1.101.3.4.3.4": "DSA with SHA-512",
-}
-_HASHES: dict[str, type[HashAlgorithm]] = {"sha256": SHA256, "sha384": SHA384, "sha512": SHA512}
-_SIGNATURE, _SIGNER, _ATTRIBUTES = "signature", "signer's certificate", "signed attributes"
+_SIGNER, _ATTRIBUTES = "signer's certificate", "signed attributes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +115,10 @@ def check_signer(
 ) -> Held | Fault:
     """Say under which certificate the signer's signature over the content holds."""
     # 1. The algorithms, by which everything else is bound.
-    weak = _WEAK.get(signer.signing.oid)
+    weak = WEAK.get(signer.signing.oid)
     if weak:
         detail = f"{weak} is not accepted"
-        return Fault(_SIGNATURE, "ALGORITHM_WEAK", detail, STRONG_KEYS, weak, "RFC 5754 3")
+        return Fault(STEP, "ALGORITHM_WEAK", detail, STRONG_KEYS, weak, "RFC 5754 3")
     algorithm = _digest_algorithm(signer)
     if isinstance(algorithm, Fault):
         return algorithm
@@ -183,15 +146,15 @@ def _digest_algorithm(signer: SignerInfo) -> str | Fault:
     if algorithm:
         expected = "no parameters, or NULL"
         return Fault(
-            _SIGNATURE, "MALFORMED", "a digest with parameters", expected, "others", "RFC 5754 2"
+            STEP, "MALFORMED", "a digest with parameters", expected, "others", "RFC 5754 2"
         )
     weak = cms.WEAK_DIGESTS.get(stated.oid)
     if weak:
         return Fault(
-            _SIGNATURE, "ALGORITHM_WEAK", f"{weak} can be forged", STRONG_DIGEST, weak, "RFC 5754"
+            STEP, "ALGORITHM_WEAK", f"{weak} can be forged", STRONG_DIGEST, weak, "RFC 5754"
         )
     detail = f"there is no reader for the digest algorithm {stated.oid}"
-    return Fault(_SIGNATURE, "FORMAT_UNSUPPORTED", detail, STRONG_DIGEST, stated.oid)
+    return Fault(STEP, "FORMAT_UNSUPPORTED", detail, STRONG_DIGEST, stated.oid)
 
 
 def _signed_bytes(
@@ -334,106 +297,19 @@ def _check_signature(
         )
     if key.weakness:
         return Fault(_SIGNER, "ALGORITHM_WEAK", key.weakness, STRONG_KEYS, key.algorithm)
-    fault = _algorithm_fault(signer, key, algorithm)
+    fault = algorithm_fault(signer, key, algorithm)
     if fault is not None:
         return fault
     for subject in over:
-        found = _holds(signer, key, algorithm, subject, limits)
+        found = signature_scheme(signer, key, algorithm, subject, limits)
         if found is None:
             detail = "the content itself is signed, and it is not at hand or too large"
             return Fault(
-                _SIGNATURE, "CONTENT_NEEDED", detail, "the bytes of the artifact", "none of them"
+                STEP, "CONTENT_NEEDED", detail, "the bytes of the artifact", "none of them"
             )
         if found:
             return Held(certificate, key, found, algorithm)
     detail = "the signature does not hold under the certificate that the signer names"
     expected = f"a signature by {key.fingerprint}"
     found = "a signature by another key, or over other bytes"
-    return Fault(_SIGNATURE, "SIGNATURE_INVALID", detail, expected, found, "RFC 5652 5.6")
-
-
-def _algorithm_fault(signer: SignerInfo, key: PublicKey, algorithm: str) -> Fault | None:
-    """Refuse a signature algorithm that fits neither the key nor the digest."""
-    oid, reference = signer.signing.oid, "RFC 5652 5.3"
-    kinds: tuple[tuple[type, dict[str, str]], ...] = (
-        (rsa.RSAPublicKey, _RSA | {_PSS: ""}),
-        (ec.EllipticCurvePublicKey, _ECDSA),
-        (ed25519.Ed25519PublicKey, {_ED25519: ""}),
-    )
-    if not any(oid in known for _, known in kinds):
-        detail = f"there is no reader for the signature algorithm {oid}"
-        return Fault(_SIGNATURE, "FORMAT_UNSUPPORTED", detail, STRONG_KEYS, oid, reference)
-    known = next(known for kind, known in kinds if isinstance(key.material, kind))
-    if oid not in known:
-        detail = "the signature algorithm is not one of the certified key"
-        return Fault(_SIGNATURE, "ALGORITHM_MISMATCH", detail, key.algorithm, oid, reference)
-    if known[oid] not in ("", algorithm):
-        detail = "digest and signature are said to use different hashes"
-        return Fault(_SIGNATURE, "ALGORITHM_MISMATCH", detail, algorithm, known[oid], reference)
-    if oid != _PSS and signer.signing.parameters:
-        detail = "the signature algorithm has parameters that it cannot have"
-        return Fault(_SIGNATURE, "MALFORMED", detail, "no parameters, or NULL", oid, reference)
-    return None
-
-
-def _holds(
-    signer: SignerInfo, key: PublicKey, algorithm: str, subject: Subject, limits: Limits
-) -> str | None:
-    """Return the scheme under which the signature holds, "" where not; None: content is needed."""
-    if signer.signing.oid == _PSS:
-        return _pss_holds(signer, key, algorithm, subject)
-    terms = Terms((algorithm,), paddings=(Padding.PKCS1,))
-    attempt = verify_signature(key, signer.signature, subject, limits, terms)
-    if attempt.outcome is AttemptOutcome.CONTENT_NEEDED:
-        return None
-    return attempt.scheme if attempt.outcome is AttemptOutcome.VERIFIED else ""
-
-
-def _pss_holds(signer: SignerInfo, key: PublicKey, algorithm: str, subject: Subject) -> str | None:
-    """Check RSASSA-PSS with exactly the parameters stated (RFC 4056 section 2)."""
-    digest = subject.digest(algorithm)
-    if digest is None:
-        return None
-    try:
-        salt_bytes = _pss_salt(signer.signing.parameters, algorithm)
-    except MalformedError:
-        return ""
-    hashed = _HASHES[algorithm]()
-    scheme = padding.PSS(padding.MGF1(hashed), salt_bytes)
-    if not isinstance(key.material, rsa.RSAPublicKey):
-        return ""
-    try:
-        key.material.verify(signer.signature, digest.raw, scheme, utils.Prehashed(hashed))
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-        return ""
-    return f"{key.algorithm} with SHA-{algorithm.removeprefix('sha')} (PSS)"
-
-
-def _pss_salt(parameters: bytes, algorithm: str) -> int:
-    """Return the length of the salt; one hash is used throughout, and it is the signer's."""
-    document = DerReader(parameters, "the PSS parameters")
-    reader = document.inside(der.SEQUENCE)
-    document.finish()
-    hashed = _only(reader.inside(der.CONTEXT_CONSTRUCTED))
-    mask = reader.inside(der.CONTEXT_CONSTRUCTED + 1)
-    mask_body = mask.inside(der.SEQUENCE)
-    mask.finish()
-    mask_oid, mask_hash = mask_body.oid(), _only(mask_body)
-    salt_bytes = _PSS_SALT_BYTES
-    if reader.tag == der.CONTEXT_CONSTRUCTED + 2:
-        stated = reader.inside(reader.tag)
-        salt_bytes = stated.integer()
-        stated.finish()
-    reader.finish()  # the trailer has one value, its default, which DER leaves out
-    same = [cms.DIGESTS.get(each.oid) for each in (hashed, mask_hash)]
-    if same != [algorithm, algorithm] or hashed.parameters or mask_hash.parameters:
-        raise MalformedError("the PSS parameters use another hash than the signer")
-    if mask_oid != _MGF1 or not 0 <= salt_bytes <= _MAX_SALT_BYTES:
-        raise MalformedError("the PSS parameters are none that a signer can use")
-    return salt_bytes
-
-
-def _only(reader: DerReader) -> Algorithm:
-    found = cms.read_algorithm(reader)
-    reader.finish()
-    return found
+    return Fault(STEP, "SIGNATURE_INVALID", detail, expected, found, "RFC 5652 5.6")

@@ -19,7 +19,7 @@ from core import wire
 from core.cosign_container import BUNDLE_ANNOTATION, CERTIFICATE_ANNOTATION, CHAIN_ANNOTATION
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import digest_of
+from core.model import Digest, digest_of
 from verification.certificates import read_certificates
 from verification.sigstore.bundle import Bundle, bundle_of
 
@@ -39,8 +39,15 @@ def signature_bundle(
     annotations: Mapping[str, str], payload: bytes, signature: bytes, limits: Limits
 ) -> Bundle:
     """Return the bundle of a signature over a payload; raise MalformedError."""
-    digest = {"algorithm": "SHA2_256", "digest": _base64(digest_of(payload).raw)}
-    content = {"messageDigest": digest, "signature": _base64(signature)}
+    return digest_bundle(annotations, digest_of(payload), signature, limits)
+
+
+def digest_bundle(
+    annotations: Mapping[str, str], digest: Digest, signature: bytes, limits: Limits
+) -> Bundle:
+    """Return the bundle of a signature over what has that sha256 digest; raise MalformedError."""
+    named = {"algorithm": "SHA2_256", "digest": _base64(digest.raw)}
+    content = {"messageDigest": named, "signature": _base64(signature)}
     return _bundle(annotations, {"messageSignature": content}, limits)
 
 

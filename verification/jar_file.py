@@ -17,7 +17,8 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from verification.fault import Fault
 from verification.jar_manifest import Manifest, Section, read_manifest, stated_digests
-from verification.zip_archive import Entry, ZipArchive, shown
+from verification.zip_archive import ZipArchive
+from verification.zip_directory import Entry, shown
 
 MANIFEST = "META-INF/MANIFEST.MF"
 STRONG_DIGEST = "SHA-256, SHA-384 or SHA-512"

@@ -57,8 +57,8 @@ class MinisignKey:
 
 
 def shown_id(key_id: bytes) -> str:
-    """Return a key id as minisign prints it: upper-case hex, last byte first."""
-    return key_id[::-1].hex().upper()
+    """Return a key id as minisign prints it: upper-case hex of the number, last byte first."""
+    return f"{int.from_bytes(key_id, 'little'):X}"
 
 
 def read_signature(content: bytes) -> MinisignSignature:

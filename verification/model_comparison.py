@@ -39,7 +39,8 @@ def compare(manifest: Manifest, model: Subject) -> Difference | None:
     if manifest.algorithm not in KNOWN_HASHES:
         return _unknown_hash(manifest.algorithm)
     members = _members(content)
-    actual = {each.path: each for each in members if not manifest.ignores(each.path)}
+    left_out = manifest.left_out(each.path for each in members)
+    actual = {each.path: each for each in members if each.path not in left_out}
     difference = _names(manifest, actual) or _links(manifest, actual.values())
     if difference is not None:
         return difference

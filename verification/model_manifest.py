@@ -24,14 +24,13 @@ from core import wire
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from verification.predicates import fields
-from verification.sigstore.bundle import read_document
-from verification.statements import STATEMENT_V1
+from verification.statements import STATEMENT_V1, read_payload
 
 NAMESPACE = "https://model_signing/"
 V1 = f"{NAMESPACE}signature/v1.0"
 KNOWN_HASHES = {"sha256": 64, "sha384": 96, "sha512": 128, "blake2b": 128}  # name: hex digits
 # Before 1.1 a signature did not list what its signer left out: these paths, by default.
-GIT_PATHS = (".git", ".gitattributes", ".github", ".gitignore")
+GIT_PATHS = frozenset({".git", ".gitattributes", ".github", ".gitignore"})
 _ALGORITHM = re.compile(
     r"(?:file-)?(?P<name>[a-z][a-z0-9]{0,15})(?:-sharded)?(?:-(?P<size>[1-9][0-9]{0,18}))?"
 )
@@ -62,11 +61,12 @@ class Manifest:
     resources: tuple[Resource, ...]
     shard_size: int = 0  # 0: whole files
     allows_links: bool = False
-    ignored: tuple[str, ...] = ()
+    ignored: frozenset[str] = frozenset()
 
-    def ignores(self, path: str) -> bool:
-        """Say whether the signer left this path out, by itself or with a folder above it."""
-        return any(path == each or path.startswith(f"{each}/") for each in self.ignored)
+    def left_out(self, paths: Iterable[str]) -> set[str]:
+        """Return the paths that the signer left out, by themselves or with a folder above."""
+        below = tuple(f"{each}/" for each in self.ignored)
+        return {path for path in paths if path in self.ignored or path.startswith(below)}
 
 
 class UnknownPredicateError(MalformedError):
@@ -75,7 +75,7 @@ class UnknownPredicateError(MalformedError):
 
 def read_manifest(payload: bytes, limits: Limits) -> Manifest:
     """Read the manifest in a signed statement; MalformedError, or UnknownPredicateError."""
-    statement = dict(read_document(payload, limits))
+    statement = dict(read_payload(payload, limits))
     if wire.text(statement, "_type") != STATEMENT_V1:
         raise MalformedError(f"a statement of another version than {STATEMENT_V1}")
     predicate_type = wire.text(statement, "predicateType")
@@ -231,7 +231,7 @@ def _flag(serialization: Mapping[str, object], key: str) -> bool:
     return value
 
 
-def _ignored(serialization: Mapping[str, object]) -> tuple[str, ...]:
+def _ignored(serialization: Mapping[str, object]) -> frozenset[str]:
     """Return the paths left out; where the signature has no list, what older signers left out."""
     if "ignore_paths" not in serialization:
         return GIT_PATHS
@@ -240,7 +240,7 @@ def _ignored(serialization: Mapping[str, object]) -> tuple[str, ...]:
         raise TooLargeError(f"{len(items)} ignored paths, more than {_MAX_IGNORED}")
     written = [wire.as_text(item, "an ignored path").rstrip("/") for item in items]
     # What lies outside the model, or is the model itself, is no part of it that could be left out.
-    return tuple(sorted({name for name in written if _is_below(name)}))
+    return frozenset(name for name in written if _is_below(name))
 
 
 def _demand_hex(digest: str, algorithm: str) -> None:

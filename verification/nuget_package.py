@@ -16,7 +16,8 @@ from core.model import Content
 from verification import cms, der
 from verification.cms import SignerInfo
 from verification.der import DerReader
-from verification.zip_archive import STORED, Entry, ZipArchive
+from verification.zip_archive import ZipArchive
+from verification.zip_directory import STORED, Entry
 
 SIGNATURE = ".signature.p7s"
 COMMITMENT = "1.2.840.113549.1.9.16.2.16"

@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from core.errors import MalformedError
@@ -94,7 +95,6 @@ def read_revocation(entry: TrustEntry) -> RevocationList | OcspAnswer:
     except BROKEN:
         raise MalformedError(f"neither a CRL nor an OCSP response: {_FORMS}") from None
     if state is ocsp.OCSPResponseStatus.SUCCESSFUL and b"\x00" + response.signature not in content:
-        # Outside the signature, and let vary by the library: the count of unused bits.
         raise MalformedError("an OCSP response whose signature is no whole number of bytes")
     if state is not ocsp.OCSPResponseStatus.SUCCESSFUL:
         raise MalformedError(f"an OCSP response that answers nothing: {state.name.lower()}")
@@ -105,6 +105,9 @@ def _checked(crl: x509.CertificateRevocationList) -> x509.CertificateRevocationL
     """Touch what is read lazily, so that a broken list is found here."""
     _ = (crl.extensions, crl.issuer, crl.last_update_utc, crl.next_update_utc)
     _ = (crl.signature_hash_algorithm, len(crl))
+    # Outside the signature, and let vary by the library: the count of unused bits.
+    if not crl.public_bytes(Encoding.DER).endswith(b"\x00" + crl.signature):
+        raise ValueError("a signature that is no whole number of bytes")
     return crl
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 
 from core import wire
 from core.errors import MalformedError
@@ -27,9 +29,15 @@ class SubjectMatch(StrEnum):
     DIGEST_NEEDED = "digest_needed"  # the statement gives only digests that are not at hand
 
 
+@lru_cache(maxsize=2)
+def read_payload(payload: bytes, limits: Limits) -> Mapping[str, object]:
+    """Read a statement's JSON object, never to be changed: what asks for it again shares it."""
+    return wire.as_mapping(wire.read_json(payload, limits=limits), "the statement")
+
+
 def read_statement(payload: bytes, limits: Limits) -> Statement:
     """Read a statement of version 0.1 or 1 strictly; raise MalformedError on anything else."""
-    document = wire.as_mapping(wire.read_json(payload, limits=limits), "the statement")
+    document = dict(read_payload(payload, limits))
     version = wire.text(document, "_type")
     if version not in STATEMENT_TYPES:
         raise MalformedError(f"a statement of an unknown version: {version[:80]!r}")
@@ -123,8 +131,7 @@ def _record_builder(trail: Trail) -> None:
 def statement_type(payload: bytes, limits: Limits) -> str:
     """Return the version a statement states, an empty text where there is none to read."""
     try:
-        document = wire.as_mapping(wire.read_json(payload, limits=limits), "the statement")
-        return wire.text(document, "_type")
+        return wire.text(dict(read_payload(payload, limits)), "_type")
     except MalformedError:
         return ""
 

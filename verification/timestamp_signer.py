@@ -16,7 +16,7 @@ from verification.certificate_usage import is_issuer, unknown_critical
 from verification.certificates import certified_key
 from verification.der import DerReader
 from verification.fault import Fault
-from verification.public_key import STRONG_HASHES, STRONG_KEYS, PublicKey
+from verification.public_key import STRONG_HASHES, PublicKey
 from verification.timestamp_token import SignerInfo
 
 PURPOSE = ExtendedKeyUsageOID.TIME_STAMPING
@@ -82,8 +82,6 @@ def usable_key(signer: x509.Certificate) -> PublicKey | Fault:
         key = certified_key(signer)
     except MalformedError as error:
         return Fault(_USAGE, "MALFORMED", str(error), "a key that can be used", "another one")
-    if key.weakness:
-        return Fault(_USAGE, "ALGORITHM_WEAK", key.weakness, STRONG_KEYS, key.algorithm)
     wrong = _wrong_usage(signer)
     if wrong:
         detail = "the certificate that signed the timestamp was not issued for timestamps"

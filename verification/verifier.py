@@ -19,10 +19,12 @@ from core.limits import Limits
 from core.model import (
     Check,
     CheckOutcome,
+    Digest,
     Evidence,
     Outcome,
     Role,
     SignerKind,
+    Subject,
     Trust,
     Verification,
 )
@@ -147,7 +149,7 @@ def verification_key(evidence: Evidence, setting: Setting) -> str:
     parts = [
         hashlib.sha256(evidence.content).hexdigest(),
         hashlib.sha256(evidence.hint).hexdigest(),
-        sorted(map(str, evidence.subject.digests)),
+        sorted(map(str, _known_digests(evidence.subject))),
         evidence.subject.name if with_name else "",
         trust_digest(setting.trust),
         repr(evidence.expectation),
@@ -156,6 +158,13 @@ def verification_key(evidence: Evidence, setting: Setting) -> str:
         setting.namespace,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _known_digests(subject: Subject) -> tuple[Digest, ...]:
+    """Return what a subject is known by; one without any digest (a folder) is hashed for it."""
+    if subject.digests or subject.content is None:
+        return subject.digests
+    return (subject.content.digest("sha256"),)
 
 
 class IdentityScope(Enum):

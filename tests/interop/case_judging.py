@@ -9,7 +9,7 @@ import base64
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from jobs.commands.verify import verify_command
 
 TABLE = "cases.json"
 LAYOUT = "oci:"
+ANSWERED = (0, 1, 3)  # verified, refused, unverifiable
 _OTHERS = {  # option → what of the same kind has nothing to do with any case
     "--key": "other.pub",
     "--ca": "other-root.pem",
@@ -51,13 +52,15 @@ class Case:
     artifact: str
     options: list[tuple[str, str]]
     at: str = ""
+    expect: str = "verified"
+    why: str = ""  # where the tool itself does not accept what it made
     altered: dict[str, str] = field(default_factory=dict)
 
     def words(self, folder: Path) -> list[str]:
         """Return the words of the command line."""
         words = [_place(self.artifact, folder), "--at", self.at, "--json"]
         for option, value in self.options:
-            words += [option, str(folder / value) if _is_path(option) else value]
+            words += [option, str(folder / value) if _is_path(option) else value][: 1 + bool(value)]
         return words
 
 
@@ -77,6 +80,8 @@ def judge(words: list[str]) -> str:
     ran = CliRunner().invoke(verify_command, words)
     if ran.exception is not None and not isinstance(ran.exception, SystemExit):
         raise ran.exception
+    if ran.exit_code not in ANSWERED:
+        raise ValueError(f"{' '.join(words)}: {ran.output}")
     document = json.loads(ran.stdout)
     assert (document["outcome"] == "verified") == (ran.exit_code == 0)
     return str(document["reason"] or document["outcome"])
@@ -84,28 +89,48 @@ def judge(words: list[str]) -> str:
 
 def altered(case: Case, folder: Path, spool: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield (what was altered, command line) for copies that must not be verified."""
-    for place, (option, _) in enumerate(case.options):
-        if option in _OTHERS:
-            options = list(case.options)
-            options[place] = (option, _OTHERS[option])
-            yield f"another {option}", Case(**{**asdict(case), "options": options}).words(folder)
-    words = case.words(folder)
-    if case.artifact.startswith(LAYOUT):
-        return
-    yield "another artifact", [_another(case.artifact, folder, spool), *words[1:]]
+    given = dict(case.options)
+    # Under a key that holds, a trusted root only vouches for the time.
+    kept = {"--trusted-root"} if "--key" in given else set()
+    for option in sorted((given.keys() & _OTHERS.keys()) - kept):
+        options = [each for each in case.options if each[0] != option]
+        other = replace(case, options=[*options, (option, _OTHERS[option])])
+        yield f"another {option}", other.words(folder)
     for place, (option, name) in enumerate(case.options):
         if option in _EVIDENCE:
-            at = 4 + 2 * place + 1
             for label, content in _mutants((folder / name).read_bytes()):
                 mutant = _write(spool / f"{place} {_file_name(label)}", content)
-                yield label, [*words[:at], str(mutant), *words[at + 1 :]]
+                yield label, _with(case, place, str(mutant)).words(folder)
+    words = case.words(folder)
+    if case.artifact.startswith(LAYOUT):
+        yield from _altered_layout(case, folder, spool)
+        return
+    yield "another artifact", [_another(case.artifact, folder, spool), *words[1:]]
     if (folder / case.artifact).is_dir():
         yield from _altered_folder(folder / case.artifact, words, spool)
 
 
-def _altered_folder(
-    image: Path, words: list[str], spool: Path
-) -> Iterator[tuple[str, list[str]]]:
+def _with(case: Case, place: int, value: str) -> Case:
+    options = list(case.options)
+    options[place] = (options[place][0], value)
+    return replace(case, options=options)
+
+
+def _altered_layout(case: Case, folder: Path, spool: Path) -> Iterator[tuple[str, list[str]]]:
+    """Flip one bit of each blob: the image, what signs it, and the way from one to the other."""
+    name, _, digest = case.artifact.removeprefix(LAYOUT).partition("@")
+    for number, blob in enumerate(sorted((folder / name / "blobs/sha256").iterdir())):
+        content = bytearray(blob.read_bytes())
+        if b'"rootfs"' in content:
+            continue  # the config of the signature's own manifest says nothing
+        copy = shutil.copytree(folder / name, spool / f"layout {number}")
+        content[len(content) // 2] ^= 1
+        (copy / "blobs/sha256" / blob.name).write_bytes(content)
+        words = replace(case, artifact=f"{LAYOUT}{copy}@{digest}").words(folder)
+        yield f"blob {blob.name[:8]}", words
+
+
+def _altered_folder(image: Path, words: list[str], spool: Path) -> Iterator[tuple[str, list[str]]]:
     for label, content in _mutants((image / "signature-1").read_bytes()):
         copy = shutil.copytree(image, spool / _file_name(label))
         (copy / "signature-1").write_bytes(content)
@@ -151,17 +176,15 @@ def _opaque_mutants(content: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _swapped(text: str) -> str:
-    """Replace the character in the middle of some base64; the rest stays decodable."""
-    middle = len(text) // 2
-    other = "A" if text[middle] != "A" else "B"
-    return text[:middle] + other + text[middle + 1 :]
+    """Replace a character of some base64; the rest stays decodable."""
+    place = len(text) // 4
+    other = "A" if text[place] != "A" else "B"
+    return text[:place] + other + text[place + 1 :]
 
 
 def _at(document: Any, path: tuple[str | int, ...]) -> Any:
     for step in path:
-        if isinstance(step, int):
-            document = document[step]
-        elif isinstance(document, dict) and step in document:
+        if isinstance(step, int) or (isinstance(document, dict) and step in document):
             document = document[step]
         else:
             return None

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from tests.interop.layouts import keep_layout
+from tests.interop.material import IDENTITY
 from tests.interop.workshop import (
     ARTIFACT,
     CERTIFIED,
@@ -21,6 +23,9 @@ from tests.interop.workshop import (
 
 NO_LOG = "--tlog-upload=false"
 OLD_FORM = ("--use-signing-config=false", "--new-bundle-format=false", NO_LOG)
+STAMPED = ("--signing-config", "stamping.json")
+LEAF = ("--certificate", "p256.crt")
+NO_BUNDLE = ("--new-bundle-format=false",)
 HTTP = "--allow-http-registry"
 ATTESTING = ("--type", "custom", "--predicate", "predicate.json")
 
@@ -34,6 +39,7 @@ class Cosign:
     short: str
     bundle: tuple[str, ...]
     legacy: tuple[str, ...]
+    stamped: tuple[str, ...]
 
 
 def sign_with_cosign(shop: Workshop) -> None:
@@ -43,8 +49,15 @@ def sign_with_cosign(shop: Workshop) -> None:
     current = ("--signing-config", "signing.json")
     before = ("--new-bundle-format", NO_LOG)
     for each in (
-        Cosign("cosign 3.1.3", tools.cosign3, "c3", current, OLD_FORM),
-        Cosign("cosign 2.6.5", tools.cosign2, "c2", before, (NO_LOG,)),
+        Cosign("cosign 3.1.3", tools.cosign3, "c3", current, OLD_FORM, STAMPED),
+        Cosign(
+            "cosign 2.6.5",
+            tools.cosign2,
+            "c2",
+            before,
+            (NO_LOG,),
+            (*before, "--timestamp-server-url", shop.timestamps),
+        ),
     ):
         for key in KINDS:
             _with_key(shop, each, key)
@@ -64,8 +77,10 @@ def _prepare(shop: Workshop, program: str) -> None:
     words = ("--tsa", stamping, "--tsa-config", "ANY", "--out", "stamping.json")
     run(program, "signing-config", "create", *words)
     for name, root in (("root", "root.pem"), ("other-root", "other-root.pem")):
-        fulcio = f"url=https://ca.acme.example,certificate-chain={root},start-time=2026-01-01T00:00:00Z"
-        tsa = f"url={url},certificate-chain=tsa-root.pem,start-time=2026-01-01T00:00:00Z"
+        fulcio = (
+            f"url=https://ca.acme.example,certificate-chain={root},start-time=2026-01-01T00:00:00Z"
+        )
+        tsa = f"url={url},certificate-chain=tsa.chain,start-time=2026-01-01T00:00:00Z"
         words = ("--fulcio", fulcio, "--tsa", tsa, "--out", f"{name}.json")
         run(program, "trusted-root", "create", *words)
         shop.keep(f"{name}.json", (shop.bench.folder / f"{name}.json").read_bytes())
@@ -107,7 +122,12 @@ def _image_tag(shop: Workshop, cosign: Cosign, key: str, way: str) -> None:
     image = shop.bench.push(f"{cosign.short}/tag-{key}", way)
     _sign(shop, cosign, key, image, *cosign.legacy)
     name = shop.keep_image(f"{cosign.short}-tag-{key}", image)
-    shop.add(cosign.name, way, name, name, keyed(key))
+    why = ""
+    if key == "ed25519":
+        # It signs with Ed25519ph here, but verifies as Ed25519.
+        why = _demand_refused(shop, cosign, image, "--key", "ed25519.pub", *NO_BUNDLE)
+    expect = "SIGNATURE_INVALID" if why else "verified"
+    shop.add(cosign.name, way, name, name, keyed(key), expect=expect, why=why)
 
 
 # --- attestations ---------------------------------------------------------------------------------
@@ -157,32 +177,48 @@ def _attest_tag(shop: Workshop, cosign: Cosign, way: str) -> None:
 
 
 def _with_certificate(shop: Workshop, cosign: Cosign) -> None:
-    certified = ("--certificate", "p256.crt", "--certificate-chain", "root.pem")
-    ways = (
-        ("signature tag with a certificate", cosign.legacy, ".sig", CERTIFIED),
-        ("bundle that refers to an image, with a certificate", cosign.bundle, "", ROOTED),
-    )
-    for way, words, suffix, trust in ways:
-        make = partial(_certified_image, shop, cosign, way, (*certified, *words), suffix, trust)
-        shop.attempt(cosign.name, way, make)
+    chained = (*LEAF, "--certificate-chain", "root.pem")
+    for way, words, make in (
+        ("signature tag with a certificate", (*chained, *cosign.legacy), _certified_tag),
+        ("bundle with a certificate", (*LEAF, *cosign.bundle), _certified_bundle),
+        ("bundle with a certificate, stamped", (*LEAF, *cosign.stamped), _certified_bundle),
+    ):
+        shop.attempt(cosign.name, way, partial(make, shop, cosign, way, words))
+    way = "bundle with a certificate and its chain"
+    shop.attempt(cosign.name, way, partial(_chained_bundle, shop, cosign, way, chained))
 
 
-def _certified_image(
-    shop: Workshop,
-    cosign: Cosign,
-    way: str,
-    words: tuple[str, ...],
-    suffix: str,
-    trust: tuple[tuple[str, str], ...],
-) -> None:
-    image = shop.bench.push(f"{cosign.short}/certified{suffix or '.bundle'}", way)
+def _certified_tag(shop: Workshop, cosign: Cosign, way: str, words: tuple[str, ...]) -> None:
+    is_stamped = "--timestamp-server-url" in words
+    name = f"{cosign.short}-certified{'-stamped' if is_stamped else ''}"
+    image = shop.bench.push(f"{cosign.short}/{name}", way)
     _sign(shop, cosign, "p256", image, *words)
-    name = f"{cosign.short}-certified{suffix or '.bundle'}"
-    if suffix:
-        shop.keep_image(name, image)
-        shop.add(cosign.name, way, name, name, *trust)
-    else:
-        _keep_referring(shop, cosign, way, name, image, *trust)
+    shop.keep_image(name, image)
+    shop.add(cosign.name, way, name, name, *(ROOTED if is_stamped else CERTIFIED))
+
+
+def _certified_bundle(shop: Workshop, cosign: Cosign, way: str, words: tuple[str, ...]) -> None:
+    is_stamped = words[-2:] == cosign.stamped[-2:]
+    name = f"{cosign.short}-certified{'-stamped' if is_stamped else ''}.bundle"
+    image = shop.bench.push(f"{cosign.short}/{name}", way)
+    _sign(shop, cosign, "p256", image, *words)
+    trust = ROOTED if is_stamped else CERTIFIED
+    _keep_referring(shop, cosign, way, name, image, *trust)
+
+
+def _chained_bundle(shop: Workshop, cosign: Cosign, way: str, words: tuple[str, ...]) -> None:
+    """Keep it, and what cosign 3 says of it: under a trusted root it must not carry the chain."""
+    image = shop.bench.push(f"{cosign.short}/chained", way)
+    _sign(shop, cosign, "p256", image, *words, *cosign.bundle)
+    name = f"{cosign.short}-chained.bundle"
+    _keep_referring(shop, cosign, way, name, image, *CERTIFIED)
+    if b"x509CertificateChain" in (shop.kept / name).read_bytes():
+        rooted = ("--trusted-root", "root.json", "--certificate-identity", IDENTITY)
+        issuer = ("--certificate-oidc-issuer-regexp", ".*", "--insecure-ignore-sct")
+        why = _demand_refused(shop, cosign, image, *rooted, *issuer)
+        options = (("--bundle", name), *ROOTED)
+        named = f"{way}, under a trusted root"
+        shop.add(cosign.name, named, name, digest(image), *options, expect="MALFORMED", why=why)
 
 
 # --- with a timestamp -----------------------------------------------------------------------------
@@ -198,16 +234,14 @@ def _with_timestamp(shop: Workshop, cosign: Cosign) -> None:
 
 def _stamped_blob(shop: Workshop, cosign: Cosign, way: str) -> None:
     name = f"{cosign.short}-blob-stamped.bundle"
-    stamped = ("--signing-config", "stamping.json")
-    _sign_blob(shop, cosign, "p256", *stamped, "--bundle", name)
+    _sign_blob(shop, cosign, "p256", *cosign.stamped, "--bundle", name)
     _keep_blob(shop, cosign, way, name, "--bundle", keyed("p256"), ROOTED[0])
 
 
 def _stamped_tag(shop: Workshop, cosign: Cosign, way: str) -> None:
-    words = ("--certificate", "p256.crt", "--certificate-chain", "root.pem")
-    stamped = (*cosign.legacy, "--timestamp-server-url", shop.timestamps)
-    trust = ROOTED
-    _certified_image(shop, cosign, way, (*words, *stamped), ".stamped.sig", trust)
+    stamped = ("--timestamp-server-url", shop.timestamps)
+    chained = (*LEAF, "--certificate-chain", "root.pem")
+    _certified_tag(shop, cosign, way, (*chained, *cosign.legacy, *stamped))
 
 
 # --- other forms ----------------------------------------------------------------------------------
@@ -217,6 +251,7 @@ def _otherwise(shop: Workshop, cosign: Cosign) -> None:
     for way, make in (
         ("bundle of a file in the older form", _older_bundle),
         ("signature tag with annotations", _annotated),
+        ("older signature that refers to an image", _older_referrer),
         ("payload and signature as files", _payload_files),
     ):
         shop.attempt(cosign.name, way, partial(make, shop, cosign, way))
@@ -233,6 +268,15 @@ def _annotated(shop: Workshop, cosign: Cosign, way: str) -> None:
     _sign(shop, cosign, "p256", image, *cosign.legacy, "-a", "commit=abc", "-a", "who=me")
     name = shop.keep_image(f"{cosign.short}-tag-annotated", image)
     shop.add(cosign.name, way, name, name, keyed("p256"))
+
+
+def _older_referrer(shop: Workshop, cosign: Cosign, way: str) -> None:
+    """Keep the layout, where the older form stands as a document that refers to the image."""
+    image = shop.bench.push(f"{cosign.short}/older-referrer", way)
+    referring = (*cosign.legacy, "--registry-referrers-mode", "oci-1-1")
+    words = ("sign", "--key", "p256.key", HTTP, *referring, image)
+    shop.bench.run(cosign.program, *words, also={"COSIGN_EXPERIMENTAL": "1"})
+    keep_layout(shop, cosign.name, way, f"layout-{cosign.short}-older", image, (keyed("p256"),))
 
 
 def _payload_files(shop: Workshop, cosign: Cosign, way: str) -> None:
@@ -264,8 +308,24 @@ def _keep_blob(
 
 
 def _keep_referring(
-    shop: Workshop, cosign: Cosign, way: str, name: str, image: str, *trust: tuple[str, str]
+    shop: Workshop,
+    cosign: Cosign,
+    way: str,
+    name: str,
+    image: str,
+    *trust: tuple[str, str],
 ) -> None:
     (bundle,) = shop.bench.referring(image)
     shop.keep(name, bundle)
     shop.add(cosign.name, way, name, digest(image), ("--bundle", name), *trust)
+
+
+def _demand_refused(shop: Workshop, cosign: Cosign, image: str, *words: str) -> str:
+    """Ask cosign itself, which must refuse; return what it says."""
+    asked = ("verify", "--insecure-ignore-tlog", HTTP, *words, image)
+    try:
+        shop.bench.run(cosign.program, *asked)
+    except RuntimeError as error:
+        said = [line for line in str(error).splitlines() if line.startswith("Error: ")]
+        return f"{cosign.name} says: {said[-1].removeprefix('Error: ')}"
+    raise AssertionError(f"{cosign.name} verifies what we refuse: {image}")

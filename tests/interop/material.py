@@ -94,17 +94,35 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
+@dataclass(frozen=True)
+class Stamping:
+    """A timestamp authority: its root, and the certificate and key that it signs with."""
+
+    root: Authority
+    signer: x509.Certificate
+    key: PrivateKey
+
+    @classmethod
+    def made(cls, root: Authority, key: PrivateKey) -> Stamping:
+        """Issue the signer's certificate."""
+        return cls(root, issue(root, "acme timestamps", key, STAMPING), key)
+
+    @property
+    def chain(self) -> bytes:
+        """Signer and root as PEM."""
+        return pem(self.signer) + pem(self.root.certificate)
+
+
 @contextmanager
-def running_timestamper(root: Authority, key: PrivateKey) -> Iterator[str]:
+def running_timestamper(stamping: Stamping) -> Iterator[str]:
     """Run an RFC 3161 authority on loopback, answered by openssl; yield its URL."""
     with tempfile.TemporaryDirectory() as held:
         folder = Path(held)
         (folder / "tsa.cnf").write_text(_TSA.format(folder=folder))
         (folder / "serial").write_text("01\n")
-        signer = issue(root, "acme timestamps", key, STAMPING)
-        (folder / "signer.pem").write_bytes(pem(signer))
-        (folder / "signer.key").write_bytes(private_pem(key))
-        (folder / "chain.pem").write_bytes(pem(root.certificate))
+        (folder / "signer.pem").write_bytes(pem(stamping.signer))
+        (folder / "signer.key").write_bytes(private_pem(stamping.key))
+        (folder / "chain.pem").write_bytes(pem(stamping.root.certificate))
         server = HTTPServer(("127.0.0.1", 0), _stamper(folder))
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
@@ -118,7 +136,7 @@ def running_timestamper(root: Authority, key: PrivateKey) -> Iterator[str]:
 
 def _stamper(folder: Path) -> type[BaseHTTPRequestHandler]:
     class Stamper(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+        def do_POST(self) -> None:
             length = min(int(self.headers["Content-Length"]), _QUERY_BYTES)
             (folder / "query.tsq").write_bytes(self.rfile.read(length))
             answer = _openssl_reply(folder)

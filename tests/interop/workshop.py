@@ -1,4 +1,4 @@
-"""What the ways of signing share: the bench, the keys, and the folder in which specimens are kept."""
+"""What the ways of signing share: bench, keys, and the folder in which specimens are kept."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.cosign_container import container
 from tests.interop.case_judging import Case
-from tests.interop.material import CODE, IDENTITY, Authority, authority, issue
+from tests.interop.material import CODE, IDENTITY, Authority, Stamping, authority, issue
 from tests.interop.toolbox import Bench
 from tests.verification.specimens import PrivateKey, pem, private_key, private_pem, public_pem
 
@@ -24,7 +24,7 @@ class Workshop:
     bench: Bench
     kept: Path
     timestamps: str  # URL of the timestamp authority
-    stamping: Authority
+    stamping: Stamping
     cases: list[Case] = field(default_factory=list)
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     root: Authority = field(init=False)
@@ -35,8 +35,9 @@ class Workshop:
         self.root = authority("acme root", private_key("p256", "interop root"))
         self.root.write(self.kept / "root.pem")
         self.root.write(self.bench.folder / "root.pem")
-        self.stamping.write(self.kept / "tsa-root.pem")
-        self.stamping.write(self.bench.folder / "tsa-root.pem")
+        self.stamping.root.write(self.kept / "tsa-root.pem")
+        self.stamping.root.write(self.bench.folder / "tsa-root.pem")
+        (self.bench.folder / "tsa.chain").write_bytes(self.stamping.chain)
         other = authority("other root", private_key("p256", "interop other root"))
         other.write(self.kept / "other-root.pem")
         other.write(self.bench.folder / "other-root.pem")
@@ -66,10 +67,18 @@ class Workshop:
         return name
 
     def add(
-        self, tool: str, way: str, name: str, artifact: str, *options: tuple[str, str]
+        self,
+        tool: str,
+        way: str,
+        name: str,
+        artifact: str,
+        *options: tuple[str, str],
+        expect: str = "verified",
+        why: str = "",
     ) -> None:
         """Add a case."""
-        self.cases.append(Case(name, tool, way, artifact, list(options)))
+        case = Case(name, tool, way, artifact, list(options), expect=expect, why=why)
+        self.cases.append(case)
 
     def attempt(self, tool: str, way: str, make: Callable[[], None]) -> None:
         """Sign in one way; a tool that fails at it is a line of the table, no end of the run."""
@@ -77,7 +86,8 @@ class Workshop:
             make()
         except RuntimeError as error:
             lines = [line for line in str(error).splitlines()[1:] if line.strip()]
-            self.failures.append((tool, way, next((x for x in lines if "rror" in x), lines[-1])))
+            telling = [line for line in lines if line.startswith(("Error: ", "panic: "))]
+            self.failures.append((tool, way, (telling or lines)[0]))
 
 
 def keyed(name: str) -> tuple[str, str]:

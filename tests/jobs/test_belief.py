@@ -11,6 +11,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from core.model import UnitEnd, digest_of
 from jobs import rejudging
@@ -37,6 +42,7 @@ both, database_url = one_database.both, one_database.database_url
 keys, apt = one_database.keys, one_database.apt
 EVIL = b"\n" + stanza("evil")
 BEACON, RSA = "keys/beacon-ec.tar.gz", "keys/beacon-rsa.tar.gz"
+COMPASS = "certificates/compass-2.0.tar.gz"
 
 
 class KilledError(Exception):
@@ -258,6 +264,21 @@ def test_key_narrowed_to_a_window_ends_what_rested_on_it_until_it_is_read_again(
     assert standing(after, BEACON)[0] == "failed"
 
 
+def test_revocation_list_that_was_added_puts_in_doubt_what_rests_on_certificates(
+    workspace: Workspace, reopen: Reopen
+) -> None:
+    scan(workspace, "example")
+    take_away(workspace)
+    write_revocation_list(workspace.file.folder / "other.crl")
+    text = workspace.file.path.read_text()
+    text = text.replace("trust:\n", "trust:\n  revocations: {other: {file: other.crl}}\n", 1)
+    workspace.file.path.write_text(text.replace("- example-ec\n", "- example-ec\n  - other\n", 1))
+    after = reopen(workspace.file.path, NOW)
+    follow_everything(after)
+    assert standing(after, COMPASS) == ("unknown", "TRUST_CHANGED")
+    assert standing(after, BEACON) == ("verified", "")
+
+
 def test_trust_given_back_is_believed_at_the_next_look(
     workspace: Workspace, reopen: Reopen
 ) -> None:
@@ -360,6 +381,15 @@ def distrust(workspace: Workspace) -> None:
     kept = [line for line in lines if line.strip() != "- example-ec"]
     assert len(kept) == len(lines) - 1
     workspace.file.path.write_text("".join(kept))
+
+
+def write_revocation_list(path: Path) -> None:
+    """Write the list of an authority that issued nothing here."""
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Elsewhere")])
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer)
+    builder = builder.last_update(NOW).next_update(NOW + timedelta(days=1))
+    signed = builder.sign(ec.generate_private_key(ec.SECP256R1()), SHA256())
+    path.write_bytes(signed.public_bytes(Encoding.PEM))
 
 
 def remove_policies(workspace: Workspace) -> None:

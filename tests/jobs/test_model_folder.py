@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from core.errors import CollectionError, TooLargeError
-from core.folder import MemberKind
+from core.folder import FolderContent, MemberKind
 from core.limits import Limits
 from jobs.commands.verify import verify_command
 from jobs.model_folder import read_model_folder
@@ -110,6 +110,19 @@ def test_a_signature_may_be_a_link(model: Path) -> None:
     (model / "model.sig").rename(model.parent / "kept.sig")
     (model / "model.sig").symlink_to("../kept.sig")
     assert said(model) == (0, "verified")
+
+
+def test_a_file_that_goes_away_meanwhile_is_told_and_not_verified(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*words: object) -> FolderContent:
+        content = read_model_folder(*words)  # type: ignore[arg-type]  # passed on as they came
+        (model / "config.json").unlink()
+        return content
+
+    monkeypatch.setattr("jobs.verifying.read_model_folder", read)
+    code, reason = said(model)
+    assert (code, reason) == (3, "SOURCE_UNREACHABLE")
 
 
 @pytest.mark.parametrize("place", ["config.json", "weights/a.bin", "weights/b.bin"])

@@ -193,7 +193,7 @@ def test_what_mends_a_mistake_may_lie_where_nobody_looks(running: Scene) -> None
 
 
 def test_refreshed_root_counts_without_a_restart(scene: Scene, reopen: Reopen) -> None:
-    scene.edit("trust:\n", f"trust:\n  roots: {{{ROOT}: builtin}}\n")
+    scene.edit("\ntrust:\n", f"\ntrust:\n  roots: {{{ROOT}: builtin}}\n")
     opened = reopen(scene.settings, NOW)
     refreshed = scene.folder / REFRESHED / f"{ROOT}.json"
     refreshed.parent.mkdir(parents=True)

@@ -349,23 +349,21 @@ def test_a_large_artifact_is_read_from_disk(tmp_path: Path, verify: Verify) -> N
     assert verify(*words).reason == "SIGNATURE_INVALID"
 
 
-@pytest.mark.parametrize("options", [(), ("--bundle", "beside.json")], ids=["alone", "with bundle"])
-def test_other_folders_are_not_read_yet(
-    options: tuple[str, ...], tmp_path: Path, verify: Verify
-) -> None:
+def test_a_folder_is_a_model_and_needs_its_signature(tmp_path: Path, verify: Verify) -> None:
     (tmp_path / "model.bin").touch()
-    found = verify(tmp_path, *options)
+    found = verify(tmp_path)
     assert found.reason == "FORMAT_UNSUPPORTED"
-    assert "not read yet" in found.document["detail"]
+    assert "model.sig" in found.document["detail"]
+    assert verify(tmp_path, "--bundle", tmp_path / "model.bin").reason == "FORMAT_UNSUPPORTED"
 
 
-def test_layouts_are_not_read_yet(tmp_path: Path, verify: Verify) -> None:
+def test_layout_that_is_none_is_malformed(tmp_path: Path, verify: Verify) -> None:
     for name in ("oci-layout", "manifest.json", "signature-1"):
         (tmp_path / name).touch()
     for word in (tmp_path, f"oci:{tmp_path}@sha256:{'0' * 64}"):
         found = verify(word)
-        assert found.reason == "FORMAT_UNSUPPORTED"
-        assert "OCI layout" in found.document["detail"]
+        assert found.reason == "MALFORMED"
+        assert "layout" in found.document["detail"]
 
 
 @pytest.mark.parametrize(

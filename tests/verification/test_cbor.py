@@ -92,7 +92,7 @@ def test_attack_16_size_and_items_are_bounded() -> None:
         read(b"\x00" * 2000, Limits(evidence_bytes=1024))
     content = b"\x98\xc8" + b"\x01" * 200
     assert read(content) == [1] * 200
-    with pytest.raises(TooLargeError, match="json_items"):
+    with pytest.raises(TooLargeError, match="more than 100 items"):
         read(content, Limits(json_items=100))
 
 

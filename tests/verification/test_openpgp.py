@@ -30,11 +30,12 @@ from core.model import (
     digest_of,
 )
 from core.reasons import outcome_of
-from tests.verification.openpgp_material import LATER, TEXT, gnupg, material
+from tests.verification.openpgp_material import LATER, MADE, TEXT, gnupg, material
 from verification.format import Setting
 from verification.formats.openpgp import OpenPgpCleartext, OpenPgpDetached
 from verification.openpgp_keyring import read_keyring
 from verification.openpgp_packets import split_packets
+from verification.verifier import IdentityDemand, demand_identity
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 TRUSTED = ("ed", "rsa", "comp", "sup", "weak", "exp", "late", "sub", "lost")
@@ -532,3 +533,35 @@ def test_each_format_recognises_its_own() -> None:
 def test_checks_carry_the_sections_they_follow() -> None:
     checks: tuple[Check, ...] = detached(material().signatures["ed"]).checks
     assert all(one.reference.startswith("RFC 9580 section") for one in checks)
+
+
+def test_key_state_then_and_now_are_both_claims() -> None:
+    states = {
+        "ed": ("valid", "valid"),
+        "sup": ("valid", "revoked"),
+        "before": ("valid", "expired"),
+    }
+    for name, (then, now) in states.items():
+        claims = detached(material().signatures[name]).claims
+        assert (claims["key_state_then"], claims["key_state_now"]) == (then, now), name
+    ends = detached(material().signatures["before"]).claims["key_expires_at"]
+    assert ends == "2024-12-31T00:00:00+00:00"
+    assert "key_state_then" not in detached(material().signatures["after"]).claims
+
+
+def test_identity_is_any_user_id_the_key_certifies_and_its_mailbox() -> None:
+    with gnupg() as gpg:
+        fingerprint_of_two = gpg.key("two")
+        gpg.run("--quick-add-uid", fingerprint_of_two, "Second, Name <second@acme.test>", at=MADE)
+        signature, ring = gpg.sign("two"), entry(gpg.export("two"))
+    verification = detached(signature, ring)
+    for identity, good in (
+        ("two@acme.test", True),
+        ("second@acme.test", True),
+        ("Second, Name <second@acme.test>", True),
+        ("Second", False),
+        ("Name <second@acme.test>", False),
+        ("third@acme.test", False),
+    ):
+        demanded = demand_identity(verification, IdentityDemand(identity))
+        assert (demanded.outcome is Outcome.VERIFIED) is good, identity

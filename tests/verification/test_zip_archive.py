@@ -16,7 +16,7 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import MemoryContent
 from tests.verification.x509_material import plain_archive, with_entry
-from verification import zip_archive
+from verification import zip_directory
 from verification.zip_archive import ZipArchive
 
 LIMITS = Limits()
@@ -218,11 +218,11 @@ def test_attack_16_bombs_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(bomb) < 100_000
     with pytest.raises(TooLargeError):
         read(bomb)
-    monkeypatch.setattr(zip_archive, "MAX_ENTRIES", 2)
+    monkeypatch.setattr(zip_directory, "MAX_ENTRIES", 2)
     with pytest.raises(TooLargeError):
         read(PLAIN)
-    monkeypatch.setattr(zip_archive, "MAX_ENTRIES", 200)
-    monkeypatch.setattr(zip_archive, "MAX_DIRECTORY_BYTES", 100)
+    monkeypatch.setattr(zip_directory, "MAX_ENTRIES", 200)
+    monkeypatch.setattr(zip_directory, "MAX_DIRECTORY_BYTES", 100)
     with pytest.raises(TooLargeError):
         read(PLAIN)
 

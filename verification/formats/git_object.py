@@ -43,8 +43,9 @@ from verification.openpgp_armor import SIGNATURE, begin_line
 from verification.openpgp_conclusion import Offered, decide, whole_content, with_today
 from verification.openpgp_judgement import Signed
 from verification.openpgp_packets import read_signatures
+from verification.ssh_acceptance import Purpose
 from verification.ssh_envelope import BEGIN, message_digest
-from verification.ssh_judgement import Purpose, judge_ssh
+from verification.ssh_judgement import judge_ssh
 from verification.trail import Trail
 
 STRUCTURE, FRAMING, IDENTIFIER, MERGED = (

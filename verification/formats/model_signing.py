@@ -37,7 +37,7 @@ from verification.predicates import fields
 from verification.public_key import PublicKey
 from verification.sigstore.bundle import Bundle, Material, bundle_of, read_document
 from verification.sigstore.core import KeyResolver, Proof, conclude, prove
-from verification.statements import PAYLOAD_TYPE
+from verification.statements import PAYLOAD_TYPE, read_payload
 from verification.trail import Trail
 
 _REFERENCE = "OpenSSF Model Signing 1.0"
@@ -70,7 +70,7 @@ class ModelSigning:
         if NAMESPACE.encode() not in payload:
             return False
         try:
-            stated = read_document(payload, Limits()).get("predicateType")
+            stated = read_payload(payload, Limits()).get("predicateType")
         except MalformedError:
             return True  # broken, but nothing else names these types
         return isinstance(stated, str) and stated.startswith(NAMESPACE)
@@ -84,14 +84,13 @@ class ModelSigning:
         except MalformedError as error:
             return _refuse_malformed(trail, "bundle", error)
         trail.passed("bundle", f"version {bundle.version}", reference=_REFERENCE)
-        if not isinstance(bundle.content, Envelope) or bundle.content.payload_type != PAYLOAD_TYPE:
-            held = bundle.content.payload_type if isinstance(bundle.content, Envelope) else ""
+        if not isinstance(bundle.content, Envelope):
             return trail.refuse(
                 "payload type",
                 "PAYLOAD_TYPE",
                 "a model signature holds an in-toto statement",
                 expected=PAYLOAD_TYPE,
-                found=held[:200] or "a message signature",
+                found="a message signature",
             )
         # 2. Signature, signer, log and times.
         trail, proof = _prove(bundle, bundle.content, trail, setting)
@@ -174,7 +173,7 @@ def _record(trail: Trail, manifest: Manifest) -> None:
         model_resources=str(len(manifest.resources)),
         model_hash=manifest.algorithm,
         model_shard_size=str(manifest.shard_size or ""),
-        model_ignored=json.dumps(list(manifest.ignored)) if manifest.ignored else "",
+        model_ignored=json.dumps(sorted(manifest.ignored)) if manifest.ignored else "",
     )
 
 
@@ -191,11 +190,8 @@ def _judge(trail: Trail, proof: Proof, manifest: Manifest, evidence: Evidence) -
         )
         return replace(refusal, statement=proof.statement)
     whole = evidence.subject.content
-    left_out = (
-        [each.path for each in whole.members if manifest.ignores(each.path)]
-        if isinstance(whole, FolderContent)
-        else []
-    )
+    members = whole.members if isinstance(whole, FolderContent) else ()
+    left_out = manifest.left_out(each.path for each in members)
     trail.passed("model", "every file is the one that was signed, and there is no other")
     if left_out:
         trail.noted("model", f"{len(left_out)} files are there that the signer left out")

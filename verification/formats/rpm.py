@@ -15,10 +15,8 @@ they state must hold.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
@@ -39,39 +37,25 @@ from verification.openpgp_packets import (
     UnreadSignature,
     read_signatures,
 )
-from verification.rpm_header import (
-    IMMUTABLE_REGION,
-    LEAD_BYTES,
-    LEAD_MAGIC,
-    MAX_ENTRIES,
-    MAX_SIGNATURE_ENTRIES,
-    PREAMBLE_BYTES,
-    SIGNATURES_REGION,
-    Header,
-    header_size,
-    payload_chunks,
-    read_header,
-    read_lead,
+from verification.rpm_header import LEAD_MAGIC, payload_chunks
+from verification.rpm_package import (
+    WEAK_DIGESTS,
+    Package,
+    WantedDigest,
+    begin_hash,
+    read_package,
+    wanted_digests,
 )
 from verification.trail import Trail
 
 STRUCTURE, HEADER, PAYLOAD = "limits and structure", "header digests", "payload digest"
-_HEADER_FACTOR = 8  # a header is held in memory up to this times `evidence_bytes`
 _WHOLE_FACTOR = 8  # header and payload likewise, for the old signatures over both
 _FORMAT, _DIGESTS = "rpm format_v4", "rpm signatures_digests"
-_SIGNATURE_HEADER, _MAIN_HEADER = "signature header", "header"
 # Tags of the signature header.
 _DSA, _RSA, _OPENPGP = 267, 268, 278
 _PGP, _GPG, _PGP5 = 1002, 1005, 1006
 _OVER_HEADER = {_RSA: "RSAHEADER", _DSA: "DSAHEADER"}
 _OVER_BOTH = {_PGP: "SIGPGP", _GPG: "SIGGPG", _PGP5: "SIGPGP5"}
-_MD5 = 1004
-_HEADER_DIGESTS = {269: "sha1", 273: "sha256", 279: "sha3_256"}
-# Tags of the header.
-_PAYLOAD_DIGEST, _PAYLOAD_ALGORITHM, _PAYLOAD_SHA512, _PAYLOAD_SHA3 = 5092, 5093, 5121, 5123
-_PAYLOAD_SIZE, _FORMAT_VERSION = 5112, 5114
-_ALGORITHMS = {1: "md5", 2: "sha1", 8: "sha256", 9: "sha384", 10: "sha512", 12: "sha3_256"}
-_WEAK = frozenset({"md5", "sha1"})
 _CLAIMS = {
     "package_name": 1000,
     "package_version": 1001,
@@ -82,35 +66,6 @@ _CLAIMS = {
     "package_source": 1044,
 }
 _SHOWN = 300
-
-
-class Compared(NamedTuple):
-    """A digest that the signature header states of the header, and the one we computed."""
-
-    stated: str
-    found: str
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """A package taken apart; `start` is where the payload begins."""
-
-    version: int
-    signatures: Header
-    header: Header
-    start: int
-    payload_size: int | None
-    header_digests: tuple[Compared, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A digest that a package states of its payload, or of header and payload."""
-
-    name: str
-    algorithm: str
-    value: str
-    is_signed: bool
 
 
 class Rpm:
@@ -134,7 +89,7 @@ class Rpm:
         try:
             package = read_package(content, setting.limits)
             offered = _offered(package, content, setting.limits)
-            wanted = _wanted(package)
+            wanted = wanted_digests(package)
             trail.claims |= _claims(package)
         except MalformedError as error:
             return _refuse(trail, error)
@@ -171,52 +126,6 @@ class Rpm:
         passed = Check(SUBJECT, CheckOutcome.PASSED)
         verification = replace(verification, checks=(*verification.checks, passed))
         return with_today(verification, decision.best, setting.now)
-
-
-def read_package(content: Content, limits: Limits) -> Package:
-    """Read everything before the payload; raise MalformedError or TooLargeError."""
-    read_lead(content.read_at(0, LEAD_BYTES))
-    most = _HEADER_FACTOR * limits.evidence_bytes
-    signatures = _header_at(
-        content,
-        LEAD_BYTES,
-        SIGNATURES_REGION,
-        what=_SIGNATURE_HEADER,
-        most_entries=MAX_SIGNATURE_ENTRIES,
-        most_bytes=limits.evidence_bytes,
-    )
-    end = LEAD_BYTES + len(signatures.raw)
-    padding = content.read_at(end, -end % 8)
-    if padding.strip(b"\0") or len(padding) != -end % 8:
-        raise MalformedError("bytes between the two headers of the package")
-    start = end + len(padding)
-    header = _header_at(
-        content,
-        start,
-        IMMUTABLE_REGION,
-        what=_MAIN_HEADER,
-        most_entries=MAX_ENTRIES,
-        most_bytes=most,
-    )
-    version = header.number(_FORMAT_VERSION) or 4
-    return Package(
-        version,
-        signatures,
-        header,
-        start + len(header.raw),
-        header.number(_PAYLOAD_SIZE),
-        _header_digests(signatures, header),
-    )
-
-
-def _header_at(
-    content: Content, start: int, region: int, *, what: str, most_entries: int, most_bytes: int
-) -> Header:
-    preamble = content.read_at(start, PREAMBLE_BYTES)
-    size = header_size(preamble, what=what, most_entries=most_entries, most_bytes=most_bytes)
-    if start + size > content.size:
-        raise MalformedError(f"the {what} is longer than the package")
-    return read_header(content.read_at(start, size), region, what=what)
 
 
 def _refuse(trail: Trail, error: MalformedError) -> Verification:
@@ -292,30 +201,8 @@ def _both(package: Package, content: Content, limits: Limits) -> Signed:
 # --- the digests ----------------------------------------------------------------------------------
 
 
-def _wanted(package: Package) -> tuple[_Wanted, ...]:
-    """Return every digest that must hold over the payload, the signed ones first."""
-    header = package.header
-    found: list[_Wanted] = []
-    value = header.hexadecimal(_PAYLOAD_DIGEST)
-    if value:
-        number = header.number(_PAYLOAD_ALGORITHM)
-        algorithm = "sha256" if number is None else _ALGORITHMS.get(number, f"number {number}")
-        found.append(_Wanted("PAYLOADDIGEST", algorithm, value, is_signed=True))
-    for tag, algorithm in ((_PAYLOAD_SHA512, "sha512"), (_PAYLOAD_SHA3, "sha3_256")):
-        value = header.hexadecimal(tag)
-        if value:
-            found.append(_Wanted(f"PAYLOAD{algorithm.upper()}", algorithm, value, is_signed=True))
-    for one in found:
-        if one.algorithm not in hashlib.algorithms_guaranteed:
-            raise MalformedError(f"the payload digest is by an unknown algorithm, {one.algorithm}")
-    md5 = package.signatures.binary(_MD5)
-    if md5 is not None:
-        found.append(_Wanted("SIGMD5", "md5", md5.hex(), is_signed=False))
-    return tuple(found)
-
-
 def _digests(
-    verification: Verification, package: Package, wanted: Sequence[_Wanted], content: Content
+    verification: Verification, package: Package, wanted: Sequence[WantedDigest], content: Content
 ) -> tuple[Verification, Cause | None]:
     """Compare every digest stated with what we hash; the first that differs is the cause."""
     differing = next((one for one in package.header_digests if one.stated != one.found), None)
@@ -324,7 +211,7 @@ def _digests(
         cause = Cause("DIGEST_MISMATCH", detail, differing.stated, differing.found)
         return _failed(verification, HEADER, cause), cause
     verification = _passed(verification, HEADER)
-    hashes = {one: _hash(one, package) for one in wanted}
+    hashes = {one: begin_hash(one, package) for one in wanted}
     size = 0
     for chunk in payload_chunks(content.chunks(), package.start):
         size += len(chunk)
@@ -356,27 +243,9 @@ def _failed(verification: Verification, step: str, cause: Cause) -> Verification
     return replace(verification, checks=(*verification.checks, check))
 
 
-def _hash(one: _Wanted, package: Package) -> hashlib._Hash:
-    hashed = hashlib.new(one.algorithm, usedforsecurity=False)
-    if not one.is_signed:
-        hashed.update(package.header.raw)
-    return hashed
-
-
-def _header_digests(signatures: Header, header: Header) -> tuple[Compared, ...]:
-    compared: list[Compared] = []
-    for tag, algorithm in _HEADER_DIGESTS.items():
-        stated = signatures.hexadecimal(tag)
-        if stated:
-            hashed = hashlib.new(algorithm, header.raw, usedforsecurity=False)
-            found = f"{algorithm}:{hashed.hexdigest()}"
-            compared.append(Compared(f"{algorithm}:{stated}", found))
-    return tuple(compared)
-
-
-def _uncovered(wanted: Sequence[_Wanted]) -> Cause | None:
+def _uncovered(wanted: Sequence[WantedDigest]) -> Cause | None:
     """Say why a signature over the header does not reach the payload; None where it does."""
-    if any(one.is_signed and one.algorithm not in _WEAK for one in wanted):
+    if any(one.is_signed and one.algorithm not in WEAK_DIGESTS for one in wanted):
         return None
     weak = [one.algorithm for one in wanted if one.is_signed]
     if weak:

@@ -11,8 +11,9 @@ from dataclasses import replace
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
 from verification.format import Setting
 from verification.inside import SUBJECT, refuse_other_digest
+from verification.ssh_acceptance import Purpose
 from verification.ssh_envelope import BEGIN
-from verification.ssh_judgement import Purpose, judge_ssh
+from verification.ssh_judgement import judge_ssh
 from verification.trail import Trail
 
 _SNIFFED_BYTES = 4096

@@ -131,7 +131,7 @@ def prove_by_key(
         return refusal
     trail.claims |= log_claims(times)
     if root is not None:
-        trail.claims |= {"trusted_root": str(root.digest), "trusted_root_name": root.name}
+        trail.claims |= {"trusted_root": root.digest, "trusted_root_name": root.name}
     return _proof(content, key, root, times, trail)
 
 
@@ -184,7 +184,7 @@ def _proof(
         raise ValueError("nothing is proved without a signer")
     anchors = [key.fingerprint]
     if root is not None and (times.logged or times.moments):
-        anchors.append(str(root.digest))
+        anchors.append(root.digest)
     anchors += [one.log.key.fingerprint for one in times.logged]
     anchors += [moment.anchor for moment in times.moments]
     first = times.first

@@ -222,6 +222,12 @@ def _same_signature_v2(signed: Signed, signature: fields.Document) -> KeyDetails
 
 
 def _same_signer(signed: Signed, pem: bytes) -> None:
+    ours, label = signed.signer(), b"CERTIFICATE" if signed.certificate else b"PUBLIC KEY"
+    head, tail = b"-----BEGIN %s-----\n" % label, b"-----END %s-----\n" % label
+    if pem.startswith(head) and pem.endswith(tail):
+        written = pem[len(head) : -len(tail)].replace(b"\n", b"")
+        if written == b64encode(ours):
+            return
     found = _PEM.fullmatch(pem)
     if found is None:
         raise MalformedError("the signer is no PEM block")

@@ -22,7 +22,9 @@ Document = Mapping[str, object]
 def document(parent: Document, key: str) -> dict[str, object] | None:
     """Return the object under `key`, None where it is missing or null."""
     value = parent.get(key)
-    return None if value is None else wire.as_mapping(value, f"the field {key!r}")
+    if value is None or isinstance(value, dict):
+        return value
+    return wire.as_mapping(value, f"the field {key!r}")
 
 
 def needed(parent: Document, key: str) -> dict[str, object]:
@@ -45,13 +47,15 @@ def items(parent: Document, key: str, most: int) -> list[dict[str, object]]:
 def text(parent: Document, key: str) -> str:
     """Return the text under `key`, empty where it is missing or null."""
     value = parent.get(key)
+    if isinstance(value, str):
+        return value
     return "" if value is None else wire.as_text(value, f"the field {key!r}")
 
 
 def octets(parent: Document, key: str) -> bytes:
     """Return the bytes under `key`, empty where it is missing or null."""
     encoded = text(parent, key)
-    return wire.decode_base64(encoded, what=f"the field {key!r}") if encoded else b""
+    return wire.decode_base64(encoded, what=key) if encoded else b""
 
 
 def needed_octets(parent: Document, key: str) -> bytes:
@@ -67,7 +71,7 @@ def integer(parent: Document, key: str) -> int:
     value = parent.get(key)
     if value is None:
         return 0
-    number = _number(value) if isinstance(value, str) else wire.as_integer(value, f"{key!r}")
+    number = _number(value) if isinstance(value, str) else wire.as_integer(value, key)
     if number is None or not 0 <= number <= _MAX_INT64:
         raise MalformedError(f"the field {key!r} is no whole number from 0 to {_MAX_INT64}")
     return number

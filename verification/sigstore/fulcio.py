@@ -5,6 +5,8 @@ Reference: Fulcio's docs, oid-info.md and certificate-specification.md.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cryptography import x509
 
 from core.errors import MalformedError
@@ -104,7 +106,9 @@ def identities(certificate: x509.Certificate) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def keyless_signer(certificate: x509.Certificate, key: PublicKey) -> Signer:
+def keyless_signer(
+    certificate: x509.Certificate, key: PublicKey, claims: Mapping[str, str]
+) -> Signer:
     """Return who signed: the one name Fulcio certified, and the issuer it was told by.
 
     Raise MalformedError where the certificate names nobody, or more than one.
@@ -112,7 +116,6 @@ def keyless_signer(certificate: x509.Certificate, key: PublicKey) -> Signer:
     named = identities(certificate)
     if len(named) != 1:
         raise MalformedError(f"a certificate of Fulcio names one signer, this one {len(named)}")
-    claims = fulcio_claims(certificate)
     return Signer(
         SignerKind.KEYLESS,
         key.fingerprint,

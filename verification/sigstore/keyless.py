@@ -14,7 +14,7 @@ from core.model import Subject, Verification
 from verification.certificate_chain import unknown_critical
 from verification.certificate_diagnosis import missing_link
 from verification.certificate_path import CertificatePath, find_path
-from verification.certificates import certificate_claims, certificate_digest, certified_key
+from verification.certificates import certificate_claims, certified_key
 from verification.fault import Fault
 from verification.format import Setting
 from verification.formats.dsse import Envelope
@@ -114,13 +114,14 @@ def _name(
     """Record the signer and all claims of the certificate, the log and the root."""
     leaf = bundle.certificates[0]
     try:
-        trail.signer = keyless_signer(leaf, key)
-        trail.claims |= certificate_claims(leaf) | fulcio_claims(leaf)
+        claims = fulcio_claims(leaf)
+        trail.signer = keyless_signer(leaf, key, claims)
+        trail.claims |= certificate_claims(leaf) | claims
     except MalformedError as error:
         expected = "a certificate as Fulcio issues them"
         return Fault("certificate", "MALFORMED", str(error), expected, str(error))
     trail.claims |= log_claims(times)
-    trail.claims |= {"trusted_root": str(root.digest), "trusted_root_name": root.name}
+    trail.claims |= {"trusted_root": root.digest, "trusted_root_name": root.name}
     return None
 
 
@@ -192,8 +193,11 @@ def _vouched(
             expected = f"signed between {begins.isoformat()} and {ends.isoformat()}"
             found = f"{moment.at.isoformat()} ({moment.source})"
             return Fault(_CHAIN, "TIME_OUTSIDE_CERT", detail, expected, found)
-    outside = None
-    for authority in root.authorities:
+    outside, fitting = None, root.authorities
+    if len(fitting) > 1:
+        issuer = leaf.issuer
+        fitting = tuple(each for each in fitting if each.chain[0].subject == issuer)
+    for authority in fitting:
         path = _path(leaf, authority, moments)
         if path is None:
             continue
@@ -208,8 +212,6 @@ def _path(
     leaf: x509.Certificate, authority: CertificateAuthority, moments: Sequence[Moment]
 ) -> CertificatePath | None:
     """Return the path to an authority at all times; one that is valid at none has its own fault."""
-    if authority.chain[0].subject != leaf.issuer:
-        return None
     found = None
     for moment in moments:
         path = find_path(leaf, authority.others, authority.anchors, _CODE_SIGNING, moment.at)
@@ -269,7 +271,7 @@ def _proof(
     first = times.first
     if trail.signer is None or first is None:
         raise ValueError("nothing is proved without a signer and a time")
-    anchors = [str(root.digest), certificate_digest(vouched.authority.chain[0])]
+    anchors = [root.digest, vouched.authority.fingerprint]
     anchors += [one.log.key.fingerprint for one in times.logged]
     anchors += [moment.anchor for moment in times.moments]
     anchors += [vouched.promised.key.fingerprint] if vouched.promised is not None else []

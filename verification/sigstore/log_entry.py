@@ -7,7 +7,6 @@ proof and checkpoint from 0.2 on (sigstore_bundle.proto).
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,13 +115,12 @@ def _promise(entry: LogEntry, logs: Sequence[LogKey]) -> tuple[LogKey, datetime]
 
 def _promised(entry: LogEntry) -> bytes:
     """Return what a signed entry timestamp is over: canonical JSON (RFC 8785) of the entry."""
-    fields = {
-        "body": b64encode(entry.body).decode(),
-        "integratedTime": entry.integrated_time,
-        "logID": entry.log_id.hex(),
-        "logIndex": entry.log_index,
-    }
-    return json.dumps(fields, separators=(",", ":")).encode()
+    return b'{"body":"%s","integratedTime":%d,"logID":"%s","logIndex":%d}' % (
+        b64encode(entry.body),
+        entry.integrated_time,
+        entry.log_id.hex().encode(),
+        entry.log_index,
+    )
 
 
 def _included(

@@ -20,7 +20,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from core import wire
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Digest, Trust, TrustEntry, TrustKind, digest_of
+from core.model import Trust, TrustEntry, TrustKind, digest_of
 from verification.certificate_path import Anchors
 from verification.certificates import (
     certificate_digest,
@@ -75,6 +75,7 @@ class CertificateAuthority:
     anchors: Anchors
     others: tuple[x509.Certificate, ...]
     window: Window
+    fingerprint: str  # of the issuing certificate
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class TrustedRoot:
     """One root: a world of its own. Equal and hashed by name and digest alone."""
 
     name: str
-    digest: Digest
+    digest: str  # sha256:<hex> of the file
     authorities: tuple[CertificateAuthority, ...] = field(compare=False)
     logs: Mapping[bytes, tuple[LogKey, ...]] = field(compare=False)
     certificate_logs: Mapping[bytes, tuple[LogKey, ...]] = field(compare=False)
@@ -181,7 +182,7 @@ def _root(document: fields.Document, entry: TrustEntry) -> TrustedRoot:
     logs, certificate_logs = read("tlogs", _log), read("ctlogs", _log)
     return TrustedRoot(
         entry.name,
-        digest_of(entry.content),
+        str(digest_of(entry.content)),
         tuple(read("certificateAuthorities", _authority)),
         _by_id(logs),
         _by_id(certificate_logs),
@@ -242,8 +243,10 @@ def _authority(part: fields.Document, window: Window) -> CertificateAuthority:
         min(each.not_valid_after_utc for each in chain),
     ).within(window)
     if any(_constrains_names(each) for each in chain[1:]):
-        return CertificateAuthority(chain, Anchors.of([chain[-1]]), chain[:-1], whole)
-    return CertificateAuthority(chain, Anchors.of([chain[0]]), (), whole)
+        anchors, others = Anchors.of([chain[-1]]), chain[:-1]
+    else:
+        anchors, others = Anchors.of([chain[0]]), ()
+    return CertificateAuthority(chain, anchors, others, whole, certificate_digest(chain[0]))
 
 
 def _check_links(chain: tuple[x509.Certificate, ...]) -> None:

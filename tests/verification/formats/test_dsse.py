@@ -217,6 +217,22 @@ def test_bare_r_and_s_is_accepted_by_length() -> None:
     assert judged(changed(signatures=[{"sig": swapped}])).reason == "SIGNATURE_INVALID"
 
 
+@pytest.mark.parametrize("kind", ["p256", "p384", "p521"])
+def test_summary_signed_as_bare_r_and_s_verifies_and_claims_its_levels(kind: str) -> None:
+    summary = "https://slsa.dev/verification_summary/v1"
+    stated = statement(OURS, predicate_type=summary) | {"predicate": PREDICATES[summary]}
+    document = envelope(stated, private_key(kind))
+    signatures = json.loads(json.dumps(document))["signatures"]
+    r, s = decode_dss_signature(base64.b64decode(signatures[0]["sig"]))
+    size = {"p256": 32, "p384": 48, "p521": 66}[kind]
+    raw = base64.b64encode(r.to_bytes(size) + s.to_bytes(size)).decode()
+    found = judged(document | {"signatures": [{"sig": raw}]}, key_entry(private_key(kind)))
+    assert (found.outcome, found.role) == (Outcome.VERIFIED, Role.ATTESTATION)
+    assert found.claims["verification_result"] == "PASSED"
+    assert found.claims["build_level_claimed"] == "3"
+    assert "slsa_level" not in found.claims
+
+
 def test_distinct_keys_are_counted_not_signatures() -> None:
     twice = judged(envelope(statement(OURS), KEY, KEY))
     assert (twice.claims["distinct_keys"], len(twice.anchors)) == ("1", 1)

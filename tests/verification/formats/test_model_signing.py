@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from tests.verification.model_specimens import (
     shards,
     statement,
 )
+from tests.verification.mutation import fields, leaves, put, without
 from tests.verification.specimens import (
     AUTHORITY,
     DAY,
@@ -52,6 +53,7 @@ from tests.verification.specimens import (
     setting,
 )
 from verification.formats.model_signing import ModelSigning
+from verification.verifier import verification_key
 
 FORMAT = ModelSigning()
 OTHER = private_key("p256", "another model")
@@ -243,6 +245,26 @@ def test_class_12_partial_coverage_one_signed_file_is_not_the_model() -> None:
     assert said(named, model=one) == "SUBJECT_MISMATCH"
 
 
+@pytest.mark.parametrize("left", [0, 1, -1])
+def test_class_12_partial_coverage_shards_that_leave_out_a_part_of_a_file(left: int) -> None:
+    files = {"a.bin": bytes(range(50))}
+    listed = shards(files, 20)
+    assert len(listed) == 3
+    whole = bundle(statement(listed, method="shards", shard_size=20))
+    assert said(whole, model=folder(files)) == "verified"
+    del listed[left]
+    part = bundle(statement(listed, method="shards", shard_size=20))
+    assert said(part, model=folder(files)) == "DIGEST_MISMATCH"
+    other = bundle(statement(shards(files, 25), method="shards", shard_size=20))
+    assert said(other, model=folder(files)) == "DIGEST_MISMATCH"
+
+
+def test_message_signature_is_no_model() -> None:
+    message = {key: part for key, part in GOOD.items() if key != "dsseEnvelope"}
+    message["messageSignature"] = {"signature": "AAAA"}
+    assert offered(message).reason == "PAYLOAD_TYPE"
+
+
 def test_digest_alone_is_no_model() -> None:
     listed = statement(resources())
     digest = digest_of(b"x")
@@ -419,25 +441,6 @@ def test_older_encoding_is_never_tried_with_a_log_entry_or_a_short_lived_certifi
 # --- changes --------------------------------------------------------------------------------------
 
 
-def leaves(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """Yield every text of a document with its place."""
-    if isinstance(value, str):
-        yield path, value
-    pairs = value.items() if isinstance(value, dict) else ()
-    pairs = enumerate(value) if isinstance(value, list) else pairs
-    for key, item in pairs:
-        yield from leaves(item, (*path, key))
-
-
-def placed(document: dict[str, Any], path: tuple[Any, ...], value: object) -> dict[str, Any]:
-    copied = deepcopy(document)
-    place: Any = copied
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    return copied
-
-
 def offered(document: object, model: Subject | None = None) -> Verification:
     """Judge without asking whether it is recognised: what is not was never verified."""
     content = document if isinstance(document, bytes) else json.dumps(document).encode()
@@ -449,49 +452,39 @@ def offered(document: object, model: Subject | None = None) -> Verification:
 @pytest.mark.parametrize("document", [GOOD, CHAINED], ids=["key", "certificate"])
 def test_no_changed_character_of_any_field_verifies(document: dict[str, Any]) -> None:
     assert offered(document).outcome is Outcome.VERIFIED
-    fields = [(path, text) for path, text in leaves(document) if text]
-    assert len(fields) == (5 if document is GOOD else 6)
-    for path, text in fields:
+    texts = [(path, text) for path, text in leaves(document) if isinstance(text, str) and text]
+    assert len(texts) == (5 if document is GOOD else 6)
+    for path, text in texts:
         for index in range(0, len(text), max(1, len(text) // 150)):
             changed = text[:index] + chr(ord(text[index]) ^ 1) + text[index + 1 :]
             assert changed != text
-            found = offered(placed(document, path, changed))
+            found = offered(put(document, path, changed))
             # Where a certificate is not the signer's, another spelling of it proves nothing.
             assert found.outcome is not Outcome.VERIFIED, (path, index)
 
 
 def test_no_removed_field_verifies_but_the_hint() -> None:
-    def keys(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-        for key, item in value.items() if isinstance(value, dict) else ():
-            yield (*path, key)
-            yield from keys(item, (*path, key))
-
     unauthenticated = {
         ("verificationMaterial", "publicKey", "hint"),  # which key it was is found by trying
         ("verificationMaterial", "tlogEntries"),  # an empty list
+        ("dsseEnvelope", "signatures", 0, "keyid"),  # an empty text
     }
-    verified = set()
-    for path in keys(GOOD):
-        copied = deepcopy(GOOD)
-        place: Any = copied
-        for key in path[:-1]:
-            place = place[key]
-        del place[path[-1]]
-        if offered(copied).outcome is Outcome.VERIFIED:
-            verified.add(path)
+    verified = {
+        path for path in fields(GOOD) if offered(without(GOOD, path)).outcome is Outcome.VERIFIED
+    }
     assert verified == unauthenticated
 
 
 def test_swapped_certificates_and_envelopes_do_not_verify() -> None:
     again = certificate("signer", "link", OTHER, LINK_KEY)
-    swapped = placed(
+    swapped = put(
         CHAINED,
         ("verificationMaterial", "x509CertificateChain"),
         by_chain(again, LINK)["x509CertificateChain"],
     )
     assert offered(swapped).reason == "SIGNATURE_INVALID"
     another = bundle(statement(resources({"x": b"y"})))
-    crossed = placed(GOOD, ("dsseEnvelope", "payload"), another["dsseEnvelope"]["payload"])
+    crossed = put(GOOD, ("dsseEnvelope", "payload"), another["dsseEnvelope"]["payload"])
     assert offered(crossed, folder({"x": b"y"})).reason == "SIGNATURE_INVALID"
     assert offered(another, folder({"x": b"y"})).outcome is Outcome.VERIFIED
 
@@ -547,3 +540,10 @@ def test_payload_is_read_from_the_envelope_that_is_signed() -> None:
     decoy = base64.b64encode(json.dumps(statement(resources({"x": b"y"}))).encode()).decode()
     document = {"payload": decoy} | GOOD
     assert offered(document, folder({"x": b"y"})).outcome is not Outcome.VERIFIED
+
+
+def test_outcome_is_kept_under_the_files_of_the_model() -> None:
+    content = json.dumps(GOOD).encode()
+    models = (folder(), folder(FILES | {"x": b""}), folder(FILES | {"config.json": b"x"}))
+    keys = {verification_key(evidence(content, each), setting(key_entry(KEY))) for each in models}
+    assert len(keys) == len(models)

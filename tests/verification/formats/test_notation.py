@@ -222,6 +222,7 @@ def test_attack_8_unprotected_header_decides_nothing(name: str) -> None:
     label = {"alg": 1, "crit": 2, "cty": 3}[name]
     assert reason(cose(beside={label: -7})) == "MALFORMED"
     assert reason(cose(without=(name,), beside={label: -7})) == "MALFORMED"
+    assert reason(cose(beside={4: b"a key"})) == "MALFORMED"
 
 
 def test_attack_8_another_key_does_not_verify(make: Maker) -> None:
@@ -557,7 +558,7 @@ def test_every_field_of_a_jws_that_goes_missing_is_refused() -> None:
         assert reason(json.dumps(document | extra).encode()) == "MALFORMED"
 
 
-@pytest.mark.parametrize("spoil", ["=", "\n", " ", "+", "/"])
+@pytest.mark.parametrize("spoil", ["=", "==", "\n", " ", "+", "/"])
 def test_attack_18_lenient_base64_is_refused(spoil: str) -> None:
     document = json.loads(jws())
     for path, text in strings(document):
@@ -606,8 +607,7 @@ def test_every_part_of_a_cose_that_goes_missing_or_is_swapped_is_refused() -> No
     other = cbor2.loads(cose(payload=target(annotations={"build": "124"}))).value
     for place in range(4):
         rest = [part for at, part in enumerate(parts) if at != place]
-        lacking = reason(cbor2.dumps(cbor2.CBORTag(18, rest)))
-        assert lacking in {"MALFORMED", "FORMAT_UNSUPPORTED"}  # without a mark, no reader knows it
+        assert judged(cbor2.dumps(cbor2.CBORTag(18, rest))).outcome is not Outcome.VERIFIED
         if place != 1 and parts[place] != other[place]:
             swapped = [other[at] if at == place else part for at, part in enumerate(parts)]
             assert reason(cbor2.dumps(cbor2.CBORTag(18, swapped))) == "SIGNATURE_INVALID"

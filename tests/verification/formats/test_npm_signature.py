@@ -92,7 +92,7 @@ TIMES = [
 def test_class_2_key_counts_at_the_time_of_publication(
     published: str | None, reason: str, field: str
 ) -> None:
-    document = release(**{field: published})
+    document = release() | {field: published}
     for listed in (tuf_key(end=ENDED), registry_key(expires=ENDED)):
         assert said(document, keys_entry(listed)) == reason
 

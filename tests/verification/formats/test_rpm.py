@@ -32,7 +32,7 @@ from core.model import (
 from tests.verification.rpm_material import Row, assembled, packages, rows, written
 from tests.verification.specimens import NOW
 from verification.format import Setting
-from verification.formats.rpm import Package, Rpm, read_package
+from verification.formats.rpm import Rpm
 from verification.rpm_header import (
     IMMUTABLE_REGION,
     LEAD_BYTES,
@@ -42,6 +42,7 @@ from verification.rpm_header import (
     read_header,
     read_lead,
 )
+from verification.rpm_package import Package, read_package
 
 SIGNED = ("rsa", "ed", "sub", "both")
 DSA, RSA, OPENPGP, PGP, MD5, SHA256, SHA1, RESERVED = 267, 268, 278, 1002, 1004, 273, 269, 1008

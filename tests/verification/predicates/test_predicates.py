@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import MalformedError
@@ -178,6 +178,7 @@ def leaves(value: object, path: tuple[object, ...] = ()) -> Iterator[tuple[objec
         yield from leaves(item, (*path, key))
 
 
+@settings(max_examples=30)
 @given(data=st.data(), other=JSON)
 @pytest.mark.parametrize("predicate_type", ALL)
 def test_no_predicate_gives_anything_but_bounded_text_or_an_error(
@@ -193,7 +194,8 @@ def test_no_predicate_gives_anything_but_bounded_text_or_an_error(
         claims = view(predicate_type)(predicate)
     except MalformedError:
         return
-    assert all(isinstance(value, str) and value for value in claims.values())
+    assert {type(value) for value in claims.values()} == {str}
+    assert all(claims.values())
     assert all(len(value) <= 300_000 for value in claims.values())
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -47,6 +47,7 @@ KEY_DETAILS = {
 }
 
 Document = dict[str, Any]
+Made = TypeVar("Made")
 
 
 def b64(content: bytes) -> str:
@@ -88,6 +89,7 @@ def octets(content: bytes) -> bytes:
     return b"\x04\x82" + size.to_bytes(2, "big") + content
 
 
+ISSUING = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
 FULCIO: Extensions = (
     (x509.KeyUsage(True, *([False] * 8)), True),
     (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), False),
@@ -158,11 +160,12 @@ class World:
             lambda: _authority(f"{self.name} fulcio", f"{self.name} root", key, issuer, 0),
         )
 
-    def _once(self, what: str, make: Any) -> Any:
+    def _once(self, what: str, make: Callable[[], Made]) -> Made:
         kept = _KEPT.setdefault((self.name, self.signing), {})
         if what not in kept:
             kept[what] = make()
-        return kept[what]
+        made: Made = kept[what]
+        return made
 
     @property
     def stamper(self) -> timestamp_specimens.Stamper:
@@ -438,7 +441,7 @@ def _authority(
 ) -> x509.Certificate:
     extensions: Extensions = (
         (x509.BasicConstraints(ca=True, path_length=length), True),
-        (x509.KeyUsage(*([False] * 5), True, True, False, False), True),
+        (ISSUING, True),
         *_identifiers(key, issuer_key),
     )
     return specimens.certificate(

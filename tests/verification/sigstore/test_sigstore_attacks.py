@@ -386,7 +386,7 @@ class TestClass9UsageOfTheSignersCertificate:
         from verification.certificates import certified_key
 
         with pytest.raises(MalformedError, match="names one signer"):
-            keyless_signer(made, certified_key(made))
+            keyless_signer(made, certified_key(made), {})
         assert reason(case) == ""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ from tests.verification.sigstore.sigstore_world import (
 from tests.verification.sigstore.test_sigstore_mutation import flips, holder, leaves
 from verification.verifier import verify
 
-MAKINGS = {
+MAKINGS: dict[str, Callable[[], Case]] = {
     "message": message_case,
     "message 0.1": lambda: message_case(Making(media_type=V1)),
     "message 0.2": lambda: message_case(Making(media_type=V2)),

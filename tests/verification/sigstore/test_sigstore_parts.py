@@ -453,7 +453,8 @@ class TestFields:
         assert fields.moment({"at": text}, "at") == wanted
 
     @pytest.mark.parametrize(
-        "text", ["2021-01-12", "2021-01-12T11:53:27", "2021-13-12T11:53:27Z", "2021-01-12T11:53:60Z",
+        "text", ["2021-01-12", "2021-01-12T11:53:27", "2021-13-12T11:53:27Z",
+                 "2021-01-12T11:53:60Z",
                  "2021-01-12 11:53:27Z", "2021-01-12T11:53:27.Z", "0000-01-01T00:00:00Z", "x"],
     )  # fmt: skip
     def test_other_times_are_refused(self, text: str) -> None:

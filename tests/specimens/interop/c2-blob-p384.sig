@@ -1,0 +1,1 @@
+MGQCMGpctyOCtpKip6EZ47dtzyLe+0TBTFjUUPV25z2Xmgw/zHtml6ucSw8/MGnZ2QI26gIwJZuXPg2ti3ijKwlKX5NW8xR9cTgfxxseKWa5OytnqsxzRjnQGJeYnwpK7IRyDjuY

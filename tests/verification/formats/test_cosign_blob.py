@@ -1,0 +1,166 @@
+"""Cosign's older signature of a file: under a key, under a certificate with its log entry."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from core.model import Evidence, Outcome, Subject, TrustEntry, Verification, digest_of
+from tests.verification.sigstore.sigstore_world import ACME, Making
+from tests.verification.specimens import (
+    CONTENT,
+    artifact,
+    evidence,
+    flipped,
+    key_entry,
+    pem,
+    private_key,
+    public_pem,
+    setting,
+    sign,
+)
+from verification.formats.cosign_blob import CosignBlob
+
+FORMAT = CosignBlob()
+MAKING = Making()
+KEY = private_key("p256", "cosign blob")
+SIGNATURE = base64.b64encode(sign(KEY, CONTENT)).decode()
+
+
+def judged(
+    document: dict[str, Any] | bytes, *entries: TrustEntry, subject: Subject | None = None
+) -> Verification:
+    content = document if isinstance(document, bytes) else json.dumps(document).encode()
+    offered = evidence(content, subject)
+    assert FORMAT.recognises(offered)
+    return FORMAT.verify(offered, setting(*entries))
+
+
+def keyless(making: Making = MAKING) -> dict[str, Any]:
+    """Return a bundle of the world in the older spelling."""
+    bundle = ACME.message(CONTENT, making)
+    material = bundle["verificationMaterial"]
+    (entry,) = material["tlogEntries"]
+    leaf = base64.b64decode(material["certificate"]["rawBytes"])
+    return {
+        "base64Signature": bundle["messageSignature"]["signature"],
+        "cert": base64.b64encode(pem(x509.load_der_x509_certificate(leaf))).decode(),
+        "rekorBundle": {
+            "SignedEntryTimestamp": entry["inclusionPromise"]["signedEntryTimestamp"],
+            "Payload": {
+                "body": entry["canonicalizedBody"],
+                "integratedTime": int(entry["integratedTime"]),
+                "logIndex": int(entry["logIndex"]),
+                "logID": base64.b64decode(entry["logId"]["keyId"]).hex(),
+            },
+        },
+    }
+
+
+def test_a_given_key_decides() -> None:
+    found = judged({"base64Signature": SIGNATURE}, key_entry(KEY))
+    assert found.outcome is Outcome.VERIFIED
+    assert found.signer is not None
+    other = judged({"base64Signature": SIGNATURE}, key_entry(private_key("p256", "another")))
+    assert (other.outcome, other.reason) == (Outcome.INVALID, "SIGNATURE_INVALID")
+
+
+def test_the_digest_alone_is_enough() -> None:
+    subject = Subject("a", (digest_of(CONTENT),))
+    found = judged({"base64Signature": SIGNATURE}, key_entry(KEY), subject=subject)
+    assert found.outcome is Outcome.VERIFIED
+    assert judged(keyless(), ACME.entry(), subject=subject).outcome is Outcome.VERIFIED
+    nothing = judged(keyless(), ACME.entry(), subject=Subject("a", ()))
+    assert nothing.reason == "CONTENT_NEEDED"
+
+
+def test_another_artifact_is_invalid() -> None:
+    for document, entry in (
+        ({"base64Signature": SIGNATURE}, key_entry(KEY)),
+        (keyless(), ACME.entry()),
+    ):
+        found = judged(document, entry, subject=artifact(b"something else"))
+        assert found.outcome is Outcome.INVALID
+
+
+def test_certificate_and_log_entry_are_judged_as_a_bundle() -> None:
+    found = judged(keyless(), ACME.entry())
+    assert found.outcome is Outcome.VERIFIED
+    assert found.signer is not None
+    assert found.signed_before is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("rekorBundle", "LOG_MISSING"), ("cert", "TRUST_ROOT_MISSING")]
+)
+def test_keyless_without_a_part_is_never_verified(name: str, reason: str) -> None:
+    document = keyless()
+    del document[name]
+    assert judged(document, ACME.entry()).reason == reason
+
+
+def test_no_exchanged_part_verifies() -> None:
+    other = keyless(Making(name="another"))
+    for name in ("base64Signature", "cert", "rekorBundle"):
+        found = judged(keyless() | {name: other[name]}, ACME.entry())
+        assert found.outcome is Outcome.INVALID, name
+
+
+def test_public_key_in_place_of_the_certificate_names_nobody() -> None:
+    beside = base64.b64encode(public_pem(KEY)).decode()
+    document = {"base64Signature": SIGNATURE, "cert": beside}
+    assert judged(document, key_entry(KEY)).outcome is Outcome.VERIFIED
+    assert judged(document, ACME.entry()).outcome is Outcome.UNVERIFIABLE
+    assert judged(document).reason == "TRUST_ROOT_MISSING"
+
+
+def test_log_entry_beside_a_keyed_signature_is_said_to_be_unchecked() -> None:
+    document = {"base64Signature": SIGNATURE, "rekorBundle": keyless()["rekorBundle"]}
+    found = judged(document, key_entry(KEY))
+    assert any(check.step == "log entry" for check in found.checks)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"base64Signature": SIGNATURE, "extra": 1},
+        {"base64Signature": "?"},
+        {"base64Signature": 7},
+        {"base64Signature": SIGNATURE, "cert": "?"},
+        {"base64Signature": SIGNATURE, "rekorBundle": []},
+        b'{"base64Signature": ',
+    ],
+)
+def test_broken_form_is_malformed(document: dict[str, Any] | bytes) -> None:
+    assert judged(document, key_entry(KEY)).reason == "MALFORMED"
+
+
+def test_no_changed_bit_of_a_keyed_one_verifies() -> None:
+    content = json.dumps({"base64Signature": SIGNATURE}).encode()
+    assert judged(content, key_entry(KEY)).outcome is Outcome.VERIFIED
+    mutants = 0
+    for _, mutant in flipped(content):
+        offered = evidence(mutant)
+        mutants += 1
+        if FORMAT.recognises(offered):
+            found = FORMAT.verify(offered, setting(key_entry(KEY)))
+            assert found.outcome is not Outcome.VERIFIED, mutant
+    assert mutants >= len(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b'["base64Signature"]',
+        b'{"a": "base64Signature"}',
+        b'{"a": {"base64Signature": 1}}',
+    ],
+)
+def test_only_the_object_is_recognised(content: bytes) -> None:
+    assert not FORMAT.recognises(Evidence(content, "", "", artifact()))

@@ -1,0 +1,135 @@
+"""Cosign's signature of a file as one JSON object: `sign-blob --bundle` before version 3.
+
+It holds the signature over the artifact's bytes, the signer's certificate (or public key) where
+there is one, and the log's promise that it has seen them. A given key that holds decides; otherwise
+certificate and log entry make a bundle, judged as any other is. Nothing in it is believed by
+itself.
+"""
+
+from __future__ import annotations
+
+import json
+
+from core import wire
+from core.cosign_container import BUNDLE_ANNOTATION, CERTIFICATE_ANNOTATION
+from core.errors import MalformedError, TooLargeError
+from core.limits import Limits
+from core.model import Evidence, Role, Subject, TrustKind, Verification
+from verification.cosign_bundle import digest_bundle, names_certificate
+from verification.format import Setting
+from verification.keyed import (
+    SIGNATURE_STEP,
+    Standing,
+    given_keys,
+    refuse,
+    refuse_keyless,
+    try_keys,
+    verified,
+)
+from verification.sigstore.core import conclude, prove
+from verification.trail import Trail
+
+_MARK = b'"base64Signature"'
+_FIELDS = frozenset({"base64Signature", "cert", "rekorBundle"})
+_REFERENCE = "cosign, LocalSignedPayload"
+_VOUCHING = frozenset({TrustKind.ROOT, TrustKind.AUTHORITY})
+_PUBLIC_KEY = "PUBLIC KEY-----"
+_SPACE = b" \t\r\n"
+_LIMITS = Limits()
+
+
+class CosignBlob:
+    """One signature of a file with what proves it."""
+
+    name = "cosign-blob"
+    role = Role.SIGNATURE
+    inside = False
+
+    def recognises(self, evidence: Evidence) -> bool:
+        """Say whether this is a JSON object with cosign's name for the signature."""
+        content = evidence.content
+        if content[:64].lstrip(_SPACE)[:1] != b"{" or _MARK not in content:
+            return False
+        try:
+            document = wire.as_mapping(wire.read_json(content, limits=_LIMITS), "")
+        except MalformedError:
+            return True  # broken, but meant to be one
+        return "base64Signature" in document
+
+    def verify(self, evidence: Evidence, setting: Setting) -> Verification:
+        """Try every given key, then the certificate that came along."""
+        trail = Trail(self.name, self.role)
+        # 1. The form.
+        try:
+            held = _Held(evidence.content, setting.limits)
+        except MalformedError as error:
+            return _refuse_malformed(trail, error)
+        trail.passed("signed payload", f"{len(held.signature)} bytes", reference=_REFERENCE)
+        # 2. Somebody must be trusted.
+        if not setting.trust.entries:
+            return refuse_keyless(trail, setting.trust)
+        keys = given_keys(setting.trust)
+        for broken in keys.broken:
+            words = f"a trust entry cannot be read: {broken}"
+            trail.noted("trust", words, reason="KEYRING_UNUSABLE")
+        # 3. A given key that holds decides.
+        trial = try_keys(keys.keys, held.signature, evidence.subject, setting)
+        if trial.standing is Standing.VERIFIED:
+            trail.passed(SIGNATURE_STEP, trial.scheme)
+            if BUNDLE_ANNOTATION in held.annotations:
+                words = "a log entry came along; with a given key it is not checked"
+                trail.skipped("log entry", words)
+            return verified(trail, [trial])
+        # 4. Else the certificate names the signer, as far as somebody vouches for it.
+        vouching = {entry.kind for entry in setting.trust.entries} & _VOUCHING
+        is_open = trial.standing in (Standing.REFUSED, Standing.CONTENT_NEEDED)
+        if names_certificate(held.annotations) and vouching and is_open:
+            return _by_certificate(trail, held, evidence.subject, setting)
+        if keys.none_given:
+            return refuse_keyless(trail, setting.trust)
+        return refuse(trail, trial, keys, setting)
+
+
+class _Held:
+    """What the object holds, under the names that cosign gives it in a registry."""
+
+    def __init__(self, content: bytes, limits: Limits) -> None:
+        document = wire.as_mapping(wire.read_json(content, limits=limits), "the signed payload")
+        foreign = document.keys() - _FIELDS
+        if foreign:
+            raise MalformedError(f"the signed payload has an unknown field {min(foreign)[:80]!r}")
+        encoded = wire.text(document, "base64Signature")
+        self.signature = wire.decode_base64(encoded, what="the signature")
+        self.annotations: dict[str, str] = {}
+        beside = wire.decode_base64(wire.optional_text(document, "cert"), what="the certificate")
+        signer = beside.decode("ascii", "replace")
+        # A public key in its place names nobody: only the keys that were given count.
+        if signer and _PUBLIC_KEY not in signer:
+            self.annotations[CERTIFICATE_ANNOTATION] = signer
+        if document.get("rekorBundle") is not None:
+            entry = wire.mapping(document, "rekorBundle")
+            self.annotations[BUNDLE_ANNOTATION] = json.dumps(entry)
+
+
+def _refuse_malformed(trail: Trail, error: MalformedError) -> Verification:
+    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+    expected = "a signed payload that keeps its format"
+    return trail.refuse("signed payload", reason, str(error), expected=expected, found=str(error))
+
+
+def _by_certificate(trail: Trail, held: _Held, subject: Subject, setting: Setting) -> Verification:
+    ours = subject.digest("sha256")
+    if ours is None:
+        return trail.refuse(
+            "subject",
+            "CONTENT_NEEDED",
+            "the artifact's sha256 digest is not at hand",
+            expected="the artifact, or its sha256 digest",
+            found=", ".join(map(str, subject.digests)) or "no digest",
+        )
+    try:
+        bundle = digest_bundle(held.annotations, ours, held.signature, setting.limits)
+    except MalformedError as error:
+        return _refuse_malformed(trail, error)
+    proof = prove(bundle, subject, setting, trail)
+    return proof if isinstance(proof, Verification) else conclude(proof, trail)
