@@ -17,6 +17,7 @@ from cryptography.x509 import ocsp
 
 from core.errors import MalformedError
 from core.model import TrustEntry, TrustKind, digest_of
+from verification.ssh_revocation import is_revocation_list
 
 _PEM_LIST = re.compile(
     rb"-----BEGIN X509 CRL-----[A-Za-z0-9+/=\s]{1,33554432}?-----END X509 CRL-----"
@@ -117,8 +118,17 @@ def _touched(single: ocsp.OCSPSingleResponse) -> object:
 
 
 def given_revocations(entries: tuple[TrustEntry, ...]) -> Revocations:
-    """Read every entry of kind REVOCATION; a broken one is set aside with its error."""
-    return _given(tuple(each for each in entries if each.kind is TrustKind.REVOCATION))
+    """Read every entry of kind REVOCATION; a broken one is set aside with its error.
+
+    Lists of withdrawn SSH keys are of that kind too and speak of no certificate here.
+    """
+    return _given(
+        tuple(
+            each
+            for each in entries
+            if each.kind is TrustKind.REVOCATION and not is_revocation_list(each.content)
+        )
+    )
 
 
 @lru_cache(maxsize=32)

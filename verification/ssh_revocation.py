@@ -53,6 +53,11 @@ class Revocations:
     sha256: frozenset[bytes] = frozenset()
     authorities: tuple[_Authority, ...] = ()
 
+    @property
+    def count(self) -> int:
+        """How many keys, hashes of keys and authorities the lists name."""
+        return sum(map(len, (self.blobs, self.sha1, self.sha256, self.authorities)))
+
     def why(self, key: SshKey, certificate: SshCertificate | None) -> str:
         """Say what was withdrawn: the key, its certificate, or its authority; else nothing."""
         if self._holds(key.blob):

@@ -9,7 +9,7 @@ from datetime import datetime
 from cryptography import x509
 
 from core.limits import Limits
-from core.model import Digest, TrustEntry, TrustKind, digest_of
+from core.model import Digest, Trust, TrustEntry, TrustKind, digest_of
 from verification.certificates import (
     certificate_digest,
     certificate_key_algorithm,
@@ -21,6 +21,7 @@ from verification.public_key import load_entry
 from verification.registry_keys import read_registry_keys
 from verification.revocation_data import RevocationList, read_revocation
 from verification.sigstore.trusted_root import Part, load_root
+from verification.ssh_revocation import given_revocations, is_revocation_list
 from verification.ssh_signers import read_signers
 
 _SNIFFED = 4096
@@ -167,8 +168,17 @@ def _describe_root(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]
 
 def _describe_revocation(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
     """Name who says what was withdrawn, and for how long that counts; it vouches for nobody."""
-    read = read_revocation(entry)
     digest = digest_of(entry.content)
+    if is_revocation_list(entry.content):
+        withdrawn = given_revocations(Trust((entry,)))
+        kind = f"OpenSSH revocation list, {withdrawn.count} entries"
+        bounds = entry.valid_from, entry.valid_until
+        return (
+            Credential(
+                entry.kind, str(digest), entry.name, kind, *bounds, is_revoked=False, digest=digest
+            ),
+        )
+    read = read_revocation(entry)
     if isinstance(read, RevocationList):
         crl = read.crl
         name, kind = crl.issuer.rfc4514_string(), f"CRL, {len(crl)} revoked"
@@ -180,9 +190,9 @@ def _describe_revocation(entry: TrustEntry, _limits: Limits) -> tuple[Credential
         kind = f"OCSP, {len(responses)} answered"
         begins = read.response.produced_at_utc
         ends = min((one.next_update_utc for one in responses if one.next_update_utc), default=None)
-    bounds = _later(begins, entry.valid_from), _earlier(ends, entry.valid_until)
+    window = _later(begins, entry.valid_from), _earlier(ends, entry.valid_until)
     return (
-        Credential(entry.kind, str(digest), name, kind, *bounds, is_revoked=False, digest=digest),
+        Credential(entry.kind, str(digest), name, kind, *window, is_revoked=False, digest=digest),
     )
 
 

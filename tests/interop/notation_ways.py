@@ -30,6 +30,8 @@ def sign_with_notation(shop: Workshop) -> None:
         for what, name, words in others:
             way = f"{form}, {what}"
             shop.attempt(TOOL, way, partial(_sign, shop, way, form, name, words))
+        way = f"{form}, an expiry that is over"
+        shop.attempt(TOOL, way, partial(_expired, shop, way, form))
         way = f"{form}, a certificate of its own making"
         shop.attempt(TOOL, way, partial(_self_signed, shop, way, form))
 
@@ -62,6 +64,8 @@ def _sign(
     name: str,
     words: tuple[str, ...],
     trust: tuple[tuple[str, str], ...] = CERTIFIED,
+    expect: str = "verified",
+    why: str = "",
 ) -> None:
     image = shop.bench.push(f"notation/{form}-{name}", way)
     program = shop.bench.tools.notation
@@ -69,7 +73,14 @@ def _sign(
     (envelope,) = shop.bench.referring(image)
     kept = shop.keep(f"n-{name}.{form}", envelope)
     also = (("--ca", "tsa-root.pem"),) if "--timestamp-url" in words else ()
-    shop.add(TOOL, way, kept, digest(image), ("--signature", kept), *trust, *also)
+    options = (("--signature", kept), *trust, *also)
+    shop.add(TOOL, way, kept, digest(image), *options, expect=expect, why=why)
+
+
+def _expired(shop: Workshop, way: str, form: str) -> None:
+    words = ("--key", "p256", "--expiry", "1m")
+    why = "it was to be trusted for one minute"
+    _sign(shop, way, form, "expired", words, expect="SIGNATURE_EXPIRED", why=why)
 
 
 def _self_signed(shop: Workshop, way: str, form: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ from tests.interop.case_judging import Case, altered, judge, read_cases
 
 FOLDER = Path(__file__).parent.parent / "specimens/interop"
 CASES = read_cases(FOLDER)
+CERTIFIED = [
+    case
+    for case in CASES
+    if case.expect == "verified" and {"--ca", "--trusted-root"} & dict(case.options).keys()
+]
 MOST_BYTES = 200 * 1024
 
 
@@ -35,6 +41,13 @@ def test_case_without_trust_is_never_verified(case: Case) -> None:
         if option in {"--bundle", "--signature"}:
             kept += [option, value]
     assert outcome_of(judge(kept)) is not Outcome.VERIFIED
+
+
+@pytest.mark.parametrize("case", CERTIFIED, ids=lambda case: f"{case.tool}: {case.way}")
+def test_only_a_timestamp_outlives_the_certificate(case: Case) -> None:
+    later = replace(case, at="2126-06-01")  # certificates and authorities end with 2125
+    expected = "verified" if "stamped" in case.name else "CERT_EXPIRED_AT_SIGNING"
+    assert judge(later.words(FOLDER)) == expected
 
 
 def test_every_altered_copy_is_refused_for_a_reason() -> None:

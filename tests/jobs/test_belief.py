@@ -271,7 +271,7 @@ def test_revocation_list_that_was_added_puts_in_doubt_what_rests_on_certificates
     take_away(workspace)
     write_revocation_list(workspace.file.folder / "other.crl")
     text = workspace.file.path.read_text()
-    text = text.replace("trust:\n", "trust:\n  revocations: {other: {file: other.crl}}\n", 1)
+    text = text.replace("\ntrust:\n", "\ntrust:\n  revocations: {other: {file: other.crl}}\n")
     workspace.file.path.write_text(text.replace("- example-ec\n", "- example-ec\n  - other\n", 1))
     after = reopen(workspace.file.path, NOW)
     follow_everything(after)

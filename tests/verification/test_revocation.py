@@ -472,7 +472,8 @@ def _office(folder: Path, *lines: str) -> None:
         (folder / name).write_bytes(content)
 
 
-def _line(state: str, at: str = "") -> str:
+def _line(standing: str) -> str:
+    state, _, at = standing.partition(" ")
     serial = f"{SERIAL:X}"
     serial = serial if len(serial) % 2 == 0 else f"0{serial}"
     return f"{state}\t291122120000Z\t{at}\t{serial}\tunknown\t/CN=signer"
@@ -481,14 +482,14 @@ def _line(state: str, at: str = "") -> str:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (_line("V"), GOOD),
-        (_line("R", "261023120000Z,superseded"), "CERT_REVOKED"),
-        (_line("R", "261023120000Z,keyCompromise"), "CERT_REVOKED"),
-        (_line("R", "261023120000Z"), "CERT_REVOKED"),
+        ("V", GOOD),
+        ("R 261023120000Z,superseded", "CERT_REVOKED"),
+        ("R 261023120000Z,keyCompromise", "CERT_REVOKED"),
+        ("R 261023120000Z", "CERT_REVOKED"),
     ],
 )
 def test_list_by_openssl(tmp_path: Path, line: str, expected: str) -> None:
-    _office(tmp_path, line)
+    _office(tmp_path, _line(line))
     openssl(
         tmp_path, "ca", "-config", "ca.cnf", "-gencrl", "-cert", "link.pem", "-keyfile", "link.key",
         "-out", "list.pem", "-crl_lastupdate", "261122120000Z", "-crl_nextupdate", "261224120000Z",
@@ -503,14 +504,14 @@ def test_list_by_openssl(tmp_path: Path, line: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (_line("V"), GOOD),
-        (_line("R", "261023120000Z,superseded"), "CERT_REVOKED"),
+        ("V", GOOD),
+        ("R 261023120000Z,superseded", "CERT_REVOKED"),
         ("", "does not know"),
     ],
 )
 @pytest.mark.parametrize("delegated", [True, False])
 def test_answer_by_openssl(tmp_path: Path, line: str, expected: str, delegated: bool) -> None:  # noqa: FBT001
-    _office(tmp_path, *([line] if line else []))
+    _office(tmp_path, *([_line(line)] if line else []))
     helper = certificate("responder", "link", HELPER_KEY, LINK_KEY, OCSP_SIGNING,
                          since=NOW - 9 * YEAR, until=NOW + 60 * YEAR)  # fmt: skip
     (tmp_path / "helper.pem").write_bytes(pem(helper))

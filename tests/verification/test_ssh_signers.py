@@ -14,6 +14,7 @@ from core.limits import Limits
 from core.model import TrustEntry, TrustKind
 from tests.verification.specimens import NOW
 from tests.verification.ssh_material import PRINCIPAL, keys, line, mpint, signers
+from verification.revocation_data import given_revocations as revocations_of_certificates
 from verification.ssh_certificate import is_certificate, read_certificate
 from verification.ssh_envelope import read_envelope
 from verification.ssh_key import read_key, read_signature
@@ -194,3 +195,11 @@ def test_key_with_bytes_after_it_or_a_point_off_the_curve_is_refused() -> None:
     for broken in (blob + b"\0", blob[:-1], blob[:-1] + bytes([blob[-1] ^ 1])):
         with pytest.raises(MalformedError):
             read_key(broken)
+
+
+def test_revocation_lists_of_ssh_are_described_and_no_concern_of_certificates() -> None:
+    content = keys().public("ed25519").encode() + b"\n"
+    entry = TrustEntry("gone", TrustKind.REVOCATION, content, "t")
+    (described,) = describe(entry, Limits())
+    assert described.algorithm == "OpenSSH revocation list, 1 entries"
+    assert revocations_of_certificates((entry,)).broken == ()

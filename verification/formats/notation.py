@@ -13,28 +13,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Evidence, Outcome, Role, Subject, Verification
+from core.model import Evidence, Outcome, Role, Verification
 from core.text import display
 from verification import certificate_chain, notation_signature
 from verification.certificate_chain import Authorities, given_authorities, verify_chain
 from verification.certificate_path import SECOND
-from verification.certificates import certificate_claims, certificate_signer
 from verification.fault import Fault
 from verification.format import Setting
 from verification.keyed import refuse_keyless
+from verification.notation_content import judge_content, refuse_fault, refuse_malformed
 from verification.notation_cose import is_cose, read_cose
 from verification.notation_envelope import (
     AUTHORITY,
-    PAYLOAD_TYPE,
     NotationEnvelope,
-    Target,
-    read_target,
-    target_claims,
 )
 from verification.notation_jws import is_jws, read_jws
-from verification.notation_signature import check_signer, read_chain
+from verification.notation_signature import read_chain
 from verification.public_key import after
 from verification.revocation import RevokedLater
 from verification.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
@@ -45,7 +41,6 @@ _POLICY = "Notary Project trust policy specification, level strict"
 _NOT_JUDGED = frozenset(
     {"CERT_UNTRUSTED"}
 )  # a timestamp of an authority nobody gave proves nothing
-_CLAIM_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ class _Notation:
             envelope = self._read(evidence.content, setting.limits)
             chain = read_chain(envelope)
         except MalformedError as error:
-            return _refuse_malformed(trail, "envelope", error)
+            return refuse_malformed(trail, "envelope", error)
         trail.passed("envelope", envelope.attributes.scheme, reference=_SPECIFICATION)
         # 2. Somebody must be trusted.
         authorities = given_authorities(setting.trust)
@@ -84,7 +79,7 @@ class _Notation:
             trail.noted("trust", words, reason="KEYRING_UNUSABLE")
         if authorities.none_given:
             return refuse_keyless(trail, setting.trust, "authority")
-        refusal = _judge_content(trail, envelope, chain, evidence.subject, setting)
+        refusal = judge_content(trail, envelope, chain, evidence.subject, setting)
         return refusal or _judge_trust(trail, envelope, chain, authorities, setting)
 
 
@@ -114,99 +109,6 @@ class NotationCose(_Notation):
         return is_cose(evidence.content)
 
 
-def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    expected = f"a {step} that keeps its format"
-    return trail.refuse(
-        step, reason, str(error), expected=expected, found=str(error), reference=_SPECIFICATION
-    )
-
-
-def _refuse(trail: Trail, fault: Fault) -> Verification:
-    return trail.refuse(
-        fault.step,
-        fault.reason,
-        fault.detail,
-        expected=fault.expected,
-        found=fault.found,
-        reference=fault.reference,
-    )
-
-
-# --- integrity ------------------------------------------------------------------------------------
-
-
-def _judge_content(
-    trail: Trail,
-    envelope: NotationEnvelope,
-    chain: notation_signature.Chain,
-    subject: Subject,
-    setting: Setting,
-) -> Verification | None:
-    """Check payload type, chain in the envelope, algorithm, signature and what was signed."""
-    # 3. What the payload is.
-    if envelope.content_type != PAYLOAD_TYPE:
-        detail = "the envelope holds another payload than an artifact's descriptor"
-        found = display(envelope.content_type, 80) or "none"
-        return trail.refuse(
-            "payload type", "PAYLOAD_TYPE", detail, expected=PAYLOAD_TYPE, found=found
-        )
-    # 4. Certificates, algorithm and signature.
-    key = check_signer(envelope, chain)
-    if isinstance(key, Fault):
-        return _refuse(trail, key)
-    trail.signer = certificate_signer(chain[0], key)
-    trail.claims |= certificate_claims(chain[0]) | _attribute_claims(envelope)
-    trail.passed("certificate usage", "made for signing", reference=_SPECIFICATION)
-    trail.passed("signature", envelope.algorithm, reference=_SPECIFICATION)
-    # 5. The descriptor is of this artifact.
-    try:
-        target = read_target(envelope.payload, setting.limits)
-    except MalformedError as error:
-        return _refuse_malformed(trail, "payload", error)
-    trail.claims |= target_claims(target)
-    return _refuse_target(trail, target, subject)
-
-
-def _attribute_claims(envelope: NotationEnvelope) -> dict[str, str]:
-    stated = {f"attribute.{name}": value for name, value in envelope.attributes.others.items()}
-    if envelope.attributes.signing_time:
-        stated["signing_time"] = envelope.attributes.signing_time.isoformat()
-    if envelope.attributes.authentic_time:
-        stated["authentic_signing_time"] = envelope.attributes.authentic_time.isoformat()
-    if envelope.attributes.expiry:
-        stated["expiry"] = envelope.attributes.expiry.isoformat()
-    if envelope.agent:
-        stated["signing_agent"] = envelope.agent[:_CLAIM_CHARACTERS]
-    return stated
-
-
-def _refuse_target(trail: Trail, target: Target, subject: Subject) -> Verification | None:
-    ours = subject.digest(target.digest.algorithm)
-    if ours is None:
-        detail = f"the signature names a {target.digest.algorithm} digest that is not at hand"
-        expected = f"the bytes, or their {target.digest.algorithm}"
-        found = ", ".join(map(str, subject.digests)) or "no digest"
-        return trail.refuse("subject", "CONTENT_NEEDED", detail, expected=expected, found=found)
-    if ours != target.digest:
-        detail = "the signature is of another artifact"
-        return trail.refuse(
-            "subject", "SUBJECT_MISMATCH", detail, expected=str(ours), found=str(target.digest)
-        )
-    size = subject.content.size if subject.content is not None else target.size
-    if size != target.size:
-        detail = "the signature states another size than the artifact has"
-        found = f"{target.size} bytes"
-        return trail.refuse(
-            "subject", "SUBJECT_MISMATCH", detail, expected=f"{size} bytes", found=found
-        )
-    trail.passed("subject", str(ours), reference=_SPECIFICATION)
-    return None
-
-
-# --- authenticity and time ------------------------------------------------------------------------
-
-
 def _judge_trust(
     trail: Trail,
     envelope: NotationEnvelope,
@@ -228,7 +130,7 @@ def _judge_trust(
         return _refuse_chain(trail, found, authorities)
     fault = _life_fault(chain, times)
     if fault is not None:
-        return _refuse(trail, fault)
+        return refuse_fault(trail, fault)
     if found.pinned:
         trail.noted("certificate chain", found.pinned)
     trail.passed("certificate chain", f"{found.length} certificates", reference="RFC 5280 6.1")
@@ -290,7 +192,7 @@ def _times(
     if proved.reason in _NOT_JUDGED:
         trail.noted("timestamp", f"not counted: {proved.detail}", reason=proved.reason)
         return _Times(None, now, now)
-    return _refuse(trail, proved)
+    return refuse_fault(trail, proved)
 
 
 def _life_fault(chain: notation_signature.Chain, times: _Times) -> Fault | None:
@@ -314,7 +216,7 @@ def _refuse_chain(trail: Trail, fault: Fault, authorities: Authorities) -> Verif
         detail = f"no readable authority vouches, and an entry is broken: {authorities.broken[0]}"
         expected, found = "authorities that can be read", authorities.broken[0]
         return trail.refuse(fault.step, "KEYRING_UNUSABLE", detail, expected=expected, found=found)
-    return _refuse(trail, fault)
+    return refuse_fault(trail, fault)
 
 
 def _verified(

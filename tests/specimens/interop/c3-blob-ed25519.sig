@@ -1,1 +1,1 @@
-rRAUu5dPYwchr211njqklRM1fRNvEe9hFafCYydZwoAwOPN6CcuZuHdBOiBE+L5t1h2MobK6g2z0ozEZQ2IpCw==
+55F4QcfPGhMQm/1uKSuNZqriQMnvlWqCALKO49zwLlOLpZlQxdvlvIXgtiEwJDpybC8qzbEsXFy/KrXWhnDhBw==

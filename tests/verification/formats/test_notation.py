@@ -55,6 +55,7 @@ from tests.verification.specimens import (
     DAY,
     NOW,
     Extensions,
+    artifact,
     authority_entry,
     certificate,
     evidence,
@@ -151,6 +152,21 @@ def test_other_artifact_is_refused(make: Maker) -> None:
     other = Subject("app", (digest_of(b"other"),))
     assert reason(make(), subject=other) == "SUBJECT_MISMATCH"
     assert reason(make(payload=target(size=1))) == "SUBJECT_MISMATCH"
+
+
+def test_media_type_must_be_that_of_the_manifest(make: Maker) -> None:
+    index = "application/vnd.oci.image.index.v1+json"
+    for stated, signed, fits in (
+        (index, index, True),
+        (index, "application/vnd.oci.image.manifest.v1+json", False),
+        (index, "application/octet-stream", True),
+        ("", index, True),
+    ):
+        content = json.dumps({"mediaType": stated} if stated else {}).encode()
+        described = target(artifact(content), digest=str(digest_of(content)), mediaType=signed)
+        found = judged(make(payload=described), subject=artifact(content))
+        assert (found.outcome is Outcome.VERIFIED) == fits
+        assert fits or found.reason == "SUBJECT_MISMATCH"
 
 
 @pytest.mark.parametrize(

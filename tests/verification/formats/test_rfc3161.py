@@ -87,6 +87,7 @@ def test_digest_of_the_artifact_is_enough_where_it_is_the_right_one() -> None:
         (stamped()[:-1], "MALFORMED"),
         (stamped() + b"\x00", "MALFORMED"),
     ],
+    ids=["other bytes", "other content", "weak", "stranger", "refused", "cut", "continued"],
 )
 def test_refusals_have_their_reason(content: bytes, reason: str) -> None:
     found = judged(content)
