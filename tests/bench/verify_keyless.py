@@ -1,8 +1,8 @@
 """Verify keyless: bundles of a private Sigstore against the bare operations, and against its peer.
 
 Every bundle has a signer, a certificate, a log entry and a checkpoint of its own, so that nothing is
-answered from a cache but what really comes again: roots, authorities, timestamp signers. The floor
-is the signatures that have to be checked, with their keys parsed and their bytes at hand.
+answered from a cache but what really comes again: roots, authorities, timestamp signers. The
+floor is the signatures that have to be checked, with their keys parsed, their bytes at hand.
 """
 
 from __future__ import annotations
@@ -143,7 +143,8 @@ def _operations(document: Document, content: bytes, making: Making) -> list[Bare
 
 def _own(role: str, content: bytes) -> Bare:
     """Return one verification under a key of the kind that this part of the world has."""
-    private = specimens.private_key("ed25519" if role == "rekor2" else "p256", f"bench {role}")
+    kind = {"rekor2": "ed25519", "tsa": "p384"}.get(role, "p256")
+    private = specimens.private_key(kind, f"bench {role}")
     signature, public = sign(private, content), private.public_key()
     if isinstance(public, ed25519.Ed25519PublicKey):
         return lambda: public.verify(signature, content)
@@ -168,7 +169,8 @@ def _measure(report: Report, one: Series, rounds: int, most: str, least: str) ->
     runs = {"subject": one.subject, "floor": one.floor, "peer": one.theirs}
     timings = interleave(runs, rounds)
     size = len(one.evidence)
-    report.add(WORKLOAD, f"{one.name} / bare operations", "x", ratios(timings, "subject", "floor"), most)  # fmt: skip
+    slower = ratios(timings, "subject", "floor")
+    report.add(WORKLOAD, f"{one.name} / bare operations", "x", slower, most)
     faster = ratios(timings, "peer", "subject")
     report.add(WORKLOAD, f"sigstore-python / {one.name}", "x", faster, f">= {least}")
     for part, label in (("subject", ""), ("floor", ", bare"), ("peer", ", sigstore-python")):

@@ -62,12 +62,14 @@ def find_tools() -> Tools:
             raise SystemExit(f"{module} cannot be installed: there is no Go on this machine")
         goal = (folder / place).parent
         goal.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
+        ran = subprocess.run(
             ["go", "install", module],
             env={**os.environ, "GOBIN": str(goal)},
-            check=True,
+            check=False,
             timeout=INSTALL_SECONDS,
         )
+        if ran.returncode != 0:
+            raise SystemExit(f"{module} cannot be installed; put it into a folder and set {FOLDER}")
     return Tools(folder)
 
 

@@ -901,15 +901,17 @@ def test_a_bundle_of_authorities_is_read_one_by_one(
         ("--key", b'a@b.example namespaces="git" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI\n'),
     ],
 )
-def test_trust_that_is_not_read_yet_vouches_for_nothing(
-    option: str, content: bytes, estate: Estate, tmp_path: Path, verify: Verify
+def test_trust_file_of_a_known_kind_that_holds_nothing_readable_is_a_usage_error(
+    option: str, content: bytes, estate: Estate, tmp_path: Path, verify_text: Verify
 ) -> None:
     given = tmp_path / "trust"
     given.write_bytes(content)
     name = "keys/beacon-ec"
-    found = verify(estate.releases / f"{name}.tar.gz", *beside(estate, name), option, given)
-    assert found.reason == "TRUST_ROOT_MISSING"
-    assert "not read yet" in found.err
+    found = verify_text(
+        estate.releases / f"{name}.tar.gz", *beside(estate, name), option, given, "--json"
+    )
+    assert (found.code, found.out) == (2, "")
+    assert "could trust" in found.err
 
 
 @pytest.fixture

@@ -140,7 +140,8 @@ def renamed(name: bytes) -> bytes:
 HOSTILE: dict[str, Callable[[], bytes]] = {
     "bytes before": lambda: b"#!/bin/sh\n" + PLAIN,
     "bytes after": lambda: PLAIN + b"evil",
-    "bytes between": lambda: _inserted(PLAIN, central(PLAIN)),
+    "bytes before the list": lambda: _inserted(PLAIN, central(PLAIN)),
+    "bytes between two entries": lambda: _parted(PLAIN),
     "two entries of one name": doubled,
     "entries overlap": overlapping,
     "another name in the header": lambda: patched(PLAIN, 30, b"b.txt"),
@@ -169,6 +170,17 @@ def _inserted(content: bytes, at: int) -> bytes:
     offset = struct.unpack_from("<L", content, end + 16)[0]
     moved = patched(content, end + 16, struct.pack("<L", offset + 4))
     return moved[:at] + b"evil" + moved[at:]
+
+
+def _parted(content: bytes) -> bytes:
+    """Return the archive with four bytes before its second entry, and all offsets right."""
+    second = content.index(b"PK\x03\x04", 4)
+    moved = content
+    for number in (1, 2):
+        at = central(content, number) + 42
+        offset = struct.unpack_from("<L", content, at)[0]
+        moved = patched(moved, at, struct.pack("<L", offset + 4))
+    return _inserted(moved, second)
 
 
 def _counted(content: bytes, number: int) -> bytes:

@@ -1,20 +1,26 @@
-"""What a certificate of Fulcio says of its holder.
+"""What a certificate of Fulcio says of its holder: read once, in one pass over its extensions.
 
 Reference: Fulcio's docs, oid-info.md and certificate-specification.md.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.errors import MalformedError
 from core.model import Signer, SignerKind
+from verification.certificates import certified_key
 from verification.public_key import PublicKey
 
 _ARC = "1.3.6.1.4.1.57264.1."
-_USER_NAME = _ARC + "7"
+_USER_NAME = x509.ObjectIdentifier(f"{_ARC}7")
 _RAW = frozenset(range(1, 7))  # .1 to .6 are text without DER around it
 CLAIMS = {
     1: "oidc_issuer_v1",
@@ -41,37 +47,147 @@ CLAIMS = {
     23: "deployment_environment",
     24: "token_subject",
 }
+_NAMED = {
+    x509.ObjectIdentifier(f"{_ARC}{number}"): (name, number in _RAW)
+    for number, name in CLAIMS.items()
+}
 _UTF8_STRING = 0x0C
 _LONG_LENGTH = 0x80
+_CRITICAL = frozenset(
+    {
+        x509.BasicConstraints,
+        x509.KeyUsage,
+        x509.ExtendedKeyUsage,
+        x509.SubjectAlternativeName,
+        x509.NameConstraints,
+    }
+)
 _KINDS: dict[type[x509.GeneralName], str] = {
     x509.RFC822Name: "email",
     x509.UniformResourceIdentifier: "uri",
     x509.DNSName: "dns",
 }
+_Held = Mapping[type[x509.ExtensionType], x509.ExtensionType]
 
 
-def fulcio_claims(certificate: x509.Certificate) -> dict[str, str]:
-    """Return every claim of Fulcio's own arc by name; raise MalformedError on a broken one.
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A signer's certificate as it came, its key and what its extensions say."""
 
-    A claim newer than this list is kept under `fulcio_<number>`.
+    certificate: x509.Certificate
+    encoded: bytes
+    key: PublicKey
+    held: _Held = field(repr=False)
+    claims: Mapping[str, str]
+    unknown_critical: str  # the first critical extension that is not known, or an empty text
+
+    @property
+    def names(self) -> tuple[tuple[str, str], ...]:
+        """The names of the holder as (kind, name): e-mail, URI, DNS, user name, in order."""
+        stated = self.held.get(x509.SubjectAlternativeName)
+        return _names(stated) if isinstance(stated, x509.SubjectAlternativeName) else ()
+
+    @property
+    def promises(self) -> x509.PrecertificateSignedCertificateTimestamps | None:
+        """The promises of certificate transparency logs."""
+        kind = x509.PrecertificateSignedCertificateTimestamps
+        stated = self.held.get(kind)
+        return stated if isinstance(stated, kind) else None
+
+    def wrong_usage(self) -> str:
+        """Return how it is not what Fulcio issues, for digital signatures over code; or nothing."""
+        if self.unknown_critical:
+            return f"the unknown critical extension {self.unknown_critical}"
+        usage, purposes = self.held.get(x509.KeyUsage), self.held.get(x509.ExtendedKeyUsage)
+        if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:
+            return "no keyUsage digitalSignature"
+        if not isinstance(purposes, x509.ExtendedKeyUsage):
+            return "no extendedKeyUsage"
+        if ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
+            return ", ".join(oid.dotted_string for oid in purposes)
+        if x509.AuthorityKeyIdentifier not in self.held:  # RFC 5280 4.2.1.1: in all that is issued
+            return "no authorityKeyIdentifier"
+        basic = self.held.get(x509.BasicConstraints)
+        if isinstance(basic, x509.BasicConstraints) and basic.ca:
+            return "basicConstraints of an authority"
+        return ""
+
+    def signer(self) -> Signer:
+        """Return who signed: the one name Fulcio certified, and the issuer it was told by.
+
+        Raise MalformedError where the certificate names nobody, or more than one.
+        """
+        named = self.names
+        if len(named) != 1:
+            raise MalformedError(f"a certificate of Fulcio names one signer, this one {len(named)}")
+        return Signer(
+            SignerKind.KEYLESS,
+            self.key.fingerprint,
+            self.key.algorithm,
+            identity=named[0][1],
+            issuer=self.claims.get("oidc_issuer") or self.claims.get("oidc_issuer_v1", ""),
+            valid_from=self.certificate.not_valid_before_utc,
+            valid_until=self.certificate.not_valid_after_utc,
+        )
+
+    def facts(self, issuer: str) -> dict[str, str]:
+        """Return all claims, under the names `certificates.certificate_claims` has and Fulcio's.
+
+        `issuer` is the name of the authority that was found to have issued it.
+        """
+        certificate, names = self.certificate, self.names
+        return {
+            "certificate": f"sha256:{hashlib.sha256(self.encoded).hexdigest()}",
+            "subject": certificate.subject.rfc4514_string(),
+            "subject_alternative_names": json.dumps([name for _, name in names]),
+            "issuer": issuer,
+            "serial": f"{certificate.serial_number:x}",
+            "not_before": certificate.not_valid_before_utc.isoformat(),
+            "not_after": certificate.not_valid_after_utc.isoformat(),
+            "identity_kind": names[0][0] if names else "",
+            **self.claims,
+        }
+
+
+def read_leaf(certificate: x509.Certificate) -> Leaf:
+    """Read a signer's certificate; raise MalformedError on a claim or key that cannot be read.
+
+    A claim newer than the list here is kept under `fulcio_<number>`.
     """
+    held: dict[type[x509.ExtensionType], x509.ExtensionType] = {}
     claims: dict[str, str] = {}
+    unknown = ""
     for extension in certificate.extensions:
+        value = extension.value
+        kind = type(value)
+        if kind is x509.UnrecognizedExtension:
+            _add_claim(extension, claims)
+        else:
+            held[kind] = value
+        if extension.critical and kind not in _CRITICAL:
+            unknown = unknown or extension.oid.dotted_string
+    encoded = certificate.public_bytes(Encoding.DER)
+    return Leaf(certificate, encoded, certified_key(certificate), held, claims, unknown)
+
+
+def _add_claim(extension: x509.Extension[x509.ExtensionType], claims: dict[str, str]) -> None:
+    value = extension.value
+    if not isinstance(value, x509.UnrecognizedExtension):
+        return
+    name, raw = _NAMED.get(extension.oid, ("", False))
+    if not name:
         oid = extension.oid.dotted_string
-        if not oid.startswith(_ARC) or not isinstance(extension.value, x509.UnrecognizedExtension):
-            continue
         number = oid.removeprefix(_ARC)
-        if not number.isascii() or not number.isdigit():
-            continue
-        name = CLAIMS.get(int(number), f"fulcio_{number}")
-        claims[name] = _text(extension.value.value, name, raw=int(number) in _RAW)
-    return claims
+        if number == oid or not number.isdigit():
+            return
+        name = f"fulcio_{number}"
+    claims[name] = _text(value.value, name, raw=raw)
 
 
 def _text(value: bytes, name: str, *, raw: bool) -> str:
     try:
         return (value if raw else der_text(value)).decode()
-    except (UnicodeDecodeError, ValueError):
+    except ValueError:
         raise MalformedError(f"the claim {name} in the certificate is no text") from None
 
 
@@ -90,38 +206,12 @@ def der_text(value: bytes) -> bytes:
     return value[start:]
 
 
-def identities(certificate: x509.Certificate) -> tuple[tuple[str, str], ...]:
-    """Return the names of the holder as (kind, name): e-mail, URI, DNS, user name, in order."""
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
+def _names(stated: x509.SubjectAlternativeName) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
-    for name in names:
+    for name in stated:
         if isinstance(name, x509.OtherName):
-            if name.type_id.dotted_string == _USER_NAME:
+            if name.type_id == _USER_NAME:
                 found.append(("username", _text(name.value, "user name", raw=False)))
         elif type(name) in _KINDS:
             found.append((_KINDS[type(name)], str(name.value)))
     return tuple(found)
-
-
-def keyless_signer(
-    certificate: x509.Certificate, key: PublicKey, claims: Mapping[str, str]
-) -> Signer:
-    """Return who signed: the one name Fulcio certified, and the issuer it was told by.
-
-    Raise MalformedError where the certificate names nobody, or more than one.
-    """
-    named = identities(certificate)
-    if len(named) != 1:
-        raise MalformedError(f"a certificate of Fulcio names one signer, this one {len(named)}")
-    return Signer(
-        SignerKind.KEYLESS,
-        key.fingerprint,
-        key.algorithm,
-        identity=named[0][1],
-        issuer=claims.get("oidc_issuer") or claims.get("oidc_issuer_v1", ""),
-        valid_from=certificate.not_valid_before_utc,
-        valid_until=certificate.not_valid_after_utc,
-    )

@@ -6,22 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.errors import MalformedError
 from core.model import Subject, Verification
-from verification.certificate_chain import unknown_critical
 from verification.certificate_diagnosis import missing_link
 from verification.certificate_path import CertificatePath, find_path
-from verification.certificates import certificate_claims, certified_key
 from verification.fault import Fault
 from verification.format import Setting
 from verification.formats.dsse import Envelope
-from verification.public_key import STRONG_KEYS, PublicKey
+from verification.public_key import STRONG_KEYS
 from verification.sigstore.bundle import V01, V03, Bundle, Material
 from verification.sigstore.entry_body import Signed
-from verification.sigstore.fulcio import fulcio_claims, keyless_signer
+from verification.sigstore.fulcio import Leaf, read_leaf
 from verification.sigstore.log_keys import LogKey
 from verification.sigstore.proof import (
     SIGNATURE_STEP,
@@ -61,24 +58,24 @@ def _prove(
     content = read_content(bundle, artifact, setting.limits, trail)
     if isinstance(content, Fault):
         return content
-    key = _usable_key(bundle.certificates[0])
-    if isinstance(key, Fault):
-        return key
+    leaf = _usable(bundle)
+    if isinstance(leaf, Fault):
+        return leaf
     trail.passed(_USAGE, "codeSigning", reference="Fulcio certificate specification")
     # 2. The log and the times (Sigstore client specification, "Verification").
     times = prove_times(bundle, root, setting, trail)
     if isinstance(times, Fault):
         return times
     # 3. The chain at each of these times, and that the certificate was shown to a log.
-    vouched = _vouch(bundle, root, times, trail)
+    vouched = _vouch(bundle, leaf, root, times, trail)
     if isinstance(vouched, Fault):
         return vouched
     # 4. Who that is, now that it is vouched for.
-    fault = _name(bundle, key, root, times, trail)
+    fault = _name(leaf, vouched, root, times, trail)
     if fault is not None:
         return fault
     # 5. The entry of the log is about this signature, and the signature holds.
-    fault = _signature_fault(bundle, content, key, times, setting, trail)
+    fault = _signature_fault(bundle, content, leaf, times, setting, trail)
     return fault or _proof(bundle, content, root, vouched, times, trail)
 
 
@@ -90,7 +87,9 @@ class _Vouched:
     promised: LogKey | None
 
 
-def _vouch(bundle: Bundle, root: TrustedRoot, times: Times, trail: Trail) -> _Vouched | Fault:
+def _vouch(
+    bundle: Bundle, leaf: Leaf, root: TrustedRoot, times: Times, trail: Trail
+) -> _Vouched | Fault:
     if not times.moments:
         return _timeless(root)
     vouched = _vouched(bundle, root, times.moments)
@@ -101,7 +100,7 @@ def _vouch(bundle: Bundle, root: TrustedRoot, times: Times, trail: Trail) -> _Vo
     if not root.demands_promise:
         trail.skipped(SCT_STEP, "the trusted root names no certificate transparency log")
         return _Vouched(authority, None)
-    promised = check_promise(bundle.certificates[0], path.links[1], root)
+    promised = check_promise(leaf, path.links[1], root)
     if isinstance(promised, Fault):
         return promised
     trail.passed(SCT_STEP, promised.url, reference="RFC 6962 3.2")
@@ -109,18 +108,15 @@ def _vouch(bundle: Bundle, root: TrustedRoot, times: Times, trail: Trail) -> _Vo
 
 
 def _name(
-    bundle: Bundle, key: PublicKey, root: TrustedRoot, times: Times, trail: Trail
+    leaf: Leaf, vouched: _Vouched, root: TrustedRoot, times: Times, trail: Trail
 ) -> Fault | None:
     """Record the signer and all claims of the certificate, the log and the root."""
-    leaf = bundle.certificates[0]
     try:
-        claims = fulcio_claims(leaf)
-        trail.signer = keyless_signer(leaf, key, claims)
-        trail.claims |= certificate_claims(leaf) | claims
+        trail.signer = leaf.signer()
     except MalformedError as error:
         expected = "a certificate as Fulcio issues them"
         return Fault("certificate", "MALFORMED", str(error), expected, str(error))
-    trail.claims |= log_claims(times)
+    trail.claims |= leaf.facts(vouched.authority.name) | log_claims(times)
     trail.claims |= {"trusted_root": root.digest, "trusted_root_name": root.name}
     return None
 
@@ -137,40 +133,22 @@ def _form_fault(bundle: Bundle) -> Fault | None:
     return None
 
 
-def _usable_key(leaf: x509.Certificate) -> PublicKey | Fault:
-    """Check what Fulcio's certificates are: for digital signatures over code, and no authority."""
+def _usable(bundle: Bundle) -> Leaf | Fault:
+    """Read the signer's certificate, and check that it is for digital signatures over code."""
     try:
-        key = certified_key(leaf)
+        leaf = read_leaf(bundle.certificates[0])
     except MalformedError as error:
-        expected = "a certificate with a key that can be used"
-        return Fault("certificate", "MALFORMED", str(error), expected, "another one")
-    if key.weakness:
-        return Fault(_USAGE, "ALGORITHM_WEAK", key.weakness, STRONG_KEYS, key.algorithm)
-    wrong = _wrong_usage(leaf)
+        expected = "a certificate as Fulcio issues them"
+        return Fault("certificate", "MALFORMED", str(error), expected, str(error))
+    weakness = leaf.key.weakness
+    if weakness:
+        return Fault(_USAGE, "ALGORITHM_WEAK", weakness, STRONG_KEYS, leaf.key.algorithm)
+    wrong = leaf.wrong_usage()
     if wrong:
         detail = "the certificate was not issued for signing code"
         expected = "keyUsage digitalSignature, extendedKeyUsage codeSigning, no authority"
         return Fault(_USAGE, "CERT_USAGE", detail, expected, wrong, "RFC 5280 4.2.1")
-    return key
-
-
-def _wrong_usage(leaf: x509.Certificate) -> str:
-    unknown = unknown_critical(leaf)
-    if unknown:
-        return f"the unknown critical extension {unknown}"
-    held = {type(each.value): each.value for each in leaf.extensions}
-    usage, purposes = held.get(x509.KeyUsage), held.get(x509.ExtendedKeyUsage)
-    if not isinstance(usage, x509.KeyUsage) or not usage.digital_signature:
-        return "no keyUsage digitalSignature"
-    if not isinstance(purposes, x509.ExtendedKeyUsage) or _CODE_SIGNING not in purposes:
-        stated = purposes if isinstance(purposes, x509.ExtendedKeyUsage) else ()
-        return ", ".join(oid.dotted_string for oid in stated) or "no extendedKeyUsage"
-    if x509.AuthorityKeyIdentifier not in held:  # RFC 5280 4.2.1.1: in every issued certificate
-        return "no authorityKeyIdentifier"
-    basic = held.get(x509.BasicConstraints)
-    if isinstance(basic, x509.BasicConstraints) and basic.ca:
-        return "basicConstraints of an authority"
-    return ""
+    return leaf
 
 
 def _timeless(root: TrustedRoot) -> Fault:
@@ -242,18 +220,17 @@ def _no_path(bundle: Bundle, root: TrustedRoot) -> Fault:
 def _signature_fault(
     bundle: Bundle,
     content: Content,
-    key: PublicKey,
+    leaf: Leaf,
     times: Times,
     setting: Setting,
     trail: Trail,
 ) -> Fault | None:
     envelope = bundle.content if isinstance(bundle.content, Envelope) else None
-    encoded = bundle.certificates[0].public_bytes(Encoding.DER)
-    signed = Signed(bundle.signature, encoded, key, envelope, content.over)
+    signed = Signed(bundle.signature, leaf.encoded, leaf.key, envelope, content.over)
     recorded = recorded_in(times.logged, signed, setting.limits, trail)
     if isinstance(recorded, Fault):
         return recorded
-    attempt = check_signature(key, bundle, content, recorded, setting)
+    attempt = check_signature(leaf.key, bundle, content, recorded, setting)
     if isinstance(attempt, Fault):
         return attempt
     trail.passed(SIGNATURE_STEP, attempt.scheme)

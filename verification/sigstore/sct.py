@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.certificate_transparency import LogEntryType, SignedCertificateTimestamp
 
 from verification.fault import Fault
+from verification.sigstore.fulcio import Leaf
 from verification.sigstore.log_keys import LogKey
 from verification.sigstore.trusted_root import TrustedRoot
 
@@ -25,29 +26,23 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def check_promise(
-    certificate: x509.Certificate, issuer: x509.Certificate, root: TrustedRoot
-) -> LogKey | Fault:
+def check_promise(leaf: Leaf, issuer: x509.Certificate, root: TrustedRoot) -> LogKey | Fault:
     """Return the log of the root that promised to publish the certificate.
 
     Of several promises, those of logs the root does not name are passed over; each other one has
     to hold.
     """
-    try:
-        listed = certificate.extensions.get_extension_for_class(
-            x509.PrecertificateSignedCertificateTimestamps
-        ).value
-    except (x509.ExtensionNotFound, ValueError):
+    listed = leaf.promises
+    if listed is None:
         detail = "the certificate carries no promise of a certificate transparency log"
-        return Fault(
-            STEP, "SCT_INVALID", detail, "a promise by " + _known(root), "none", _REFERENCE
-        )
+        expected = "a promise by " + _known(root)
+        return Fault(STEP, "SCT_INVALID", detail, expected, "none", _REFERENCE)
     promised = None
     for promise in listed:
         logs = root.certificate_logs.get(promise.log_id, ())
         if not logs:
             continue
-        signed = _signed(promise, certificate, issuer)
+        signed = _signed(promise, leaf.certificate, issuer)
         at = promise.timestamp.replace(tzinfo=UTC)
         promised = next((log for log in logs if _holds(log, promise, signed, at)), None)
         if promised is None:

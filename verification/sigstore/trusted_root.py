@@ -76,6 +76,7 @@ class CertificateAuthority:
     others: tuple[x509.Certificate, ...]
     window: Window
     fingerprint: str  # of the issuing certificate
+    name: str  # of it, as RFC 4514 writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,8 @@ def _authority(part: fields.Document, window: Window) -> CertificateAuthority:
         anchors, others = Anchors.of([chain[-1]]), chain[:-1]
     else:
         anchors, others = Anchors.of([chain[0]]), ()
-    return CertificateAuthority(chain, anchors, others, whole, certificate_digest(chain[0]))
+    name = chain[0].subject.rfc4514_string()
+    return CertificateAuthority(chain, anchors, others, whole, certificate_digest(chain[0]), name)
 
 
 def _check_links(chain: tuple[x509.Certificate, ...]) -> None:

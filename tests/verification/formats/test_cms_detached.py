@@ -172,9 +172,11 @@ UNAUTHENTICATED = {"version": "RFC 5652 5.1: the version of SignedData is under 
 
 
 @pytest.mark.parametrize("name", ["cms", "no attributes", "attached", "key id", "sha512, cades"])
-@pytest.mark.parametrize("mask", [0x01, 0x80])
-def test_no_changed_byte_verifies(name: str, mask: int, tmp_path: Path) -> None:
-    who = identity("p256", EMAIL)
+@pytest.mark.parametrize(
+    ("kind", "mask"), [("p256", 0x01), ("p256", 0x80), ("rsa-2048", 0x01), ("rsa-2048", 0x80)]
+)
+def test_no_changed_byte_verifies(name: str, kind: str, mask: int, tmp_path: Path) -> None:
+    who = identity(kind, EMAIL)
     signature = signed(tmp_path, who, MADE[name])
     assert judged(signature).outcome is Outcome.VERIFIED
     mutants = [
@@ -438,6 +440,31 @@ def test_digests_serve_where_the_bytes_are_not_at_hand(tmp_path: Path) -> None:
     )
     other = Subject("a", (digest_of(CONTENT, "sha512"),))
     assert judged(signature, subject=other).reason == "CONTENT_NEEDED"
+
+
+def signing(who: Identity, algorithm: bytes) -> bytes:
+    """Return a signature that is said to be made by another algorithm."""
+    reader = DerReader(signer_info(who, CONTENT), "made").inside(0x30)
+    parts = [reader.element() for _ in range(6)]
+    info = tlv(0x30, *parts[:4], algorithm, parts[5])
+    return signed_data((info,), (who.certificate,), None)
+
+
+RSA_SHA256, ECDSA_SHA512 = oid("1.2.840.113549.1.1.11"), oid("1.2.840.10045.4.3.4")
+STATED = {
+    "as it is": (tlv(0x30, oid("1.2.840.10045.4.3.2")), ""),
+    "as old Java writes it": (tlv(0x30, oid("1.2.840.10045.2.1")), ""),
+    "of another key": (tlv(0x30, RSA_SHA256), "ALGORITHM_MISMATCH"),
+    "of another hash": (tlv(0x30, ECDSA_SHA512), "ALGORITHM_MISMATCH"),
+    "with parameters": (tlv(0x30, oid("1.2.840.10045.4.3.2"), tlv(4, b"x")), "MALFORMED"),
+    "unknown": (tlv(0x30, oid("1.2.3")), "FORMAT_UNSUPPORTED"),
+    "weak": (tlv(0x30, oid("1.2.840.10045.4.1")), "ALGORITHM_WEAK"),
+}
+
+
+@pytest.mark.parametrize(("algorithm", "reason"), STATED.values(), ids=STATED.keys())
+def test_algorithm_that_is_stated_fits_key_and_digest(algorithm: bytes, reason: str) -> None:
+    assert judged(signing(identity("p256", EMAIL), algorithm)).reason == reason
 
 
 def test_weak_algorithms(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ class World:
     """One private instance; two names share no key."""
 
     name: str = "acme"
-    signing: str = "p256"  # of the authorities; Fulcio's are on P-384
+    signing: str = "p256"  # the curve of its authorities; Sigstore's own are on P-384
 
     def _key(self, role: str, kind: str = "p256") -> PrivateKey:
         return private_key(kind, f"{self.name} {role}")
@@ -169,7 +169,9 @@ class World:
 
     @property
     def stamper(self) -> timestamp_specimens.Stamper:
-        return self._once("tsa", lambda: timestamp_specimens.stamper(name=f"{self.name} tsa"))
+        return self._once(
+            "tsa", lambda: timestamp_specimens.stamper(name=f"{self.name} tsa", kind=self.signing)
+        )
 
     def log_id(self, version: str = "1") -> bytes:
         encoded = spki(self.log_key(version))

@@ -378,15 +378,14 @@ class TestClass9UsageOfTheSignersCertificate:
         case = message_case(Making(extensions=FULCIO))
         names = x509.SubjectAlternativeName([x509.RFC822Name("a@b.example"),
                                              x509.RFC822Name("c@d.example")])  # fmt: skip
-        from verification.sigstore.fulcio import keyless_signer
+        from verification.sigstore.fulcio import read_leaf
 
         key = specimens.private_key("p256", "two names")
         made = specimens.certificate("x", "y", key, key, ((names, True),))
         from core.errors import MalformedError
-        from verification.certificates import certified_key
 
         with pytest.raises(MalformedError, match="names one signer"):
-            keyless_signer(made, certified_key(made), {})
+            read_leaf(made).signer()
         assert reason(case) == ""
 
 

@@ -43,7 +43,7 @@ from tests.verification.specimens import DAY, NOW, evidence, private_key, settin
 from verification.fault import Fault
 from verification.sigstore import ed25519ph, entry_body, fields, log_entry
 from verification.sigstore.checkpoint import read_checkpoint, signer_of
-from verification.sigstore.fulcio import CLAIMS, der_text, fulcio_claims, identities
+from verification.sigstore.fulcio import CLAIMS, der_text, read_leaf
 from verification.sigstore.log_keys import LogKey, read_log_key
 from verification.sigstore.merkle import leaf_hash, root_from_inclusion
 from verification.sigstore.sct import check_promise
@@ -202,7 +202,7 @@ class TestPromise:
 
     def check(self, certificate: x509.Certificate, issuer: x509.Certificate | None = None) -> str:
         root = load_root(ACME.entry())
-        found = check_promise(certificate, issuer or ACME.intermediate, root)
+        found = check_promise(read_leaf(certificate), issuer or ACME.intermediate, root)
         return found.reason if isinstance(found, Fault) else found.url
 
     def listed(self, *promises: bytes) -> x509.Certificate:
@@ -254,7 +254,7 @@ class TestFulcio:
 
     def test_all_claims_come_out_newer_ones_by_number(self) -> None:
         claims = tuple((number, f"claim {number}") for number in (*CLAIMS, 99))
-        found = fulcio_claims(ACME.certificate(Making(claims=claims)))
+        found = read_leaf(ACME.certificate(Making(claims=claims))).claims
         assert found == {
             **{name: f"claim {number}" for number, name in CLAIMS.items()},
             "fulcio_99": "claim 99",
@@ -280,7 +280,7 @@ class TestFulcio:
             made = specimens.certificate(
                 "x", "x", key, key, ((x509.SubjectAlternativeName([name]), True),)
             )
-            assert [kind for kind, _ in identities(made)] == [wanted]
+            assert [kind for kind, _ in read_leaf(made).names] == [wanted]
 
     @pytest.mark.parametrize("missing", [1, 8])
     def test_the_issuer_is_read_in_both_spellings(self, missing: int) -> None:
