@@ -1,7 +1,7 @@
 """Verify keyless: bundles of a private Sigstore against the bare operations, and against its peer.
 
-Every bundle has a signer, a certificate, a log entry and a checkpoint of its own, so that nothing is
-answered from a cache but what really comes again: roots, authorities, timestamp signers. The
+Every bundle has a signer, a certificate, a log entry and a checkpoint of its own, so that nothing
+is answered from a cache but what really comes again: roots, authorities, timestamp signers. The
 floor is the signatures that have to be checked, with their keys parsed, their bytes at hand.
 """
 

@@ -1,4 +1,7 @@
-"""Every way in which notation signs an image offline."""
+"""Every way in which notation signs an image offline.
+
+Debian's registry has no referrers API: tools that ask for it fall back to the tag `sha256-<hex>`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ def sign_with_notation(shop: Workshop) -> None:
     _prepare(shop)
     for form in ("jws", "cose"):
         for key in KEYS:
-            way = f"{form}, {key}, the referrers' API"
+            way = f"{form}, {key}, referrers' API asked for, tag served"
             words: tuple[str, ...] = ("--key", key, "--force-referrers-tag=false")
             shop.attempt(TOOL, way, partial(_sign, shop, way, form, f"{key}-api", words))
         others = (

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from itertools import pairwise
 
 from cryptography import x509
@@ -107,19 +106,24 @@ def read_bundle(content: bytes, limits: Limits) -> Bundle:
 def read_document(content: bytes, limits: Limits) -> Mapping[str, object]:
     """Read a JSON object, never to be changed: formats that ask for the same bytes share it."""
     bounds = (limits.document_bytes, limits.evidence_bytes, limits.json_depth, limits.json_items)
-    return _document(content, bounds)
+    kept = _LAST.read
+    if kept is not None and kept[0] is content and kept[1] == bounds:
+        return kept[2]
+    document = wire.as_mapping(wire.read_json(content, limits=limits), "the bundle")
+    _LAST.read = content, bounds, document
+    return document
 
 
-@lru_cache(maxsize=4)
-def _document(content: bytes, bounds: tuple[int, int, int, int]) -> Mapping[str, object]:
-    document_bytes, evidence_bytes, depth, values = bounds
-    limits = Limits(
-        document_bytes=document_bytes,
-        evidence_bytes=evidence_bytes,
-        json_depth=depth,
-        json_items=values,
-    )
-    return wire.as_mapping(wire.read_json(content, limits=limits), "the bundle")
+class _Last:
+    """The document that was read last: one format recognises it, then the same one reads it."""
+
+    __slots__ = ("read",)
+
+    def __init__(self) -> None:
+        self.read: tuple[bytes, tuple[int, ...], Mapping[str, object]] | None = None
+
+
+_LAST = _Last()
 
 
 def bundle_of(document: Mapping[str, object], limits: Limits) -> Bundle:
