@@ -1,7 +1,7 @@
 """Whom the allowed signers accept: the key or its authority, for which use, and at which time.
 
 The time of an SSH signature is nowhere in it: a claimed one narrows a window and never widens it
-(docs/decisions/0021-time-of-ssh-signatures.md).
+(docs/decisions/0014-time-of-ssh-signatures.md).
 """
 
 from __future__ import annotations

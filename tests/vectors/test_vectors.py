@@ -32,7 +32,7 @@ COLLECTIONS = (
     "sigstore-conformance", "slsa-verifier", "ssh-git",
 )  # fmt: skip
 COMMAND_CASES = 288
-DISPUTED = {  # docs/decisions/0020-expired-when-signed.md
+DISPUTED = {  # docs/decisions/0013-expired-when-signed.md
     ("openpgp-git", "ac10f9b68287"): ("untrusted", "KEY_EXPIRED"),
 }
 
