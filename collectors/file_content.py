@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.artifact_heads import HEAD_BYTES, may_bear_evidence
 from core.errors import CollectionError, DeniedError, TooLargeError, UnreachableError
 from core.model import Digest, digest_of
 from core.text import display
@@ -69,6 +70,7 @@ class FileContent:
     spool: Path  # a folder that nobody else writes to
     _digests: dict[str, Digest] = field(default_factory=dict, compare=False, repr=False)
     _copies: list[Path] = field(default_factory=list, compare=False, repr=False)
+    _heads: list[bytes] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def size(self) -> int:
@@ -83,8 +85,17 @@ class FileContent:
             self._copies.append(self._copy())
         return self._copies[0]
 
+    def head(self) -> bytes:
+        """Return the first bytes, as they were hashed, where a signature may lie in the file.
+
+        Empty of all other files, and after `drop_copy`.
+        """
+        self.digest("sha256")
+        return next(iter(self._heads), b"")
+
     def drop_copy(self) -> None:
         """Remove the copy, if one was made."""
+        self._heads.clear()
         while self._copies:
             self._copies.pop().unlink(missing_ok=True)
 
@@ -128,9 +139,12 @@ class FileContent:
             for name in {*wanted, "sha256"}
             if name not in self._digests
         }
+        start = b""
         for chunk in self.chunks() if hashes else ():
+            start = start or chunk[:HEAD_BYTES]
             for hashed in hashes.values():
                 hashed.update(chunk)
+        self._keep_head(start)
         self._digests.update((name, Digest(name, hashes[name].hexdigest())) for name in hashes)
         return tuple(self._digests[name] for name in wanted)
 
@@ -142,7 +156,9 @@ class FileContent:
         """Return all bytes; TooLargeError when they are more than `limit`."""
         self.refuse_over(limit, limit_name)
         content = b"".join(self.chunks())
-        self._digests.setdefault("sha256", digest_of(content))
+        if "sha256" not in self._digests:
+            self._keep_head(content[:HEAD_BYTES])
+            self._digests["sha256"] = digest_of(content)
         return content
 
     def refuse_over(self, limit: int, limit_name: str) -> None:
@@ -151,6 +167,10 @@ class FileContent:
             raise TooLargeError(
                 f"{display(str(self.file))}: {self.size} bytes, more than {limit} ({limit_name})"
             )
+
+    def _keep_head(self, start: bytes) -> None:
+        if not self._heads and may_bear_evidence(start):
+            self._heads.append(start)
 
     def _copy(self) -> Path:
         try:

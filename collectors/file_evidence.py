@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from collectors.file_content import FileContent, shown
 from core.checksums import read_checksums
 from core.errors import CollectionError, MalformedError
+from core.json_lines import json_lines
 from core.limits import Limits
 from core.model import (
+    ARTIFACT_HEAD,
     Digest,
     Evidence,
     EvidenceSet,
@@ -30,11 +32,15 @@ SIGNATURES = (
     ".sig",
     ".minisig",
     ".p7s",
+    ".tsr",
+    ".prov",
     ".sigstore.json",
     ".sigstore",
     ".bundle",
     ".intoto.jsonl",
     ".att",
+    ".provenance",
+    ".publish.attestation",
 )
 LIST_SIGNATURES = (
     *SIGNATURES,
@@ -106,7 +112,8 @@ class Neighbours:
     def set_key(self, name: str, path: str) -> str:
         """Return the lasting key: one set for all files that only the same lists vouch for."""
         agreeing, other = self._compare(name)
-        if agreeing and not (other or self._has_any(name, SIGNATURES) or self._broken_for(name)):
+        own = self._has_any(name, SIGNATURES) or bool(self.files[name].head())
+        if agreeing and not (own or other or self._broken_for(name)):
             # No path holds two slashes in a row, so no two sets share a key.
             return f"list:{self.unit}/" + "//".join(listed.list_name for listed in agreeing)
         return f"file:{path}"
@@ -126,7 +133,9 @@ class Neighbours:
                 unread.append(Unread("TOO_LARGE", sentence))
                 break
         self.unread |= bool(unread)
-        looked = () if evidence or unread else self._looked(name)
+        # What lies within may turn out to be no evidence at all.
+        found = unread or [one for one in evidence if not one.is_inside]
+        looked = () if found else self._looked(name)
         return EvidenceSet(key, tuple(evidence), looked=looked, unread=tuple(unread))
 
     def lists_behind(self, name: str) -> Iterator[IndexKept]:
@@ -161,6 +170,10 @@ class Neighbours:
             yield self._contradiction(listed.list_name, subject)
         # 4. Signed lists that may name it, for all we know.
         yield from self._broken_for(name)
+        # 5. The file itself. Last, so that it never takes the place of what lies beside it.
+        head = self.files[name].head()
+        if head:
+            yield Evidence(head, ARTIFACT_HEAD, self._path(name), subject)
 
     def _beside(
         self, name: str, suffixes: tuple[str, ...], subject: Subject
@@ -181,8 +194,10 @@ class Neighbours:
 
     def _documents(self, content: bytes, suffix: str) -> list[bytes]:
         # JSON lines hold an envelope each. One piece more than allowed says that there are more.
-        lines = content.split(b"\n", self.limits.signatures) if suffix.endswith(".jsonl") else []
-        return [line for line in lines if line.strip()] or [content]
+        most = self.limits.signatures
+        if not suffix.endswith(".jsonl"):
+            return json_lines(content, most)
+        return [line for line in content.split(b"\n", most) if line.strip()] or [content]
 
     def _certificate(self, name: str) -> bytes:
         for suffix in CERTIFICATES:

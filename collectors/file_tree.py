@@ -7,6 +7,7 @@ file plays, and only what stands beside a file can speak for it:
     app.tar.gz          an artifact, hashed by us
     app.tar.gz.asc      evidence, because app.tar.gz is there (alone it would be an artifact)
     app.tar.gz.pem      a hint to app.tar.gz.sig: a claim, never trust
+    tool.rpm            an artifact that may bear a signature: evidence for itself
     SHA256SUMS          a checksum list; with SHA256SUMS.asc it vouches for the files it names
 
 Symbolic links, devices, sockets and FIFOs are passed over. Options: `FileTreeOptions`.
@@ -39,7 +40,7 @@ from core.glob import Glob
 from core.model import Artifact, DigestOrigin, Discovery, Location, Sighting, UnitEnd
 from core.text import display
 
-RULES = "2"  # part of every fingerprint: raise it when files are read or sorted in another way
+RULES = "3"  # part of every fingerprint: raise it when files are read or sorted in another way
 Entry = os.DirEntry[str]
 
 

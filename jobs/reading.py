@@ -44,7 +44,7 @@ from storage.scans import ScanError
 from storage.standings import SourceRow
 from verification.format import Setting
 from verification.standing import combine
-from verification.verifier import trust_digest, verification_key, verify
+from verification.verifier import is_recognised, trust_digest, verification_key, verify
 
 BATCH = 1000
 BATCH_BYTES = 16 * MIB  # of evidence held before it is stored
@@ -166,7 +166,9 @@ class UnitReader:
 
     def _judge_set(self, found: EvidenceSet, trust: Trust) -> SetFacts:
         setting = Setting(trust, self._reading.now, self._reading.limits)
-        items = tuple(self._verify(one, setting) for one in found.evidence)
+        # A collector knows from the first bytes alone that something may lie within an artifact.
+        evidence = (one for one in found.evidence if not one.is_inside or is_recognised(one))
+        items = tuple(self._verify(one, setting) for one in evidence)
         verifications = tuple(item.verification for item in items)
         status, reason, contested = combine(verifications, found.unread)
         source = self._reading.source

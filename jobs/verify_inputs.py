@@ -14,6 +14,7 @@ from pathlib import Path
 
 from collectors.file_content import FileContent, Stamp, shown
 from core.errors import MalformedError, UsageError
+from core.json_lines import json_lines
 from core.limits import MIB, Limits
 from core.model import Content, Digest, MemoryContent, Subject, Trust, TrustEntry, TrustKind
 from core.text import display
@@ -109,16 +110,6 @@ def read_digest(text: str) -> Digest | None:
                 " lower-case hex digits"
             ) from None
         return None
-
-
-def json_lines(content: bytes, most: int) -> list[bytes]:
-    """Return the documents of a JSON-lines file, or all the content where it is one document.
-
-    One more than `most` says that there are more; the last then holds all that is left.
-    """
-    lines = [line for line in content.split(b"\n", most) if line.strip()]
-    several = len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines)
-    return lines if several else [content]
 
 
 # --- trust ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from collectors.file_content import shown
 from core.checksums import is_checksum_list
 from core.cleartext import MESSAGE_BEGIN, read_cleartext
 from core.errors import CollectionError, MalformedError, TooLargeError, UsageError
+from core.json_lines import json_lines
 from core.limits import Limits
 from core.model import (
     ARTIFACT_HEAD,
@@ -38,7 +39,6 @@ from jobs.image_folder import folder_names, is_image_folder, read_image_folder
 from jobs.model_folder import SIGNATURE_NAME, read_model_folder
 from jobs.verify_inputs import (
     file_subject,
-    json_lines,
     memory_bytes,
     read_digest,
     read_file,

@@ -3,8 +3,9 @@
 A format is one file under `verification/formats/` and one line here, in the order in which they
 are asked whether they recognise a piece of evidence. Entries are resolved on first use.
 
-Every format is asked about every piece of evidence, so asking is cheap: a library that one format
-alone needs is imported in the function that needs it. `tests/jobs/test_verify_imports.py` holds it.
+Formats are asked one after the other until one recognises the evidence, so asking is cheap: a
+library that one format alone needs is imported in the function that needs it.
+`tests/jobs/test_verify_imports.py` holds it.
 """
 
 FORMATS = {
@@ -35,3 +36,6 @@ FORMATS = {
     "checksum-list": "verification.formats.checksum_list:ChecksumList",
     "raw-signature": "verification.formats.raw_signature:RawSignature",
 }
+
+# Those whose evidence is within the artifact: asked about it alone, and about nothing else.
+INSIDE = frozenset({"git-object", "rpm", "authenticode", "nuget", "jar"})

@@ -28,7 +28,7 @@ from core.model import (
     Trust,
     Verification,
 )
-from verification import FORMATS
+from verification import FORMATS, INSIDE
 from verification.format import VERIFIER_VERSION, Format, Setting
 from verification.ssh_signers import answers_to
 from verification.subject_names import is_subject_identity, subject_matches
@@ -44,9 +44,15 @@ _CERTIFIED = frozenset({SignerKind.CERTIFICATE, SignerKind.KEYLESS})
 
 
 @cache
+def format_named(name: str) -> Format:
+    """Return one format, resolved on first use."""
+    found: Format = resolve_name(FORMATS[name])()
+    return found
+
+
 def formats() -> tuple[Format, ...]:
-    """Return all formats in the order in which they are asked, resolved on first use."""
-    return tuple(resolve_name(place)() for place in FORMATS.values())
+    """Return all formats in the order in which they are asked."""
+    return tuple(format_named(name) for name in FORMATS)
 
 
 def verify(evidence: Evidence, setting: Setting) -> Verification:
@@ -94,7 +100,8 @@ def verifier_version() -> str:
 
 
 def _recognised(evidence: Evidence) -> Format | None:
-    asked = (each for each in formats() if each.inside == evidence.is_inside)
+    # one by one: what stands behind the right one, or is never asked, is not even loaded
+    asked = (format_named(name) for name in FORMATS if (name in INSIDE) == evidence.is_inside)
     return next((each for each in asked if each.recognises(evidence)), None)
 
 
@@ -144,8 +151,7 @@ def verification_key(evidence: Evidence, setting: Setting) -> str:
     Equal keys mean an equal outcome until its `due_at`; the only thing left out is whether the
     subject's bytes are at hand, so a CONTENT_NEEDED is judged again once they are.
     """
-    read_by = [each.name for each in formats() if each.recognises(evidence)]
-    with_name = not _NAMES_COUNT.isdisjoint(read_by)
+    with_name = any(format_named(name).recognises(evidence) for name in sorted(_NAMES_COUNT))
     parts = [
         hashlib.sha256(evidence.content).hexdigest(),
         hashlib.sha256(evidence.hint).hexdigest(),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
-from tests.bench import footprint, ingest, pages, rescan, verify_key
+from tests.bench import footprint, ingest, pages, rescan, verify_key, verify_keyless
 from tests.bench.measure import Figure, Report, load, machine
 
 ROOT = Path(__file__).parent.parent.parent
@@ -44,6 +44,7 @@ WORKLOADS: dict[str, Callable[[Report, Sizes], None]] = {
     "verify-key": lambda report, s: verify_key.run(
         report, s.signatures, s.signed_by_gpg, s.rounds * 3
     ),
+    "verify-keyless": lambda report, s: verify_keyless.run(report, s.signatures, s.rounds * 2),
     "pages": lambda report, s: pages.run(report, s.packages, s.visits),
     "footprint": lambda report, s: footprint.run(report, s.footprint, max(5, s.rounds)),
 }

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.reading import BATCH
 from jobs.rejudging import follow_policies
-from tests.bench import pages, rescan, verify_key
+from tests.bench import pages, rescan, verify_key, verify_keyless
 from tests.bench.archive import LIST, NOW, Bench, compressed, scan, stanza
 from tests.bench.ingest import Ground, ground, raw_sqlite, stored_tables
 from tests.bench.measure import Report, counted_statements
@@ -107,6 +107,15 @@ def test_every_signature_of_the_benchmark_verifies_both_ways() -> None:
 @pytest.fixture(scope="module")
 def visits() -> list[list[pages.Visit]]:
     return [pages.visits(packages, 1) for packages in SIZES]
+
+
+def test_every_bundle_of_the_benchmark_is_judged_as_it_was_made() -> None:
+    for series in verify_keyless.all_series(11):
+        assert series.good.count(False) == 1
+        assert series.subject() > 0
+        assert series.floor() > 0
+        if series.peer is not None:
+            assert series.theirs() > 0
 
 
 def test_every_page_answers(visits: list[list[pages.Visit]]) -> None:

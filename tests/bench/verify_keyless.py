@@ -29,7 +29,14 @@ from core.model import Evidence, Outcome
 from tests.bench.measure import Report, cpu_seconds, interleave, ratios
 from tests.bench.verify_key import contents
 from tests.verification import specimens
-from tests.verification.sigstore.sigstore_world import REKOR2, Document, Making, World, sign
+from tests.verification.sigstore.sigstore_world import (
+    KEYED,
+    REKOR2,
+    Document,
+    Making,
+    World,
+    sign,
+)
 from verification import certificate_path, certificates
 from verification.format import Setting
 from verification.sigstore import checkpoint
@@ -40,6 +47,12 @@ WORLD = World("bench", signing="p384")
 TAMPERED = 10  # one bundle in so many is altered, and has to be refused
 P256, P384 = ec.ECDSA(hashes.SHA256()), ec.ECDSA(hashes.SHA384())
 Bare = Callable[[], object]
+MAKINGS = {"Rekor v1": Making(), "Rekor v2 with timestamp": REKOR2, "keyed, Rekor v1": KEYED}
+TARGETS = {
+    "Rekor v1": ("1.5", ">= 1.25"),
+    "Rekor v2 with timestamp": ("1.5", ">= 2"),
+    "keyed, Rekor v1": ("", ""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +65,7 @@ class Series:
     good: Sequence[bool]
     setting: Setting
     bare: Sequence[Sequence[Bare]]
-    peer: Verifier
+    peer: Verifier | None = None  # it reads no keyed bundles
 
     def subject(self) -> float:
         """Return the processor seconds of all verifications, none of these bundles met before."""
@@ -77,6 +90,8 @@ class Series:
                 raise RuntimeError(f"{self.name}: {found.outcome} {found.reason} {found.detail}")
 
     def _ask_peer(self) -> None:
+        if self.peer is None:
+            raise RuntimeError(f"{self.name}: nobody to ask")
         for one, artifact, good in zip(self.evidence, self.artifacts, self.good, strict=True):
             try:
                 bundle = Bundle.from_json(one.content)
@@ -93,7 +108,8 @@ def series(name: str, making: Making, count: int, folder: Path) -> Series:
     evidence, bare, good = [], [], []
     signed = contents(count)
     for number, content in enumerate(signed):
-        own = replace(making, name=f"signer {number % 50}", neighbours=20, place=number % 20)
+        signer = "the key" if making.keyed else f"signer {number % 50}"
+        own = replace(making, name=signer, neighbours=20, place=number % 20)
         document = WORLD.message(content, own)
         bare.append(_operations(document, content, own))
         good.append(number % TAMPERED != TAMPERED - 1)
@@ -103,6 +119,9 @@ def series(name: str, making: Making, count: int, folder: Path) -> Series:
         encoded = json.dumps(document).encode()
         evidence.append(specimens.evidence(encoded, specimens.artifact(content)))
     root = WORLD.entry()
+    if making.keyed:
+        key = specimens.key_entry(WORLD.signer_key(replace(making, name="the key")))
+        return Series(name, evidence, signed, good, specimens.setting(root, key), bare)
     path = folder / f"{name}.json"
     path.write_bytes(root.content)
     peer = Verifier(trusted_root=TrustedRoot.from_file(str(path)))
@@ -117,21 +136,13 @@ def _altered(encoded: str) -> str:
 
 def _operations(document: Document, content: bytes, making: Making) -> list[Bare]:
     """Return the signatures that verifying the bundle has to check, each as one call."""
-    material = document["verificationMaterial"]
-    leaf = x509.load_der_x509_certificate(base64.b64decode(material["certificate"]["rawBytes"]))
-    issuer = WORLD.intermediate.public_key()
-    key = leaf.public_key()
-    if not isinstance(issuer, ec.EllipticCurvePublicKey):
-        raise TypeError(issuer)
+    made = base64.b64decode(document["messageSignature"]["signature"])
+    key = WORLD.signer_key(making).public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey):
         raise TypeError(key)
-    body, signature = leaf.tbs_certificate_bytes, leaf.signature
-    made = base64.b64decode(document["messageSignature"]["signature"])
-    operations: list[Bare] = [
-        lambda: issuer.verify(signature, body, P384),
-        lambda: key.verify(made, content, P256),
-        _own("ct", b"a promise" * 100),
-    ]
+    operations: list[Bare] = [lambda: key.verify(made, content, P256)]
+    if not making.keyed:
+        operations += [_chain(document), _own("ct", b"a promise" * 100)]
     if making.promised:
         operations += [_own("rekor", b"a promise" * 300), _own("rekor", b"a checkpoint" * 10)]
     else:
@@ -139,6 +150,17 @@ def _operations(document: Document, content: bytes, making: Making) -> list[Bare
     if making.stamped_at:
         operations.append(_own("tsa", b"attributes" * 20))
     return operations
+
+
+def _chain(document: Document) -> Bare:
+    """Return the check of the certificate's signature under its issuer's key."""
+    material = document["verificationMaterial"]
+    leaf = x509.load_der_x509_certificate(base64.b64decode(material["certificate"]["rawBytes"]))
+    issuer = WORLD.intermediate.public_key()
+    if not isinstance(issuer, ec.EllipticCurvePublicKey):
+        raise TypeError(issuer)
+    body, signature = leaf.tbs_certificate_bytes, leaf.signature
+    return lambda: issuer.verify(signature, body, P384)
 
 
 def _own(role: str, content: bytes) -> Bare:
@@ -153,28 +175,36 @@ def _own(role: str, content: bytes) -> Bare:
     return lambda: public.verify(signature, content, P256)
 
 
+def all_series(count: int) -> list[Series]:
+    """Return that many bundles of each kind."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        return [series(kind, making, count, Path(name)) for kind, making in MAKINGS.items()]
+
+
 def run(report: Report, count: int, rounds: int) -> None:
     """Measure both versions of the log against floor and peer, then two processes against one."""
     logging.getLogger("sigstore").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
-        first = series("Rekor v1", Making(), count, folder)
-        _measure(report, first, rounds, "1.5", "1.25")
-        second = series("Rekor v2 with timestamp", REKOR2, count, folder)
-        _measure(report, second, rounds, "1.5", "2")
-        _two_processes(report, first, rounds)
+    for one in all_series(count):
+        most, least = TARGETS[one.name]
+        _measure(report, one, rounds, most, least)
+        if one.name == "Rekor v1":
+            _two_processes(report, one, rounds)
 
 
 def _measure(report: Report, one: Series, rounds: int, most: str, least: str) -> None:
-    runs = {"subject": one.subject, "floor": one.floor, "peer": one.theirs}
+    runs = {"subject": one.subject, "floor": one.floor}
+    labels = {"subject": "", "floor": ", bare", "peer": ", sigstore-python"}
+    if one.peer is not None:
+        runs["peer"] = one.theirs
     timings = interleave(runs, rounds)
-    size = len(one.evidence)
     slower = ratios(timings, "subject", "floor")
     report.add(WORKLOAD, f"{one.name} / bare operations", "x", slower, most)
-    faster = ratios(timings, "peer", "subject")
-    report.add(WORKLOAD, f"sigstore-python / {one.name}", "x", faster, f">= {least}")
-    for part, label in (("subject", ""), ("floor", ", bare"), ("peer", ", sigstore-python")):
-        report.add(WORKLOAD, f"{one.name}{label}", "us", [t / size * 1e6 for t in timings[part]])
+    if one.peer is not None:
+        faster = ratios(timings, "peer", "subject")
+        report.add(WORKLOAD, f"sigstore-python / {one.name}", "x", faster, least)
+    for part, taken in timings.items():
+        each = [t / len(one.evidence) * 1e6 for t in taken]
+        report.add(WORKLOAD, one.name + labels[part], "us", each)
 
 
 def _two_processes(report: Report, one: Series, rounds: int) -> None:

@@ -11,6 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from verification import FORMATS, INSIDE
+
 ROOT = Path(__file__).parent.parent.parent
 OURS = {"app", "collectors", "core", "jobs", "verification"}
 OTHERS = {"_cffi_backend", "_openssl", "click", "cryptography", "pysequoia"}
@@ -63,7 +65,15 @@ def test_verify_loads_no_collector_but_the_reader_of_files(signed: tuple[int, se
     assert {name for name in names if name.startswith("collectors")} == COLLECTORS
 
 
-def test_all_formats_were_asked(signed: tuple[int, set[str]]) -> None:
+def test_formats_of_what_is_inside_an_artifact_are_not_loaded_for_evidence_beside_it(
+    signed: tuple[int, set[str]],
+) -> None:
+    _, names = signed
+    places = {FORMATS[name].partition(":")[0] for name in INSIDE}
+    assert places & names == set()
+
+
+def test_all_others_were_asked(signed: tuple[int, set[str]]) -> None:
     _, names = signed
     # the last one recognises it, so what is not loaded here is loaded where a format verifies
     assert {"verification.formats.dsse", "verification.formats.raw_signature"} <= names

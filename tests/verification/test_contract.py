@@ -17,7 +17,7 @@ from tests.verification.model_specimens import statement as model_statement
 from tests.verification.notation_specimens import cose, jws
 from tests.verification.specimens import envelope, evidence, key_entry, private_key, setting
 from tests.verification.timestamp_specimens import token
-from verification import FORMATS
+from verification import FORMATS, INSIDE
 from verification.format import Format
 from verification.verifier import formats, verification_key, verify
 
@@ -83,6 +83,11 @@ def test_entry_has_the_name_it_stands_under_and_a_role(entry: tuple[str, Format]
     name, resolved = entry
     assert resolved.name == name
     assert isinstance(resolved.role, Role)
+
+
+def test_the_table_knows_whose_evidence_is_inside(entry: tuple[str, Format]) -> None:
+    name, resolved = entry
+    assert resolved.inside == (name in INSIDE)
 
 
 def test_formats_are_asked_in_the_order_of_the_table() -> None:
