@@ -7,17 +7,20 @@ trust entries of the source. Nothing is made up: what we do not keep is said to 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.model import Digest, TrustKind
+from core.model import ARTIFACT_HEAD, Digest, SignerKind, TrustKind
 from dashboard.downloads import file_name
 from storage.views import ArtifactDetail, EvidenceItem, EvidenceSetDetail, TrustUse
 
-BRINGS_ITS_OWN_PROOF = frozenset({"dsse"})
 SIGNED_TEXT = frozenset({"openpgp-cleartext"})
 _CERTIFIES = frozenset({TrustKind.AUTHORITY, TrustKind.ROOT})
+_CERTIFIED = frozenset({SignerKind.CERTIFICATE, SignerKind.KEYLESS})
+# Of these one that anchors is enough; others work together, or against each other.
+_ALONE = frozenset({TrustKind.KEY, TrustKind.KEYRING, TrustKind.MINISIGN, TrustKind.SSH_SIGNERS})
+_BUNDLED = ("json", "+cbor")  # media types end so of evidence that brings its own proof
 TRUST_OPTIONS = {
     TrustKind.KEY: "--key",
     TrustKind.KEYRING: "--keyring",
@@ -60,42 +63,63 @@ def reproduction(
     is_kept: Callable[[Digest], bool],
 ) -> Reproduction:
     """Return the command that repeats the verification of one piece of evidence."""
-    trust = _trust_files(item.trust or group.trust)
-    name = _artifact_name(artifact)
-    evidence = NeededFile(file_name(item.evidence), "the evidence", item.evidence)
-    files = []
+    trust = _trust_files(_needed_trust(group, item))
+    name = _artifact_name(artifact, item)
+    files, words = [], ["countersign", "verify", name]
     if name != str(artifact.digest):
         files.append(NeededFile(name, "the artifact itself, from where it is offered", None))
-    words = ["countersign", "verify", name]
-    if item.verification.format in SIGNED_TEXT:
-        words += ["--through", evidence.name]
     lists = list(_lists(artifact, item, is_kept))
-    signed_inside = item.verification.format in SIGNED_TEXT
-    for one in lists:
-        words += ["--through", one.name]
-        files.append(one)
-    if item.verification.format not in SIGNED_TEXT:
-        brings = item.verification.format in BRINGS_ITS_OWN_PROOF
-        words += ["--bundle" if brings else "--signature", evidence.name]
-    if item.hint is not None:
-        hint = NeededFile(file_name(item.hint), "what lies beside the signature", item.hint)
-        words += ["--certificate", hint.name]
-        files.append(hint)
+    said, given = _evidence(item, lists)
+    words += said
+    files += lists + given
     for kind, one in trust:
         words += [TRUST_OPTIONS[kind], one.name]
-    if any(kind in _CERTIFIES for kind, _ in trust):
+    signer = item.verification.signer
+    certified = signer is not None and signer.kind in _CERTIFIED
+    if certified or any(kind in _CERTIFIES for kind, _ in trust):
         words.append("--any-identity")
     words += ["--at", _instant(item.verified_at), "--json"]
-    files += [evidence, *(one for _, one in trust)]
+    files += [one for _, one in trust]
+    signed_inside = item.verification.format in SIGNED_TEXT
     signed_list = None if signed_inside else next(iter(lists), None)
     return Reproduction(shlex.join(words), tuple(files), _last_list(artifact, item), signed_list)
 
 
-def _artifact_name(artifact: ArtifactDetail) -> str:
-    """Return a file name for files, and for what lists and registries name by digest, that."""
+def _evidence(
+    item: EvidenceItem, lists: Sequence[NeededFile]
+) -> tuple[list[str], list[NeededFile]]:
+    """Return the options that name the evidence and the lists it leads through, and its files."""
+    if item.media_type == ARTIFACT_HEAD:  # the artifact brings it along
+        return [], []
+    evidence = NeededFile(file_name(item.evidence), "the evidence", item.evidence)
+    through = [word for one in lists for word in ("--through", one.name)]
+    if item.verification.format in SIGNED_TEXT:
+        return ["--through", evidence.name, *through], [evidence]
+    if item.hint is None:
+        option = "--bundle" if item.media_type.endswith(_BUNDLED) else "--signature"
+        return [*through, option, evidence.name], [evidence]
+    hint = NeededFile(file_name(item.hint), "what lies beside the signature", item.hint)
+    words = [*through, "--signature", evidence.name, "--certificate", hint.name]
+    return words, [hint, evidence]
+
+
+def _needed_trust(group: EvidenceSetDetail, item: EvidenceItem) -> tuple[TrustUse, ...]:
+    """Return the entries that decided; all that the source accepts where they work together."""
+    if item.trust and all(use.kind in _ALONE for use in group.trust):
+        return item.trust
+    return group.trust
+
+
+def _artifact_name(artifact: ArtifactDetail, item: EvidenceItem) -> str:
+    """Return a file name for files, and for what lists and registries name by digest, that.
+
+    Of several names the one that the evidence was found beside: some formats go by it.
+    """
     if artifact.kind != "file" or not artifact.locations:
         return str(artifact.digest)
-    return _base(artifact.locations[0].row.name) or "artifact"
+    names = [_base(place.row.name) for place in artifact.locations]
+    subject = _base(item.subject)
+    return (subject if subject in names else names[0]) or "artifact"
 
 
 def _last_list(artifact: ArtifactDetail, item: EvidenceItem) -> str:

@@ -236,7 +236,8 @@ def _time_fault(path: CertificatePath, at: datetime, *, is_proved: bool) -> Faul
     else:
         detail = "the chain does not hold now, and nothing proves the time of signing"
         found = f"no proof of time, so taken as of {at.isoformat()}"
-    return Fault(_CHAIN, "CERT_EXPIRED_AT_SIGNING", detail, expected, found, _PATHS)
+    opens = path.begins if not is_proved and at < path.begins else None
+    return Fault(_CHAIN, "CERT_EXPIRED_AT_SIGNING", detail, expected, found, _PATHS, opens)
 
 
 def _other_times(certificates: tuple[x509.Certificate, ...], at: datetime) -> list[datetime]:

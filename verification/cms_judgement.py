@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cryptography import x509
@@ -108,7 +108,7 @@ def _rank(fault: Fault) -> int:
 
 def refuse_fault(trail: Trail, fault: Fault) -> Verification:
     """Return the end of a trail at a fault."""
-    return trail.refuse(
+    refusal = trail.refuse(
         fault.step,
         fault.reason,
         fault.detail,
@@ -116,6 +116,7 @@ def refuse_fault(trail: Trail, fault: Fault) -> Verification:
         found=fault.found,
         reference=fault.reference,
     )
+    return replace(refusal, due_at=fault.due_at)
 
 
 def _certificates(
@@ -177,7 +178,9 @@ class _Vouching:
         if key.window(at) is not Window.WITHIN:
             detail = "the signature holds, but outside the window of the key given"
             expected = f"from {key.valid_from} until {key.valid_until}"
-            return Fault(_CHAIN, "KEY_EXPIRED", detail, expected, at.isoformat())
+            is_early = proved is None and key.window(at) is Window.BEFORE
+            due_at = key.valid_from if is_early else None
+            return Fault(_CHAIN, "KEY_EXPIRED", detail, expected, at.isoformat(), due_at=due_at)
         trail.passed("given key", key.fingerprint)
         due_at = key.due_at if proved is None else None
         return Vouched(

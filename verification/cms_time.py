@@ -92,7 +92,8 @@ def read_times(
     if proved is not None and proved.at > now:
         detail = "the timestamp states a time that has not come yet"
         expected = f"a time until {now.isoformat()}"
-        return Fault(_STEP, "TIME_IN_FUTURE", detail, expected, proved.at.isoformat())
+        found_at = proved.at.isoformat()
+        return Fault(_STEP, "TIME_IN_FUTURE", detail, expected, found_at, due_at=proved.at)
     return Times(proved, tuple(faults))
 
 

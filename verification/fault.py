@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +16,4 @@ class Fault:
     expected: str
     found: str
     reference: str = ""
+    due_at: datetime | None = None  # from when on time alone may mend it

@@ -172,7 +172,10 @@ def _certificate(packets: Sequence[Packet]) -> Certificate:
 
 def describe(engine: Cert) -> Certificate:
     """Return what there is to know of a certificate the engine has read; raise MalformedError."""
-    content = bytes(engine)
+    try:
+        content, is_revoked = bytes(engine), engine.is_revoked
+    except Exception as error:  # noqa: BLE001 - the engine's errors have no common class
+        raise MalformedError(f"a certificate that cannot be used: {_first(error)}") from None
     packets = tuple(split_packets(content, most=MAX_PACKETS))
     primary = read_key(packets[0].body)
     subkeys = _subkeys(packets)
@@ -181,7 +184,7 @@ def describe(engine: Cert) -> Certificate:
         expires_at = engine.expiration
     except Exception:  # noqa: BLE001 - a key the engine's policy refuses: kept, to say so by name
         user_ids, expires_at = (), None
-    return Certificate(primary, subkeys, user_ids, expires_at, engine.is_revoked, content, engine)
+    return Certificate(primary, subkeys, user_ids, expires_at, is_revoked, content, engine)
 
 
 def _subkeys(packets: Iterable[Packet]) -> tuple[KeyMaterial, ...]:

@@ -37,6 +37,8 @@ class Purpose:
 class RefusedError(Exception):
     """A step that failed; `judge_ssh` makes a refusal of it."""
 
+    due_at: datetime | None = None  # from when on time alone may mend it
+
     def __init__(self, step: str, reason: str, detail: str, expected: str, found: str) -> None:
         super().__init__(detail)
         self.step, self.reason, self.detail = step, reason, detail

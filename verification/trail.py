@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from core.model import Check, CheckOutcome, Outcome, Role, Signer, Verification
 from core.reasons import outcome_of
 
+_NOTHING = "nothing"  # what a hostile document states where it states an empty text
+
 
 @dataclass(slots=True)
 class Trail:
@@ -54,8 +56,8 @@ class Trail:
             role=self.role,
             reason=reason,
             detail=detail,
-            expected=expected,
-            found=found,
+            expected=expected or _NOTHING,
+            found=found or _NOTHING,
             signer=self.signer,
             claims=dict(self.claims),
             checks=tuple(self.checks),

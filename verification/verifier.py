@@ -37,7 +37,15 @@ from verification.trail import Trail
 UNRECOGNISED = "unrecognised"
 MAX_HINT_BYTES = 256 * 1024
 # Formats whose outcome depends on the subject's name.
-_NAMES_COUNT = frozenset({"checksum-list", "pep740-attestation", "pep740-provenance"})
+_NAMES_COUNT = frozenset(
+    {
+        "checksum-list",
+        "git-object",
+        "helm-provenance",
+        "pep740-attestation",
+        "pep740-provenance",
+    }
+)
 _MAILBOX = re.compile(r"[^<>]*<([^<>\s]+)>")
 _IDENTITY_STEP = "identity"
 _CERTIFIED = frozenset({SignerKind.CERTIFICATE, SignerKind.KEYLESS})

@@ -269,11 +269,13 @@ def _refuse_time(
     for moment in (setting.now, made):
         if moment is not None and key.key.window(moment) is not Window.WITHIN:
             begins, ends = key.key.valid_from, key.key.valid_until
-            return trail.refuse(
+            refusal = trail.refuse(
                 KEY,
                 "KEY_EXPIRED",
                 f"outside the time in which {key.key.name} is accepted",
                 expected=f"from {begins or 'any time'} until {ends or 'any time'}",
                 found=moment.isoformat(),
             )
+            opens = made is None and key.key.window(moment) is Window.BEFORE
+            return replace(refusal, due_at=begins) if opens else refusal
     return None

@@ -104,13 +104,14 @@ class NpmSignature:
         # 3. Every signature, under the key it names, at the time of publication.
         at = release.published_at
         if at is not None and at > setting.now:
-            return trail.refuse(
+            refusal = trail.refuse(
                 "publication time",
                 "TIME_IN_FUTURE",
                 "the registry says it was published later than now",
                 expected=f"at {setting.now.isoformat()} or before",
                 found=at.isoformat(),
             )
+            return replace(refusal, due_at=at)
         dated = setting if at is None else replace(setting, now=at)
         trials: list[Trial] = []
         for key_id, signature in release.signatures:

@@ -80,11 +80,11 @@ def _proved(
             return proved
         else:
             trail.noted(proved.step, proved.detail, reason=proved.reason)
-    late = next((one for one in found if one.at > setting.now), None)
-    if late is not None:
+    last = max((one.at for one in found), default=setting.now)
+    if last > setting.now:
         detail = "a timestamp speaks of a time that has not come yet"
         expected = f"by {setting.now.isoformat()}"
-        return Fault("time", "TIME_IN_FUTURE", detail, expected, late.at.isoformat())
+        return Fault("time", "TIME_IN_FUTURE", detail, expected, last.isoformat(), due_at=last)
     return min(found, key=lambda one: one.before, default=None)
 
 

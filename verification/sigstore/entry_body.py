@@ -27,7 +27,7 @@ from verification.sigstore.log_keys import KEY_DETAILS, KeyDetails
 
 STEP = "log entry"
 _PEM = re.compile(
-    rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s+([A-Za-z0-9+/=\s]{1,262144}?)-----END \1-----\s*"
+    rb"-----BEGIN ([A-Z0-9 ]{1,40})-----\s([A-Za-z0-9+/=\s]{1,262144}?)-----END \1-----\s*"
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.errors import MalformedError, TooLargeError
@@ -57,7 +57,7 @@ class Content:
 
 def refuse(trail: Trail, fault: Fault) -> Verification:
     """Return the end of a trail with a fault."""
-    return trail.refuse(
+    refusal = trail.refuse(
         fault.step,
         fault.reason,
         fault.detail,
@@ -65,6 +65,7 @@ def refuse(trail: Trail, fault: Fault) -> Verification:
         found=fault.found or fault.detail,
         reference=fault.reference,
     )
+    return replace(refusal, due_at=fault.due_at)
 
 
 def read_content(

@@ -125,12 +125,12 @@ def _moment(proved: ProvedTime) -> Moment:
 
 
 def _future(moments: Sequence[Moment], now: datetime) -> Fault | None:
-    late = next((moment for moment in moments if moment.at > now), None)
-    if late is None:
+    last = max((moment.at for moment in moments), default=now)
+    if last <= now:
         return None
     detail = "a proof of time speaks of a time that has not come yet"
-    expected, found = f"by {now.isoformat()}", late.at.isoformat()
-    return Fault(TIME_STEP, "TIME_IN_FUTURE", detail, expected, found)
+    expected, found = f"by {now.isoformat()}", last.isoformat()
+    return Fault(TIME_STEP, "TIME_IN_FUTURE", detail, expected, found, due_at=last)
 
 
 def _log_window(logged: Sequence[Logged], moments: Sequence[Moment], now: datetime) -> Fault | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
+from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -129,6 +130,55 @@ class TestClass1LogEntryNotTiedToTheBundle:
         entry = entry_of(other)
         assert reason(with_entry(case, entry)) == "LOG_ENTRY_MISMATCH"
 
+    @pytest.mark.parametrize("making", [Making(), REKOR2], ids=["v1", "v2"])
+    def test_entry_with_another_signature_or_digest_under_the_same_certificate(
+        self, making: Making
+    ) -> None:
+        case = message_case(making)
+        material = case.document["verificationMaterial"]
+        leaf = x509.load_der_x509_certificate(b64decode(material["certificate"]["rawBytes"]))
+        key = ACME.signer_key(making)
+        own = b64decode(case.document["messageSignature"]["signature"])
+        again = specimens.sign(key, CONTENT)
+        ours, other = digest_of(CONTENT).raw, digest_of(b"other").raw
+        assert again != own
+        for signature, digest, wanted in (
+            (own, ours, ""),
+            (again, ours, "LOG_ENTRY_MISMATCH"),
+            (own, other, "LOG_ENTRY_MISMATCH"),
+        ):
+            body = ACME.body(making, signature, leaf, digest, b"")
+            entry = ACME.log_entry(making, body)
+            assert reason(with_entry(case, entry)) == wanted
+
+    @pytest.mark.parametrize("making", ENVELOPES.values(), ids=ENVELOPES)
+    def test_entry_with_another_payload_under_the_same_certificate_and_signature(
+        self, making: Making
+    ) -> None:
+        case = statement_case(making)
+        material, envelope = case.document["verificationMaterial"], case.document["dsseEnvelope"]
+        leaf = x509.load_der_x509_certificate(b64decode(material["certificate"]["rawBytes"]))
+        signature = b64decode(envelope["signatures"][0]["sig"])
+        payload = b64decode(envelope["payload"])
+        for recorded, wanted in ((payload, ""), (payload + b" ", "LOG_ENTRY_MISMATCH")):
+            body = ACME.body(making, signature, leaf, b"", recorded)
+            entry = ACME.log_entry(making, body)
+            assert reason(with_entry(case, entry)) == wanted
+
+    @pytest.mark.parametrize("making", [Making(), REKOR2], ids=["v1", "v2"])
+    def test_proof_that_does_not_lead_to_the_signed_root(self, making: Making) -> None:
+        case = message_case(making)
+        document = copy.deepcopy(case.document)
+        proof = entry_of(document)["inclusionProof"]
+        proof["hashes"][0] = b64(bytes(32))
+        assert reason(replace(case, document=document)) == "LOG_INCLUSION_INVALID"
+
+    def test_second_version_s_place_is_the_proof_s(self) -> None:
+        case = message_case(REKOR2)
+        document = copy.deepcopy(case.document)
+        entry_of(document)["logIndex"] = "2"
+        assert reason(replace(case, document=document)) == "LOG_INCLUSION_INVALID"
+
     def test_entry_that_says_to_be_of_another_kind(self) -> None:
         case = message_case()
         entry = copy.deepcopy(entry_of(case.document))
@@ -228,8 +278,11 @@ class TestClass3IntegratedTimeWithoutPromise:
         assert reason(replace(case, document=document)) == "LOG_CHECKPOINT_INVALID"
 
     def test_second_version_of_the_log_promises_nothing(self) -> None:
-        case = message_case(replace(REKOR2, promised=True, stamped_at=()))
-        assert reason(case) == "LOG_CHECKPOINT_INVALID"
+        making = replace(REKOR2, promised=True, stamped_at=())
+        case = message_case(making)
+        document = copy.deepcopy(case.document)
+        entry_of(document)["integratedTime"] = str(int(making.logged_at.timestamp()))
+        assert reason(replace(case, document=document)) == "LOG_CHECKPOINT_INVALID"
 
     def test_time_written_into_an_entry_of_the_second_version(self) -> None:
         case = message_case(replace(REKOR2, stamped_at=()))
@@ -343,9 +396,7 @@ class TestClass7HintsBelievedBeforeVerification:
     def test_timestamp_by_an_authority_of_the_bundle_s_own(self) -> None:
         case = message_case(replace(REKOR2, stamped_at=()))
         signature = case.document["messageSignature"]["signature"]
-        import base64
-
-        token = World("forger").token(base64.b64decode(signature), SIGNED_AT)
+        token = World("forger").token(b64decode(signature), SIGNED_AT)
         document = copy.deepcopy(case.document)
         document["verificationMaterial"]["timestampVerificationData"] = {
             "rfc3161Timestamps": [{"signedTimestamp": b64(token)}]

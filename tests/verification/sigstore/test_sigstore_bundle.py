@@ -288,6 +288,18 @@ class TestCertificateAuthority:
     def test_it_is_refused_under_a_trusted_root(self) -> None:
         assert judged(self.chained()).reason == "MALFORMED"
 
+    def test_a_root_certificate_is_for_the_trusted_root_to_name(self) -> None:
+        case = message_case(Making(media_type=V2))
+        listed = case.document["verificationMaterial"]["x509CertificateChain"]["certificates"]
+        listed += [
+            {"rawBytes": _b64(der(each))} for each in (ACME.intermediate, ACME.root_certificate)
+        ]
+        assert judged(case).reason == "MALFORMED"
+        # Tools of the first version put it in: it is passed over there.
+        old = message_case(Making(media_type=V1))
+        old.document["verificationMaterial"]["x509CertificateChain"]["certificates"] += listed[1:]
+        assert judged(old).reason == ""
+
     def test_both_side_by_side_accept_it(self) -> None:
         case = self.chained()
         entries = (*case.entries, authority_entry(ACME.root_certificate))

@@ -118,6 +118,13 @@ class TestCheckpoint:
         bad = f"\u2014 {ACME.origin('2')} {b64(ACME.log_id('2')[:4] + bytes(64))}\n"
         assert signer_of(read_checkpoint(text + blank + bad + line), logs) is logs[0]
 
+    def test_the_hint_has_to_be_the_key_s(self) -> None:
+        logs = load_root(ACME.entry()).logs[ACME.log_id("2")]
+        hint = b64(ACME.log_id("2")[:4] + bytes(2))[:5]
+        other = self.TEXT.replace(f" {hint}", f" A{hint[1:]}")
+        assert other != self.TEXT
+        assert signer_of(read_checkpoint(other), logs) is None
+
     def test_the_name_has_to_be_the_origin_s(self) -> None:
         logs = load_root(ACME.entry()).logs[ACME.log_id("2")]
         other = self.TEXT.replace(f"\u2014 {ACME.origin('2')}", "\u2014 log2.evil.example")
@@ -397,6 +404,8 @@ class TestRoot:
             ("certificateAuthorities", lambda p: p["certChain"].update(certificates=[])),
             ("certificateAuthorities", lambda p: p["certChain"]["certificates"].reverse()),
             ("certificateAuthorities", lambda p: p.pop("validFor")),
+            ("certificateAuthorities", lambda p: p["validFor"].pop("start")),
+            ("timestampAuthorities", lambda p: p["validFor"].pop("start")),
             ("timestampAuthorities", lambda p: p["certChain"].update(certificates=[])),
         ],
     )
