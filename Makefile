@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/vectors),)
 export COUNTERSIGN_VECTORS ?= $(abspath ../shared/vectors)
 endif
 
-.PHONY: help run test setup setup-test check fmt lint types imports migrations tests bench vectors interop lock docs clean
+.PHONY: help run test setup setup-test check fmt lint types imports migrations tests bench fuzz vectors interop lock docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -56,6 +56,13 @@ tests: ## All tests (T=path for some)
 
 bench: setup-test ## Ratios against the floor, one JSON file
 	$(BIN)/python tests/bench/run.py
+
+fuzz: setup-test build/atheris ## Fuzz the readers of untrusted bytes (TARGET=names SECONDS=60)
+	PYTHONPATH=build/atheris $(BIN)/python tests/fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60)
+
+build/atheris: tests/fuzz/requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --target $@ --require-hashes -r $<
+	@touch $@
 
 vectors: setup-test ## Judge the command line on the shared vectors
 	$(BIN)/python ../shared/tools/judge.py --min 1.0 $(COUNTERSIGN_VECTORS)

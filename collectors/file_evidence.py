@@ -134,7 +134,7 @@ class Neighbours:
                 break
         self.unread |= bool(unread)
         # What lies within may turn out to be no evidence at all.
-        found = unread or [one for one in evidence if not one.is_inside]
+        found = bool(unread) or any(not one.is_inside for one in evidence)
         looked = () if found else self._looked(name)
         return EvidenceSet(key, tuple(evidence), looked=looked, unread=tuple(unread))
 

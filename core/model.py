@@ -226,6 +226,7 @@ class ReleaseExpectation:
 
 
 ARTIFACT_HEAD = "application/vnd.countersign.artifact-head"
+NOT_SIGNED = "NOT_SIGNED"  # the reason where we looked inside and found none: known, not unknown
 
 
 @dataclass(frozen=True, slots=True)

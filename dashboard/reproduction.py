@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.model import ARTIFACT_HEAD, Digest, SignerKind, TrustKind
+from core.model import Digest, SignerKind, TrustKind
 from dashboard.downloads import file_name
 from storage.views import ArtifactDetail, EvidenceItem, EvidenceSetDetail, TrustUse
 
 SIGNED_TEXT = frozenset({"openpgp-cleartext"})
 _CERTIFIES = frozenset({TrustKind.AUTHORITY, TrustKind.ROOT})
 _CERTIFIED = frozenset({SignerKind.CERTIFICATE, SignerKind.KEYLESS})
-# Of these one that anchors is enough; others work together, or against each other.
+# Each of these vouches alone; certificates work together: with timestamps, logs, registry keys.
 _ALONE = frozenset({TrustKind.KEY, TrustKind.KEYRING, TrustKind.MINISIGN, TrustKind.SSH_SIGNERS})
 _BUNDLED = ("json", "+cbor")  # media types end so of evidence that brings its own proof
 TRUST_OPTIONS = {
@@ -89,7 +89,7 @@ def _evidence(
     item: EvidenceItem, lists: Sequence[NeededFile]
 ) -> tuple[list[str], list[NeededFile]]:
     """Return the options that name the evidence and the lists it leads through, and its files."""
-    if item.media_type == ARTIFACT_HEAD:  # the artifact brings it along
+    if item.is_inside:  # the artifact brings it along
         return [], []
     evidence = NeededFile(file_name(item.evidence), "the evidence", item.evidence)
     through = [word for one in lists for word in ("--through", one.name)]
@@ -104,10 +104,12 @@ def _evidence(
 
 
 def _needed_trust(group: EvidenceSetDetail, item: EvidenceItem) -> tuple[TrustUse, ...]:
-    """Return the entries that decided; all that the source accepts where they work together."""
-    if item.trust and all(use.kind in _ALONE for use in group.trust):
-        return item.trust
-    return group.trust
+    """Return the entries that decided, and those that had a say; all, where none is known."""
+    if not item.trust:
+        return group.trust
+    alone = all(use.kind in _ALONE for use in item.trust)
+    heard = {TrustKind.REVOCATION} if alone else set(TrustKind) - _ALONE
+    return tuple(use for use in group.trust if use in item.trust or use.kind in heard)
 
 
 def _artifact_name(artifact: ArtifactDetail, item: EvidenceItem) -> str:

@@ -15,7 +15,7 @@ from core.errors import ConflictError
 from core.model import Outcome, Verification
 from jobs.reading import set_facts_for
 from jobs.workspace import Workspace
-from storage import configuration, scans, sets
+from storage import configuration, scans, sets, unit_findings
 from storage.configuration import WITHDRAWN
 from storage.facts import ItemFacts, SetFacts, record_set
 from storage.standings import SourceRow, StandingWriter, standing_of
@@ -117,7 +117,7 @@ def _retire_source(workspace: Workspace, source: SourceRow) -> int:
     with workspace.database.reading() as connection:
         units = scans.unit_rows(connection, source.id)
     written, now = 0, workspace.clock()
-    for unit_id in units.values():
+    for name, unit_id in units.items():
         writer = StandingWriter(source, unit_id, workspace.judge, workspace.rows, now)
         after = 0
         while True:
@@ -126,6 +126,8 @@ def _retire_source(workspace: Workspace, source: SourceRow) -> int:
                 written += rows
                 if not after:
                     scans.lose_unit(connection, unit_id, now)
+                    unit_findings.record(connection, unit_id, (), now)
+                    configuration.lose_trust(connection, source.id, name)
                     break
     return written
 

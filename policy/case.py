@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 
-from core.model import Facts, Outcome, Role, Signer, SignerKind, Status, Verification
+from core.model import (
+    NOT_SIGNED,
+    Facts,
+    Outcome,
+    Role,
+    Signer,
+    SignerKind,
+    Status,
+    Verification,
+)
 from core.text import one_line
 
 SIGNING_ROLES = frozenset({Role.SIGNATURE, Role.PROVENANCE})
@@ -29,7 +38,11 @@ class Case:
     @cached_property
     def signatures(self) -> tuple[Verification, ...]:
         """The pieces of evidence that can prove a signature at all."""
-        return tuple(piece for piece in self.facts.verifications if piece.role in SIGNING_ROLES)
+        return tuple(
+            piece
+            for piece in self.facts.verifications
+            if piece.role in SIGNING_ROLES and piece.reason != NOT_SIGNED
+        )
 
     @cached_property
     def verified(self) -> tuple[Verification, ...]:

@@ -33,6 +33,7 @@ from storage.standings import PolicyRows, SourceRow
 
 WITHDRAWN = "TRUST_CHANGED"  # the reason of what waits to be read again
 NOTHING = bytes(32)  # a digest that no facts have
+REVOCABLE = frozenset({TrustKind.AUTHORITY, TrustKind.ROOT, TrustKind.SSH_SIGNERS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,7 @@ def sync_trust(
     new = {key: (entry.origin, dump(list(flags))) for key, (entry, flags) in used.items()}
     if old == new:
         return
-    if not unit_name:  # a unit's own trust is what the scan itself found
+    if not unit_name and old.keys() != new.keys():  # a unit's own is what the scan itself found
         scans.stop_scans(connection, source.c.id == source_id, now)
     before, after = ({entry_id for entry_id, _ in one} for one in (old, new))
     doubted = (before - after) | _doubted(connection, after - before, after)
@@ -288,13 +289,19 @@ def demand_current(connection: sa.Connection, source_id: int, trust: Trust) -> N
 
 
 def _doubted(connection: sa.Connection, added: set[int], now_used: set[int]) -> set[int]:
-    """Return which authorities a revocation list that was added may refute certificates of."""
-    c = trust_entry.c
+    """Return which entries what was added may refute signatures under.
+
+    A revocation list may speak of any certificate or SSH key; a keyring of the keys it revokes.
+    """
+    c, k = trust_entry.c, credential.c
     rows = connection.execute(sa.select(c.id, c.kind).where(c.id.in_(now_used)))
     kinds = {row.id: row.kind for row in rows}
-    if not any(kinds[each] == TrustKind.REVOCATION for each in added):
-        return set()
-    return {each for each, kind in kinds.items() if kind in (TrustKind.AUTHORITY, TrustKind.ROOT)}
+    revoked = sa.select(k.fingerprint).where(k.entry_id.in_(added), k.revoked)
+    sharing = sa.select(k.entry_id).where(k.entry_id.in_(now_used), k.fingerprint.in_(revoked))
+    doubted = set(connection.execute(sharing.distinct()).scalars())
+    if any(kinds[each] == TrustKind.REVOCATION for each in added):
+        doubted |= {each for each, kind in kinds.items() if kind in REVOCABLE}
+    return doubted
 
 
 def _withdraw(

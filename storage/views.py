@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from core.model import (
+    ARTIFACT_HEAD,
     Digest,
     DigestOrigin,
     FindingOutcome,
@@ -261,6 +262,11 @@ class EvidenceItem:
     verified_at: datetime
     due_at: datetime | None
     trust: tuple[TrustUse, ...]  # entries of this source that anchored it
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether it lies within the artifact: what is kept are then its first bytes alone."""
+        return self.media_type == ARTIFACT_HEAD
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.model import Subject, Verification
+from core.model import NOT_SIGNED, Subject, Verification
 from verification.trail import Trail
 
 SUBJECT = "covers this artifact"
@@ -24,7 +24,7 @@ def refuse_unsigned(trail: Trail, what: str) -> Verification:
     """Return what an artifact gets that could bear a signature and bears none."""
     return trail.refuse(
         "signature",
-        "NOT_SIGNED",
+        NOT_SIGNED,
         f"the {what} bears no signature",
         expected=f"a signature inside the {what}",
         found="none",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core import wire
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
@@ -36,7 +38,7 @@ def refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verifica
 
 def refuse_fault(trail: Trail, fault: Fault) -> Verification:
     """Return the end of a trail at a fault."""
-    return trail.refuse(
+    refusal = trail.refuse(
         fault.step,
         fault.reason,
         fault.detail,
@@ -44,6 +46,7 @@ def refuse_fault(trail: Trail, fault: Fault) -> Verification:
         found=fault.found,
         reference=fault.reference,
     )
+    return replace(refusal, due_at=fault.due_at)
 
 
 def judge_content(

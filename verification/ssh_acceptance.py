@@ -152,7 +152,7 @@ def timely_signers(
     moments = [now] if purpose.claimed_at is None else [now, purpose.claimed_at]
     if certificate is not None:
         for moment in moments:
-            _refuse_certificate_time(certificate, moment, now)
+            _refuse_certificate_time(certificate, moment, moments)
     timely = [one for one in fitting if all(_within(one, moment) for moment in moments)]
     if not timely:
         first = fitting[0]
@@ -163,18 +163,32 @@ def timely_signers(
         found = ", ".join(
             ("now " if moment is now else "claimed ") + moment.isoformat() for moment in moments
         )
-        raise RefusedError(TIME, "KEY_EXPIRED", detail, expected, found)
+        refused = RefusedError(TIME, "KEY_EXPIRED", detail, expected, found)
+        opening = [opens for one in fitting if (opens := _opens(one.valid_from, moments))]
+        refused.due_at = min(opening, default=None)
+        raise refused
     return timely
 
 
-def _refuse_certificate_time(certificate: SshCertificate, moment: datetime, now: datetime) -> None:
+def _opens(begins: datetime | None, moments: Sequence[datetime]) -> datetime | None:
+    """Return a beginning that is still to come, and is the only thing that time has to bring."""
+    if begins is None or begins <= moments[0]:
+        return None
+    return begins if all(begins <= one for one in moments[1:]) else None
+
+
+def _refuse_certificate_time(
+    certificate: SshCertificate, moment: datetime, moments: Sequence[datetime]
+) -> None:
     begins, ends = certificate.valid_from, certificate.valid_until
     if (begins is None or begins <= moment) and (ends is None or moment < ends):
         return
     detail = "the certificate is not valid, and nothing proves that it was when it signed"
     expected = f"from {_time(begins)} and before {_time(ends)}"
-    found = f"{'now' if moment is now else 'claimed'} {moment.isoformat()}"
-    raise RefusedError(TIME, "CERT_EXPIRED_AT_SIGNING", detail, expected, found)
+    found = f"{'now' if moment is moments[0] else 'claimed'} {moment.isoformat()}"
+    refused = RefusedError(TIME, "CERT_EXPIRED_AT_SIGNING", detail, expected, found)
+    refused.due_at = _opens(begins, moments)
+    raise refused
 
 
 def _within(signer: AllowedSigner, moment: datetime) -> bool:

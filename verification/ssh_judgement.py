@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from core.errors import MalformedError, TooLargeError
 from core.model import Outcome, Signer, SignerKind, Verification
@@ -75,7 +76,7 @@ def judge_ssh(
     try:
         return _judge(trail, armor, digester, purpose, setting)
     except RefusedError as refused:
-        return trail.refuse(
+        refusal = trail.refuse(
             refused.step,
             refused.reason,
             refused.detail,
@@ -83,6 +84,7 @@ def judge_ssh(
             found=refused.found,
             reference=_PROTOCOL,
         )
+        return replace(refusal, due_at=refused.due_at)
 
 
 def _judge(

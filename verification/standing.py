@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.model import Outcome, Role, Status, Unread, Verification
+from core.model import NOT_SIGNED, Outcome, Role, Status, Unread, Verification
 
-NOT_SIGNED = "NOT_SIGNED"  # we looked inside, and there is none: known, not unknown
 COUNTED_ROLES = (Role.SIGNATURE, Role.PROVENANCE)
 
 

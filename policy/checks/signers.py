@@ -1,4 +1,4 @@
-"""Who a `signed_by` block accepts: a key, an OpenPGP certificate, an authority's certificates."""
+"""Who a `signed_by` block accepts: keys of several kinds, certificates, keyless identities."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from policy.keys import NotYet
 
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}\Z")
 _OPENPGP = re.compile(r"(?:[0-9A-F]{40}|[0-9A-F]{64})\Z")
-_EVERYBODY = frozenset({"*", "**"})
+_SSH = re.compile(r"SHA256:[A-Za-z0-9+/]{43}\Z")
+_EVERYBODY = re.compile(r"[*?]+\Z")
+_WAYS = ("key", "openpgp", "ssh", "ca", "keyless")
 
 
 def _key_fingerprint(text: object) -> object:
@@ -38,6 +40,18 @@ def _openpgp_fingerprint(text: object) -> object:
             " a shorter key id can be forged"
         )
     return plain
+
+
+def _ssh_fingerprint(text: object) -> object:
+    if isinstance(text, str) and text and not _SSH.match(text):
+        raise ValueError("an SSH key's fingerprint is what ssh-keygen -l prints: SHA256:...")
+    return text
+
+
+def _exact_issuer(text: object) -> object:
+    if isinstance(text, str) and "*" in text:
+        raise ValueError("an issuer is compared exactly; say the whole address, without *")
+    return text
 
 
 def _refuse_both(ref: str, fingerprint: str) -> None:
@@ -81,18 +95,39 @@ class AuthorityChoice(_Strict):
     subject: str = ""
 
 
+class SshChoice(_Strict):
+    """SSH keys, by a list of allowed signers under `trust` or by a key's own fingerprint."""
+
+    ref: str = ""
+    fingerprint: Annotated[str, BeforeValidator(_ssh_fingerprint)] = ""
+
+    @model_validator(mode="after")
+    def _one_of(self) -> SshChoice:
+        _refuse_both(self.ref, self.fingerprint)
+        return self
+
+
+class KeylessChoice(_Strict):
+    """An identity that a Sigstore root vouches for, and who vouched for it there."""
+
+    identity: str = Field(min_length=1)
+    issuer: Annotated[str, BeforeValidator(_exact_issuer)] = Field(min_length=1)
+
+
 class Alternative(_Strict):
     """One entry of `any`: exactly one way to say who."""
 
     key: KeyChoice | None = None
     openpgp: OpenPgpChoice | None = None
+    ssh: SshChoice | None = None
     ca: AuthorityChoice | None = None
+    keyless: KeylessChoice | None = None
     github_workflow: NotYet = None
 
     @model_validator(mode="after")
     def _single(self) -> Alternative:
-        if sum(choice is not None for choice in (self.key, self.openpgp, self.ca)) != 1:
-            raise ValueError("an entry says one thing: key, openpgp or ca")
+        if sum(getattr(self, way) is not None for way in _WAYS) != 1:
+            raise ValueError("an entry says one thing: key, openpgp, ssh, ca or keyless")
         return self
 
 
@@ -118,8 +153,12 @@ def accepted_by(alternative: Alternative, scope: Scope) -> Accepted:
         return _key(alternative.key, scope.below("key"))
     if alternative.openpgp is not None:
         return _openpgp(alternative.openpgp, scope.below("openpgp"))
+    if alternative.ssh is not None:
+        return _ssh(alternative.ssh, scope.below("ssh"))
     if alternative.ca is not None:
         return _authority(alternative.ca, scope.below("ca"))
+    if alternative.keyless is not None:
+        return _keyless(alternative.keyless, scope.below("keyless"))
     raise AssertionError("Alternative lets exactly one through")
 
 
@@ -135,14 +174,40 @@ def _openpgp(choice: OpenPgpChoice, scope: Scope) -> Accepted:
     return Accepted(text, _by_key((SignerKind.OPENPGP,), wanted), True)
 
 
+def _ssh(choice: SshChoice, scope: Scope) -> Accepted:
+    wanted = _wanted(choice.ref, choice.fingerprint, scope, "SSH key", _SSH)
+    text = f"SSH key {choice.ref or choice.fingerprint}"
+    return Accepted(text, _by_key((SignerKind.SSH,), wanted), True)
+
+
+def _keyless(choice: KeylessChoice, scope: Scope) -> Accepted:
+    identity = _glob(choice.identity, scope, "identity")
+
+    def matches(piece: Verification) -> bool:
+        signer = piece.signer
+        return (
+            signer is not None
+            and signer.kind is SignerKind.KEYLESS
+            and signer.issuer == choice.issuer
+            and identity.matches(signer.identity)
+        )
+
+    named = _EVERYBODY.match(choice.identity) is None
+    return Accepted(f"{choice.identity} by {choice.issuer}", matches, named)
+
+
+def _glob(pattern: str, scope: Scope, field: str) -> Glob:
+    try:
+        return Glob.parse(pattern)
+    except MalformedError as error:
+        raise scope.error(str(error), field) from error
+
+
 def _authority(choice: AuthorityChoice, scope: Scope) -> Accepted:
     wanted = _wanted(choice.ref, "", scope, "certificate authority", _SHA256)
     subject = None
-    if choice.subject and choice.subject not in _EVERYBODY:
-        try:
-            subject = Glob.parse(choice.subject)
-        except MalformedError as error:
-            raise scope.error(str(error), "subject") from error
+    if choice.subject and choice.subject not in ("*", "**"):
+        subject = _glob(choice.subject, scope, "subject")
     text = f"CA {choice.ref}" + (f" for {choice.subject}" if subject else "")
     return Accepted(text, _by_authority(wanted, subject), subject is not None)
 

@@ -217,6 +217,12 @@ class TestEvidenceBesideAFile:
             (".sigstore.json", b'{"mediaType":"x"}', "application/json"),
             (".sigstore", b' {"mediaType":"x"}', "application/json"),
             (".att", b'{"payload":""}', "application/json"),
+            (".provenance", b'{"version":1}', "application/json"),
+            (".publish.attestation", b'{"version":1}', "application/json"),
+            (".prov", b"-----BEGIN PGP SIGNED MESSAGE-----\n", "application/octet-stream"),
+            (".tsr", b"0\x82", "application/octet-stream"),
+            (".p7s", b"0\x82", "application/octet-stream"),
+            (".bundle", b'{\n"a": {\n}\n}', "application/json"),
             (".asc", b"", "application/octet-stream"),
         ],
     )
@@ -270,6 +276,15 @@ class TestEvidenceBesideAFile:
         pieces = read(folder).set_of("app").evidence
         assert [piece.content for piece in pieces] == [b'{"a":1}', b'{"b":2}']
 
+    @pytest.mark.parametrize("suffix", [".bundle", ".sigstore.json", ".att", ".sig"])
+    def test_lines_of_json_are_pieces_whatever_the_file_is_called(
+        self, folder: Path, suffix: str
+    ) -> None:
+        put(folder, "app")
+        put(folder, f"app{suffix}", b'{"a":1}\n{"b":2}\n')
+        pieces = read(folder).set_of("app").evidence
+        assert [piece.content for piece in pieces] == [b'{"a":1}', b'{"b":2}']
+
     def test_pieces_beyond_the_limit_are_unread_and_said_so(self, folder: Path) -> None:
         put(folder, "app")
         put(folder, "app.intoto.jsonl", b"{}\n" * 50_000)
@@ -289,6 +304,64 @@ class TestEvidenceBesideAFile:
         assert "limits.evidence_bytes" in unread.detail
         assert found.set_of("other").unread == ()
         assert found.end == UnitEnd(state="")  # so that the next scan looks again
+
+
+class TestEvidenceInsideAFile:
+    @pytest.mark.parametrize(
+        "start", [b"\xed\xab\xee\xdb", b"PK\x03\x04", b"MZ", b"tree 0", b"object 0"]
+    )
+    def test_file_that_may_bear_a_signature_speaks_for_itself(
+        self, folder: Path, start: bytes
+    ) -> None:
+        content = start + b"rest" * 5000
+        put(folder, "sub/app", content)
+        found = read(folder, "sub").set_of("sub/app")
+        (within,) = found.evidence
+        assert within.is_inside
+        assert within.content == content[:4096]
+        assert within.origin == "sub/app"
+        assert within.subject.content is not None
+        assert b"".join(within.subject.content.chunks()) == content
+        assert "app.asc" in found.looked  # for it may bear none
+
+    @pytest.mark.parametrize("start", [b"", b"M", b" MZ", b"PK\x01\x02", b"tree\n", b"\x7fELF"])
+    def test_other_files_do_not(self, folder: Path, start: bytes) -> None:
+        put(folder, "app", start)
+        assert read(folder).set_of("app").evidence == ()
+
+    def test_what_lies_beside_comes_first_and_is_never_crowded_out(self, folder: Path) -> None:
+        put(folder, "app.jar", b"PK\x03\x04")
+        put(folder, "app.jar.asc", ARMOR)
+        first, second = read(folder).set_of("app.jar").evidence
+        assert (first.content, second.is_inside) == (ARMOR, True)
+        found = read(folder, limits=Limits(signatures=1)).set_of("app.jar")
+        assert [one.content for one in found.evidence] == [ARMOR]
+        assert [one.reason for one in found.unread] == ["TOO_LARGE"]
+
+    def test_file_named_by_a_signed_list_keeps_what_is_inside_to_itself(self, folder: Path) -> None:
+        put(folder, "a.jar", b"PK\x03\x04 a")
+        put(folder, "b.txt", b"b")
+        put(folder, "c.txt", b"c")
+        put(folder, "SHA256SUMS", checksums(folder, ["a.jar", "b.txt", "c.txt"]))
+        put(folder, "SHA256SUMS.asc", ARMOR)
+        found = read(folder)
+        assert found.set_of("a.jar").key == "file:a.jar"
+        assert [one.is_inside for one in found.set_of("a.jar").evidence] == [False, True]
+        assert found.set_of("b.txt").key == found.set_of("c.txt").key == "list:./SHA256SUMS"
+        assert len(found.set_of("b.txt").evidence) == 1
+
+    def test_heads_are_not_kept_in_memory(self, folder: Path) -> None:
+        for number in range(300):
+            put(folder, f"{number}.jar", b"PK\x03\x04" + bytes(8000))
+        collector = collector_of(folder)
+        tracemalloc.start()
+        held = [
+            tracemalloc.get_traced_memory()[0]
+            for discovery in collector.collect(".", NOTHING)
+            if isinstance(discovery, Sighting)
+        ]
+        tracemalloc.stop()
+        assert held[-1] - held[10] < 290 * 2048
 
 
 class TestChecksumLists:

@@ -19,7 +19,7 @@ from core.deb822 import listed_files, parse_date, read_stanza, read_stanzas, row
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, MemoryContent, Subject, TrustEntry, TrustKind, digest_of
-from core.repodata import read_primary, read_repomd
+from core.repodata import is_primary, read_primary, read_repomd
 from core.text import csv_cell, display
 from core.wire import decode_base64, decode_base64_either, read_json
 from core.yaml_places import read_yaml
@@ -155,7 +155,7 @@ def _rpm(content: bytes) -> None:
 
 def _pe(content: bytes) -> None:
     read = read_pe(MemoryContent(content), LIMITS)
-    deque(read.covered(), maxlen=0)
+    read.digests(("sha256",))
 
 
 def _inside(content: bytes) -> Evidence:
@@ -184,8 +184,8 @@ def _jar_manifest(content: bytes) -> None:
 
 def _repodata(content: bytes) -> None:
     pieces = [content[at : at + 50] for at in range(0, len(content), 50)]
-    for read in (read_repomd, read_primary):
-        _attempted(lambda _, read=read: deque(read(iter(pieces), LIMITS), maxlen=0), 0)  # type: ignore[misc]
+    read = read_primary if is_primary(content) else read_repomd
+    deque(read(iter(pieces), LIMITS), maxlen=0)
 
 
 def _certificates(content: bytes) -> None:
@@ -220,15 +220,17 @@ def _ssh_revocations(content: bytes) -> None:
 
 def _oci_manifest(content: bytes) -> None:
     manifest = read_oci_manifest(content, "", digest_of(content), LIMITS)
-    layers(manifest)
-    variants(children(manifest))
+    if manifest.is_index:
+        variants(children(manifest))
+    else:
+        layers(manifest)
 
 
-def _texts(content: bytes) -> None:
+def _texts(content: bytes) -> str:
     text = content.decode("utf-8", "surrogateescape")
     for written in (display(text), csv_cell(text)):
         assert "\x1b" not in written
-    read_challenges(text)
+    return f"{len(read_challenges(text))} challenges"
 
 
 def _entry(kind: TrustKind, content: bytes) -> TrustEntry:
@@ -267,7 +269,7 @@ OTHERS: dict[str, Read] = {
     "ssh-wire": _ssh_wire,
     "ssh-revocations": _ssh_revocations,
     "minisign-structure": read_minisign,
-    "checkpoint": lambda content: read_checkpoint(content.decode("utf-8", "surrogateescape")),
+    "checkpoint": lambda content: read_checkpoint(content.decode("utf-8", "replace")),
     "cosign-container": lambda content: read_container(content, LIMITS),
     "oci-manifest": _oci_manifest,
     "texts": _texts,

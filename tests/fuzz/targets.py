@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,16 @@ class Target:
     is_shared: bool = False
 
 
+def packed(content: bytes) -> str:
+    """Return bytes as they stand in a corpus: deflated, in base64."""
+    return base64.b64encode(zlib.compress(content, 9)).decode()
+
+
+def unpacked(text: str) -> bytes:
+    """Return the bytes that stand in a corpus as this text."""
+    return zlib.decompress(base64.b64decode(text))
+
+
 def attempt(target: Target, content: bytes) -> str:
     """Run one input and return how it ended; raise whatever is a find."""
     began = time.thread_time()
@@ -78,7 +89,7 @@ def target_names() -> tuple[str, ...]:
 def load(name: str) -> Target:
     """Return one target with its corpus."""
     document = json.loads((CORPUS / f"{name}.json").read_text())
-    inputs = {key: base64.b64decode(text) for key, text in document["inputs"].items()}
+    inputs = {key: unpacked(text) for key, text in document["inputs"].items()}
     if name in READERS:
         return Target(name, READERS[name], inputs, name in SHARED)
     return Target(name, _format_target(name.removeprefix("format-"), document), inputs)
@@ -102,16 +113,16 @@ def _format_target(name: str, document: Document) -> Callable[[bytes], str]:
 
 def _judged(verification: object) -> str:
     assert isinstance(verification, Verification)
-    assert verification.outcome is outcome_of(verification.reason)
     if verification.outcome is Outcome.VERIFIED:
         return "verified"
+    assert verification.outcome is outcome_of(verification.reason)
     assert verification.expected
     assert verification.found
     return verification.reason
 
 
 def _entry(document: Document) -> TrustEntry:
-    content = base64.b64decode(document["content"])
+    content = unpacked(document["content"])
     return TrustEntry(document["name"], TrustKind(document["kind"]), content, "fuzz")
 
 
@@ -119,9 +130,9 @@ def _subject(document: Document) -> Subject:
     named = document["subject"]
     if "files" in named:
         members = [
-            Member(path, MemberKind.FILE, MemoryContent(base64.b64decode(text)))
+            Member(path, MemberKind.FILE, MemoryContent(unpacked(text)))
             for path, text in named["files"].items()
         ]
         return Subject(named["name"], (), FolderContent(tuple(members)))
-    content = base64.b64decode(named["content"])
+    content = unpacked(named["content"])
     return Subject(named["name"], (digest_of(content),), MemoryContent(content))

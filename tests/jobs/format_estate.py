@@ -181,9 +181,8 @@ def _ssh(estate: FormatEstate) -> None:
     keys = ssh_material.keys()
     (estate.trust / "allowed_signers").write_text(f"{ssh_material.line('ed25519')}\n")
     for name, key in {"tool": "ed25519", "stranger": "other"}.items():
-        estate.put(
-            f"ssh/{name}", sig=lambda path, key=key: keys.sign(key, content=path.read_bytes())
-        )
+        path = estate.put(f"ssh/{name}")
+        estate.put(f"ssh/{name}", sig=keys.sign(key, content=path.read_bytes()))
 
 
 def _cms(estate: FormatEstate) -> None:
@@ -191,7 +190,8 @@ def _cms(estate: FormatEstate) -> None:
     (estate.trust / "tsa.pem").write_bytes(pem(STAMPER.root))
     signers = {name: identity("p256", EMAIL, name=name) for name in ("app", "revoked")}
     for name, who in signers.items():
-        estate.put(f"cms/{name}.tar.gz", p7s=lambda path, who=who: _by_openssl(estate, who, path))
+        path = estate.put(f"cms/{name}.tar.gz")
+        estate.put(f"cms/{name}.tar.gz", p7s=_by_openssl(estate, who, path))
     serial = signers["revoked"].certificate.serial_number
     withdrawn = (
         x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW - timedelta(2))
@@ -202,7 +202,7 @@ def _cms(estate: FormatEstate) -> None:
         .last_update(NOW - timedelta(1))
         .next_update(NOW + timedelta(300))
         .add_revoked_certificate(withdrawn.build())
-        .sign(ROOT_KEY, hashes.SHA256())  # type: ignore[arg-type]
+        .sign(ROOT_KEY, hashes.SHA256())
     )
     (estate.trust / "ca.crl").write_bytes(issued.public_bytes(serialization.Encoding.PEM))
     estate.put("cms/stamped-alone", tsr=lambda path: response(token(signed=path.read_bytes())))

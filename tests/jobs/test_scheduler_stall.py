@@ -296,6 +296,28 @@ def test_trust_taken_and_given_back_stops_the_scan_in_between(
     assert scene.standing() == ("verified", "")
 
 
+def test_key_whose_file_was_moved_is_the_same_and_stops_no_scan(
+    scene: Scene, reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, moved = UnitWriter._end, 0
+
+    def late(self: UnitWriter, *args: Any) -> Any:
+        nonlocal moved
+        if self._unit == "keys":
+            moved += 1
+            path = scene.folder / "example/trust/ec.pem"
+            path.rename(path.with_name("moved.pem"))
+            scene.edit("example/trust/ec.pem", "example/trust/moved.pem")
+            reopen(scene.settings, NOW)
+        return real(self, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(UnitWriter, "_end", late)
+        assert scan(scene.workspace, "example").scan.state == "complete"
+    assert moved == 1
+    assert scene.standing() == ("verified", "")
+
+
 def test_trust_is_compared_by_name_and_content(scene: Scene) -> None:
     source, trust = scene.workspace.sources["example"], scene.workspace.prepare(
         "example", Stop(), scene.folder

@@ -17,6 +17,7 @@ from flask.testing import FlaskClient
 
 from core.settings import Settings
 from dashboard.application import create_dashboard
+from jobs.rejudging import follow_everything
 from jobs.workspace import Workspace
 from storage import migrate, schema
 from storage.database import Database
@@ -160,6 +161,22 @@ def test_findings_stay_while_they_hold_and_go_when_they_are_mended(machine: Mach
     assert machine.findings() == set()
     text = machine.client().get("/failures", base_url=BASE).text
     assert "In the sources themselves" not in text
+
+
+def test_findings_of_a_source_that_was_removed_do_not_come_back_with_it(machine: Machine) -> None:
+    machine.write("deb [trusted=yes signed-by=/usr/share/keyrings/own.gpg] URL weak main")
+    scan(machine.workspace)
+    settings = machine.workspace.file.path
+    text = settings.read_text()
+    settings.write_text(text.partition("sources:")[0])
+    machine.later(5)
+    follow_everything(machine.workspace)
+    assert machine.findings() == set()
+    machine.write("deb [signed-by=/usr/share/keyrings/own.gpg] URL good main")
+    settings.write_text(text)
+    machine.later(10)
+    assert scan(machine.workspace).scan.state == "complete"
+    assert machine.findings() == set()
 
 
 def test_weak_option_is_told_though_the_archive_does_not_answer(machine: Machine) -> None:

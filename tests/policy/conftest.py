@@ -29,6 +29,7 @@ NAMES: Mapping[str, frozenset[str]] = {
     "maintainers": frozenset({A, B}),
     "acme-ca": frozenset({AUTHORITY}),
     "empty": frozenset(),
+    "signers": frozenset({"SHA256:" + "A" * 43}),
 }
 HEAD = """\
 apiVersion: countersign/v1

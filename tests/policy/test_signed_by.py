@@ -226,8 +226,8 @@ def test_a_policy_names_signers_only_if_it_shuts_somebody_out(
         ("{openpgp: {fingerprint: ABCDEF0123456789}}", "a shorter key id can be forged"),
         ("{openpgp: {fingerprint: '0xABCDEF0123456789ABCDEF0123456789ABCDEF01'}}", "40 or 64"),
         ("{key: {fingerprint: 1234abcd}}", "sha256: and 64 hex digits"),
-        ("{}", "key, openpgp or ca"),
-        ("{key: {ref: release}, openpgp: {ref: maintainers}}", "key, openpgp or ca"),
+        ("{}", "key, openpgp, ssh, ca or keyless"),
+        ("{key: {ref: release}, openpgp: {ref: maintainers}}", "key, openpgp, ssh, ca or keyless"),
         ("{github_workflow: {signer: x}}", "not supported yet"),
         ("{key: {ref: release, valid: {from: 2025-01-01}}}", "not supported yet"),
         ("{kee: {ref: release}}", "did you mean `key`"),
@@ -297,3 +297,122 @@ def test_more_evidence_is_judged_like_a_count_written_apart(
         assert got == "passed"
     else:
         assert got == ("unknown" if len(good) + unread >= at_least else "failed")
+
+
+IDENTITY = "https://forge.example/acme/app/.ci/release.yml@refs/heads/main"
+ISSUER = "https://token.forge.example"
+KEYLESS = "signed_by: {any: [{keyless: {identity: '%s', issuer: '%s'}}]}"
+SSH_KEY = "SHA256:" + "A" * 43
+OTHER_SSH_KEY = "SHA256:" + "B" * 43
+PASSED, ANOTHER = ("passed", ""), ("failed", "IDENTITY_MISMATCH")
+
+
+@pytest.mark.parametrize(
+    ("identity", "issuer", "expected"),
+    [
+        (IDENTITY, ISSUER, PASSED),
+        ("https://forge.example/acme/app/.ci/release.yml@**", ISSUER, PASSED),
+        ("https://forge.example/acme/**", ISSUER, PASSED),
+        ("https://forge.example/acme/*", ISSUER, ANOTHER),  # `*` ends at a slash
+        ("forge.example/acme/**", ISSUER, ANOTHER),
+        (IDENTITY[:-1], ISSUER, ANOTHER),
+        (IDENTITY, ISSUER + "/", ANOTHER),
+        (IDENTITY, "https://token.forge.example.evil", ANOTHER),
+        (IDENTITY, "https://token?forge.example", ANOTHER),
+        (IDENTITY.replace("forge.example", "FORGE.example"), ISSUER, ANOTHER),
+    ],
+)
+def test_keyless_signer_is_its_identity_and_its_issuer(
+    policy: MakePolicy,
+    facts: MakeFacts,
+    piece: MakePiece,
+    identity: str,
+    issuer: str,
+    expected: tuple[str, str],
+) -> None:
+    compiled = policy(KEYLESS % (identity, issuer))
+    signed = piece(KEY, kind=SignerKind.KEYLESS, identity=IDENTITY, issuer=ISSUER)
+    verdict = compiled.evaluate(facts(signed))
+    assert outcome(verdict) == expected
+    assert verdict.names_signers
+
+
+@pytest.mark.parametrize("kind", [kind for kind in SignerKind if kind is not SignerKind.KEYLESS])
+def test_same_words_in_another_kind_of_signer_are_no_keyless_identity(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece, kind: SignerKind
+) -> None:
+    signed = piece(KEY, kind=kind, identity=IDENTITY, issuer=ISSUER)
+    assert outcome(policy(KEYLESS % (IDENTITY, ISSUER)).evaluate(facts(signed))) == ANOTHER
+
+
+def test_many_certificates_of_one_keyless_identity_are_one_signer(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
+    words = (KEYLESS % ("https://forge.example/**", ISSUER)).replace("{any", "{at_least: 2, any")
+    one, again = (
+        piece(key, kind=SignerKind.KEYLESS, identity=IDENTITY, issuer=ISSUER) for key in (A, B)
+    )
+    other = piece(A, kind=SignerKind.KEYLESS, identity=IDENTITY + "2", issuer=ISSUER)
+    assert outcome(policy(words).evaluate(facts(one, again))) == ("failed", "SIGNERS_TOO_FEW")
+    assert outcome(policy(words).evaluate(facts(one, other))) == PASSED
+
+
+def test_any_identity_at_all_names_nobody(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
+    signed = piece(KEY, kind=SignerKind.KEYLESS, identity=IDENTITY, issuer=ISSUER)
+    verdict = policy(KEYLESS % ("**", ISSUER)).evaluate(facts(signed))
+    assert (outcome(verdict), verdict.names_signers) == (PASSED, False)
+
+
+@pytest.mark.parametrize("choice", ["ref: signers", f"fingerprint: '{SSH_KEY}'"])
+@pytest.mark.parametrize(
+    ("key", "kind", "expected"),
+    [
+        (SSH_KEY, SignerKind.SSH, PASSED),
+        (OTHER_SSH_KEY, SignerKind.SSH, ANOTHER),
+        (SSH_KEY.lower(), SignerKind.SSH, ANOTHER),
+        (SSH_KEY, SignerKind.KEY, ANOTHER),
+    ],
+)
+def test_ssh_key_is_named_by_its_fingerprint_or_its_list(
+    policy: MakePolicy,
+    facts: MakeFacts,
+    piece: MakePiece,
+    choice: str,
+    key: str,
+    kind: SignerKind,
+    expected: tuple[str, str],
+) -> None:
+    compiled = policy(f"signed_by: {{any: [{{ssh: {{{choice}}}}}]}}")
+    assert outcome(compiled.evaluate(facts(piece(key, kind=kind)))) == expected
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "keyless: {identity: x}",
+        f"keyless: {{issuer: '{ISSUER}'}}",
+        f"keyless: {{identity: '', issuer: '{ISSUER}'}}",
+        "keyless: {identity: x, issuer: 'https://*'}",
+        "keyless: {identity: x, issuer: ''}",
+        f"ssh: {{ref: signers, fingerprint: '{SSH_KEY}'}}",
+        "ssh: {fingerprint: 'MD5:00'}",
+        "ssh: {ref: maintainers}",
+        f"ssh: {{fingerprint: '{SSH_KEY}'}}, key: {{ref: release}}",
+    ],
+)
+def test_half_a_keyless_or_ssh_entry_is_refused(policy: MakePolicy, entry: str) -> None:
+    with pytest.raises(ConfigurationError):
+        policy(f"signed_by: {{any: [{{{entry}}}]}}")
+
+
+def test_artifact_that_bears_no_signature_inside_is_unsigned_to_policies(
+    policy: MakePolicy, facts: MakeFacts, piece: MakePiece
+) -> None:
+    bare = piece("", Outcome.UNVERIFIABLE, reason="NOT_SIGNED")
+    unsigned = facts(bare, status=Status.UNSIGNED, reason="NO_SIGNATURE")
+    assert outcome(policy(ONE).evaluate(unsigned)) == ("failed", "NO_SIGNATURE")
+    assert outcome(policy("verified: {}").evaluate(unsigned)) == ("failed", "NO_SIGNATURE")
+    assert outcome(policy(ONE).evaluate(facts(bare, piece(C)))) == ANOTHER
+    assert outcome(policy(ONE).evaluate(facts(bare, piece(A)))) == PASSED

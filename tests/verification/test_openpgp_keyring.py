@@ -208,3 +208,14 @@ def test_any_bytes_read_or_are_malformed(junk: bytes, at: int) -> None:
         except MalformedError:
             continue
         assert ring.certificates
+
+
+def test_certificate_that_the_engine_reads_and_cannot_write_is_left_out() -> None:
+    """An issuer's fingerprint of a version that there is none of."""
+    content = material().keyring("ed")
+    altered = content.replace(b"\x16\x21\x04", b"\x16\x21\x14")
+    assert altered != content
+    with pytest.raises(MalformedError, match="cannot be used"):
+        read(altered)
+    ring = read(altered + material().keyring("rsa"))
+    assert [one.algorithm for one in ring.certificates] == ["RSA-2048"]

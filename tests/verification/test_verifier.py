@@ -152,6 +152,20 @@ def test_name_counts_where_a_list_is_searched_by_name() -> None:
     assert len(keys) == 2
 
 
+NAMED = {
+    "git-object": b"tree " + b"0" * 40 + b"\nauthor A <a> 1 +0000\n",
+    "helm-provenance": b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n...\nfiles:\n",
+}
+
+
+@pytest.mark.parametrize("content", NAMED.values(), ids=NAMED)
+def test_name_counts_where_the_signed_text_is_compared_with_it(content: bytes) -> None:
+    keys = {
+        verification_key(evidence(content, artifact(name=name)), setting()) for name in ("a", "b")
+    }
+    assert len(keys) == 2
+
+
 def entries() -> dict[str, Trust]:
     base = TrustEntry("a", TrustKind.KEY, b"content", "origin")
     changed: dict[str, TrustEntry] = {

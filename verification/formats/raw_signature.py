@@ -9,6 +9,7 @@ a claim of who signed, believed only as far as a given authority or key vouches 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
@@ -223,7 +224,7 @@ def _refuse_certified(
 
 
 def _refuse_fault(trail: Trail, fault: Fault) -> Verification:
-    return trail.refuse(
+    refusal = trail.refuse(
         fault.step,
         fault.reason,
         fault.detail,
@@ -231,6 +232,7 @@ def _refuse_fault(trail: Trail, fault: Fault) -> Verification:
         found=fault.found,
         reference=fault.reference,
     )
+    return replace(refusal, due_at=fault.due_at)
 
 
 def _refuse_chain(trail: Trail, fault: Fault, authorities: Authorities) -> Verification:

@@ -15,7 +15,7 @@ from verification.fault import Fault
 from verification.format import Setting
 from verification.formats.dsse import Envelope
 from verification.keyed import GivenKeys, key_signer, refuse_keyless, shown_keys
-from verification.public_key import Attempt, PublicKey, Window
+from verification.public_key import Attempt, PublicKey, Window, after
 from verification.sigstore.bundle import Bundle
 from verification.sigstore.entry_body import Recorded, Signed
 from verification.sigstore.proof import (
@@ -188,7 +188,7 @@ def _proof(
     anchors += [one.log.key.fingerprint for one in times.logged]
     anchors += [moment.anchor for moment in times.moments]
     first = times.first
-    due_at = key.due_at if first is None else None
+    due_at, due_reason = (None, "") if first is not None else _due(key, times)
     return Proof(
         trail.signer,
         content.payload,
@@ -199,5 +199,13 @@ def _proof(
         first.at if first else None,
         first.source if first else "",
         due_at,
-        "KEY_EXPIRED" if due_at else "",
+        due_reason,
     )
+
+
+def _due(key: PublicKey, times: Times) -> tuple[datetime | None, str]:
+    """Return when an outcome without a proved time ends: the key's window, or that of a log."""
+    ends = [(key.due_at, "KEY_EXPIRED")]
+    ends += [(after(one.log.valid_until), "LOG_UNKNOWN") for one in times.logged]
+    known = [(end, reason) for end, reason in ends if end is not None]
+    return min(known, default=(None, ""))

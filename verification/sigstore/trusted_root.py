@@ -108,27 +108,28 @@ class TrustedRoot:
         """Return every certificate and key that may vouch, each once, with its window."""
         found: list[Part] = []
         for authority in self.authorities:
-            found += [_certificate_part(each, authority.window) for each in authority.chain]
-        for logs in (*self.logs.values(), *self.certificate_logs.values()):
-            found += [_log_part(log) for log in logs]
+            found += [_certificate_part(each, authority.window, "CA") for each in authority.chain]
+        for role, known in (("log", self.logs), ("certificate log", self.certificate_logs)):
+            found += [_log_part(log, role) for logs in known.values() for log in logs]
         for stamping in self.timestamp_authorities:
             window = Window(stamping.valid_from, stamping.valid_until)
-            found += [_certificate_part(each, window) for each in stamping.certificates()]
+            found += [_certificate_part(each, window, "TSA") for each in stamping.certificates()]
         return tuple(dict.fromkeys(found))
 
 
-def _certificate_part(certificate: x509.Certificate, window: Window) -> Part:
+def _certificate_part(certificate: x509.Certificate, window: Window, role: str) -> Part:
     return Part(
         certificate_digest(certificate),
         certificate.subject.rfc4514_string(),
-        certificate_key_algorithm(certificate),
+        f"{certificate_key_algorithm(certificate)}, {role}",
         window.start,
         window.end,
     )
 
 
-def _log_part(log: LogKey) -> Part:
-    return Part(log.key.fingerprint, log.url, log.key.algorithm, log.valid_from, log.valid_until)
+def _log_part(log: LogKey, role: str) -> Part:
+    algorithm = f"{log.key.algorithm}, {role}"
+    return Part(log.key.fingerprint, log.url, algorithm, log.valid_from, log.valid_until)
 
 
 @dataclass(frozen=True, slots=True)

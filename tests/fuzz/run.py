@@ -1,0 +1,162 @@
+"""Fuzz one target, guided by coverage (atheris) where that is installed; `make fuzz` calls this.
+
+usage: run.py TARGET... [--seconds N] [--work FOLDER] [--tracer DIR]
+
+Each find is written to FOLDER/finds/, to be mended and put into the corpus with `--keep NAME FILE`.
+Without atheris the same mutants are tried blindly, new endings kept as seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+MOST_BYTES = 64 * 1024
+MEASURED = ["core", "verification", "collectors", "net"]
+
+
+def main() -> int:
+    """Fuzz the targets one after the other; return 1 if anything was found."""
+    options = _options()
+    if options.keep:
+        return _keep(*options.keep)
+    if len(options.target) == 1 and options.child:
+        return _child(options.target[0], options)
+    from tests.fuzz.targets import target_names
+
+    found = 0
+    for name in options.target or target_names():
+        words = [sys.executable, __file__, name, "--child", "--seconds", str(options.seconds),
+                 "--work", str(options.work), "--seed", str(options.seed)]  # fmt: skip
+        found |= subprocess.run(words, cwd=ROOT, check=False).returncode
+    return 1 if found else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Fuzz the readers of untrusted bytes.")
+    parser.add_argument("target", nargs="*")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "fuzz")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--keep", nargs=2, metavar=("TARGET", "FILE"), help="add to the corpus")
+    return parser.parse_args()
+
+
+class Session:
+    """One target being fuzzed: counts, notes each kind of find once, and goes on."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        from tests.fuzz.targets import load
+
+        self.target, self.folder = load(name), folder
+        self.runs, self.endings = 0, dict[str, int]()
+        self.finds: set[str] = set()
+
+    def once(self, content: bytes) -> bool:
+        """Run one input; say whether it ended in a way not seen before."""
+        from tests.fuzz.targets import attempt
+
+        self.runs += 1
+        try:
+            ending = attempt(self.target, content)
+        except Exception as error:  # noqa: BLE001 - whatever is not an error of ours is a find
+            ending = self._note(error, content)
+        self.endings[ending] = self.endings.get(ending, 0) + 1
+        return self.endings[ending] == 1
+
+    def _note(self, error: Exception, content: bytes) -> str:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        kind = f"{type(error).__name__}-{Path(last.filename).stem}-{last.lineno}"
+        if kind not in self.finds:
+            self.finds.add(kind)
+            folder = self.folder / "finds"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{self.target.name}-{kind}").write_bytes(content)
+            words = "".join(traceback.format_exception(error))
+            (folder / f"{self.target.name}-{kind}.txt").write_text(words)
+        return f"FOUND {kind}"
+
+    def report(self, seconds: float) -> None:
+        """Print one line: what ran, how long, how it ended."""
+        said = ", ".join(f"{name} {count}" for name, count in sorted(self.endings.items()))
+        sys.stdout.write(f"{self.target.name}\t{seconds:.0f} s\t{self.runs} runs\t{said}\n")
+        sys.stdout.flush()
+
+
+def _child(name: str, options: argparse.Namespace) -> int:
+    try:
+        import atheris
+    except ImportError:
+        return _blind(name, options)
+    with atheris.instrument_imports(include=MEASURED):
+        import tests.fuzz.readers
+    del tests.fuzz.readers
+    from tests.fuzz.mutation import mutant
+
+    session = Session(name, options.work)
+    kept = options.work / "corpus" / name
+    kept.mkdir(parents=True, exist_ok=True)
+    for key, content in session.target.inputs.items():
+        (kept / key).write_bytes(content)
+    seeds, began = list(session.target.inputs.values()), time.monotonic()
+
+    def change(content: bytes, most: int, seed: int) -> bytes:
+        chance = random.Random(seed)
+        if chance.random() < 0.5:  # noqa: PLR2004 - half of the changes are its own
+            return bytes(atheris.Mutate(content, most))
+        return mutant(content, seeds, chance)[:most]
+
+    def run(content: bytes) -> None:
+        session.once(content)
+        if time.monotonic() - began >= options.seconds:
+            session.report(time.monotonic() - began)
+            sys.stdout.flush()
+            os._exit(1 if session.finds else 0)  # libFuzzer's own end prints its statistics
+
+    words = [sys.argv[0], str(kept), f"-max_len={MOST_BYTES}", "-timeout=20", "-verbosity=0",
+             "-print_final_stats=0", f"-seed={options.seed}", "-rss_limit_mb=2500"]  # fmt: skip
+    words.append(f"-artifact_prefix={options.work}/hang-{name}-")
+    atheris.Setup(words, run, custom_mutator=change)
+    atheris.Fuzz()
+    return 0
+
+
+def _blind(name: str, options: argparse.Namespace) -> int:
+    from tests.fuzz.mutation import mutant
+
+    session, chance = Session(name, options.work), random.Random(options.seed)
+    seeds, began = list(session.target.inputs.values()), time.monotonic()
+    for content in seeds:
+        session.once(content)
+    while time.monotonic() - began < options.seconds:
+        content = mutant(chance.choice(seeds), seeds, chance)[:MOST_BYTES]
+        if session.once(content):
+            seeds.append(content)
+    session.report(time.monotonic() - began)
+    return 1 if session.finds else 0
+
+
+def _keep(name: str, file: str) -> int:
+    """Put a find into the corpus, as short a name as tells it apart."""
+    from tests.fuzz.targets import CORPUS, packed
+
+    path = CORPUS / f"{name}.json"
+    document = json.loads(path.read_text())
+    count = sum(key.startswith("found") for key in document["inputs"])
+    document["inputs"][f"found-{count + 1}"] = packed(Path(file).read_bytes())
+    path.write_text(json.dumps(document, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""What time alone will change says from when on: then it is looked at anew.
+
+Each case is refused a moment before its `due_at`, and verifies from that instant on; or it
+verifies, and is refused from then on for the reason that was told before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from core.model import Evidence, MemoryContent, Outcome, Subject, TrustEntry, digest_of
+from tests.verification.registry_specimens import keys_entry, release
+from tests.verification.sigstore.sigstore_world import (
+    ACME,
+    KEYED,
+    REKOR2,
+    SIGNED_AT,
+    Case,
+    message_case,
+)
+from tests.verification.specimens import (
+    CONTENT,
+    DAY,
+    NOW,
+    artifact,
+    authority_entry,
+    evidence,
+    key_entry,
+    setting,
+)
+from tests.verification.ssh_material import MESSAGE, line, signature, signers
+from tests.verification.x509_material import (
+    EMAIL,
+    ROOT,
+    TIMES,
+    identity,
+    signed_data,
+    signer_info,
+    timestamped,
+)
+from verification.verifier import verify
+
+SECOND = timedelta(seconds=1)
+Given = tuple[Evidence, tuple[TrustEntry, ...]]
+
+
+def _bundle(case: Case) -> Given:
+    return case.evidence, case.entries
+
+
+def _stamped() -> Given:
+    authority = identity("p256", TIMES, name="tsa", critical=True)
+    made = timestamped(identity("p256", EMAIL), CONTENT, authority, NOW + timedelta(hours=2))
+    return evidence(made, artifact()), (authority_entry(ROOT),)
+
+
+def _early_certificate() -> Given:
+    who = identity("p256", EMAIL, since=NOW + timedelta(hours=3))
+    made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
+    return evidence(made, artifact()), (authority_entry(ROOT),)
+
+
+def _early_key() -> Given:
+    who = identity("p256", EMAIL)
+    made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
+    entry = replace(key_entry(who.key), valid_from=NOW + timedelta(hours=4))
+    return evidence(made, artifact()), (entry,)
+
+
+def _ssh() -> Given:
+    subject = Subject("file", (digest_of(MESSAGE),), MemoryContent(MESSAGE))
+    listed = signers(line("ed25519", 'valid-after="20261124Z"'))
+    return evidence(signature("ed25519"), subject), (listed,)
+
+
+def _published() -> Given:
+    document = release(time="2026-11-24T00:00:00Z")
+    return evidence(json.dumps(document).encode(), artifact()), (keys_entry(),)
+
+
+LATER: dict[str, tuple[Callable[[], Given], datetime]] = {
+    "bundle, log": (lambda: _bundle(message_case()), SIGNED_AT + 2 * SECOND),
+    "bundle, timestamp": (lambda: _bundle(message_case(REKOR2)), SIGNED_AT + SECOND),
+    "CMS, timestamp": (_stamped, NOW + timedelta(hours=2)),
+    "CMS, certificate": (_early_certificate, NOW + timedelta(hours=3)),
+    "CMS, given key": (_early_key, NOW + timedelta(hours=4)),
+    "SSH, window of the line": (_ssh, datetime(2026, 11, 24, tzinfo=UTC)),
+    "npm, publication": (_published, datetime(2026, 11, 24, tzinfo=UTC)),
+}
+
+
+@pytest.mark.parametrize(("made", "at"), LATER.values(), ids=LATER)
+def test_refusal_ends_when_it_is_due(made: Callable[[], Given], at: datetime) -> None:
+    offered, entries = made()
+    early = verify(offered, setting(*entries, now=at - SECOND))
+    assert early.outcome is Outcome.UNTRUSTED
+    assert early.due_at == at
+    assert verify(offered, setting(*entries, now=at)).outcome is Outcome.VERIFIED
+
+
+def test_entry_without_a_time_lasts_as_long_as_its_log() -> None:
+    case = message_case(replace(KEYED, promised=False))
+    root = json.loads(ACME.entry().content)
+    for log in root["tlogs"]:
+        log["publicKey"]["validFor"]["end"] = (NOW + DAY).isoformat()
+    entry = replace(case.entries[0], content=json.dumps(root).encode())
+    entries = (entry, *case.entries[1:])
+    verification = verify(case.evidence, setting(*entries))
+    assert verification.outcome is Outcome.VERIFIED
+    end = NOW + DAY + timedelta.resolution
+    assert (verification.due_at, verification.due_reason) == (end, "LOG_UNKNOWN")
+    assert verify(case.evidence, setting(*entries, now=end)).reason == "LOG_UNKNOWN"
