@@ -109,7 +109,8 @@ def _needed_trust(group: EvidenceSetDetail, item: EvidenceItem) -> tuple[TrustUs
         return group.trust
     alone = all(use.kind in _ALONE for use in item.trust)
     heard = {TrustKind.REVOCATION} if alone else set(TrustKind) - _ALONE
-    return tuple(use for use in group.trust if use in item.trust or use.kind in heard)
+    others = (use for use in group.trust if use.kind in heard and use not in item.trust)
+    return (*item.trust, *others)
 
 
 def _artifact_name(artifact: ArtifactDetail, item: EvidenceItem) -> str:

@@ -23,6 +23,7 @@ from verification.registry_keys import read_registry_keys
 from verification.trust import describe, kind_of
 
 MAX_TRUST_BYTES = 16 * MIB
+_PIECE = MIB
 MAX_ROOTS = 64  # Sigstore roots in one file of JSON lines
 OPTIONS = {
     TrustKind.KEY: "--key",
@@ -63,11 +64,15 @@ def memory_bytes(limits: Limits) -> int:
 
 def read_file(path: Path, limit: int) -> bytes:
     """Read at most `limit` + 1 bytes, so that whoever judges them sees that they are too many."""
+    content = bytearray()
     try:
-        with path.open("rb") as opened:
-            return opened.read(limit + 1)
+        # Unbuffered: a buffer would take more from a pipe than was asked for.
+        with path.open("rb", buffering=0) as opened:
+            while piece := opened.read(min(limit + 1 - len(content), _PIECE)):
+                content += piece
     except OSError as error:
         raise _unreadable(path, error) from None
+    return bytes(content)
 
 
 def open_content(path: Path, spool: Path, limits: Limits) -> Content:

@@ -29,6 +29,7 @@ _BLOCK = re.compile(r"META-INF/([^/]+)\.(RSA|DSA|EC)", re.IGNORECASE)
 _JAR_NAME = re.compile(
     rb"META-INF/(?:MANIFEST\.MF|[^/\0]{1,256}\.(?:SF|RSA|DSA|EC))", re.IGNORECASE
 )
+SIGNATURE_NAME = re.compile(rb"META-INF/[^/\0]{1,256}\.(?:SF|RSA|DSA|EC)", re.IGNORECASE)
 _MAIN = "-digest-manifest-main-attributes"
 _WHOLE = "-digest-manifest"
 _SECTION = "-digest"

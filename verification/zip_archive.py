@@ -12,6 +12,7 @@ than the limits allow. References: PKWARE APPNOTE 6.3.10, sections 4.3 and 4.4.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ from verification.zip_directory import (
 MAX_RATIO = 200  # of unpacked to packed bytes, over the whole archive; real ones stay below 20
 FREE_BYTES = 64 * MIB  # that may be unpacked whatever the ratio
 
+_APK_BLOCK = b"APK Sig Block 42"  # how an APK signing block ends
 _LOCAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
 _LOCAL_FORM = struct.Struct("<4s5H3L2H")
 _CHUNK = 256 * 1024
@@ -242,3 +244,20 @@ def listed_names(evidence: Evidence) -> bytes:
     except (MalformedError, struct.error):
         return evidence.content
     return content.read_at(end.directory_at, min(end.directory_bytes, MAX_DIRECTORY_BYTES))
+
+
+def lists_none(content: Content, wanted: re.Pattern[bytes]) -> bool:
+    """Say whether an archive's list is there and names nothing like `wanted`.
+
+    For archives that cannot be read in one way: what bears no signature is unsigned, however odd. An
+    APK signing block before the list is a signature that we do not read.
+    """
+    try:
+        end = read_end(content)
+    except (MalformedError, struct.error):
+        return False
+    if end.directory_bytes > MAX_DIRECTORY_BYTES or end.directory_at < len(_APK_BLOCK):
+        return False
+    before = content.read_at(end.directory_at - len(_APK_BLOCK), len(_APK_BLOCK))
+    listed = content.read_at(end.directory_at, end.directory_bytes)
+    return before != _APK_BLOCK and wanted.search(listed) is None

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model import Digest, ListLink, PolicyStatus, Status, TrustKind
+from core.model import ARTIFACT_HEAD, Digest, ListLink, PolicyStatus, Status, TrustKind
 from dashboard import charts, wording
-from dashboard.reproduction import reproduction
+from dashboard.reproduction import TRUST_OPTIONS, reproduction
 from storage import artifact_detail, sources
 from storage.filters import ArtifactFilter, Count
 from storage.views import ArtifactDetail, SignerMonth, TrendDay, TrustUse
@@ -159,6 +159,35 @@ def test_the_command_says_how_each_kind_of_trust_is_given(little: Site) -> None:
         words = shlex.split(reproduction(found, group, item, _never).command)
         assert option in words
         assert ("--any-identity" in words) == (kind is TrustKind.AUTHORITY)
+
+
+def test_the_command_knows_every_kind_of_trust() -> None:
+    assert TRUST_OPTIONS.keys() == set(TrustKind)
+
+
+def test_the_command_brings_what_had_a_say_beside_what_decided(little: Site) -> None:
+    found = _detail(little, "source=debian&status=verified")
+    uses = {
+        kind: replace(USE, entry_id=number, kind=kind, content=Digest("sha256", f"{number:064x}"))
+        for number, kind in enumerate(TrustKind)
+    }
+    group = replace(found.evidence[0], trust=tuple(uses.values()))
+    told: dict[TrustKind, set[str]] = {}
+    for kind in (TrustKind.KEYRING, TrustKind.AUTHORITY):
+        item = replace(group.items[0], trust=(uses[kind],))
+        needed = {one.digest for one in reproduction(found, group, item, _never).files}
+        told[kind] = {one.name for one, use in uses.items() if use.content in needed}
+    assert told[TrustKind.KEYRING] == {"KEYRING", "REVOCATION"}
+    assert told[TrustKind.AUTHORITY] == {"AUTHORITY", "ROOT", "REGISTRY_KEYS", "REVOCATION"}
+
+
+def test_evidence_inside_needs_no_file_but_the_artifact(little: Site) -> None:
+    found = _detail(little, "source=downloads&status=verified")
+    group = found.evidence[0]
+    item = replace(group.items[0], media_type=ARTIFACT_HEAD, hint=None)
+    told = reproduction(found, group, item, _never)
+    assert item.evidence not in [one.digest for one in told.files]
+    assert not {"--signature", "--bundle", "--certificate"} & set(shlex.split(told.command))
 
 
 def test_what_lies_beside_a_signature_is_given_as_a_claim(little: Site) -> None:

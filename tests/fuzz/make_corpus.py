@@ -30,7 +30,6 @@ from tests.fuzz.targets import CORPUS, packed, target_names
 from tests.verification import git_material, model_specimens, ssh_material, x509_material
 from tests.verification.formats import (
     test_authenticode,
-    test_cms_detached,
     test_cosign_blob,
     test_cosign_simple,
     test_helm_provenance,

@@ -66,7 +66,7 @@ def _changed_text(text: str, others: Sequence[bytes], chance: random.Random) -> 
         held = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (ValueError, binascii.Error):
         held = b""
-    if len(held) > 8 and chance.random() < 0.85:  # noqa: PLR2004 - shorter ones are words
+    if len(held) > 8 and chance.random() < 0.85:
         return base64.b64encode(mutant(held, others, chance)).decode()
     changed = chance.choice(_CHANGES)(text.encode("utf-8", "surrogatepass"), others, chance)
     return changed.decode("utf-8", "replace")

@@ -18,7 +18,7 @@ from core.cosign_container import read_container
 from core.deb822 import listed_files, parse_date, read_stanza, read_stanzas, rows
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Evidence, MemoryContent, Subject, TrustEntry, TrustKind, digest_of
+from core.model import Evidence, MemoryContent, Subject, Trust, TrustEntry, TrustKind, digest_of
 from core.repodata import is_primary, read_primary, read_repomd
 from core.text import csv_cell, display
 from core.wire import decode_base64, decode_base64_either, read_json
@@ -51,13 +51,12 @@ from verification.ssh_certificate import is_certificate, read_certificate, unkno
 from verification.ssh_envelope import read_envelope
 from verification.ssh_key import read_key
 from verification.ssh_key import read_signature as read_ssh_signature
-from verification.ssh_revocation import is_revocation_list
 from verification.ssh_revocation import given_revocations as given_ssh_revocations
+from verification.ssh_revocation import is_revocation_list
 from verification.statements import read_statement
 from verification.timestamp_token import is_timestamp, read_timestamp
 from verification.trust import describe, kind_of
 from verification.zip_archive import ZipArchive, listed_names
-from core.model import Trust
 
 LIMITS = Limits()
 SMALL = Limits(json_items=100, signatures=2)  # the counts are reached too
@@ -159,7 +158,9 @@ def _pe(content: bytes) -> None:
 
 
 def _inside(content: bytes) -> Evidence:
-    return Evidence(content, "", "fuzz", Subject("x", (digest_of(content),), MemoryContent(content)))
+    return Evidence(
+        content, "", "fuzz", Subject("x", (digest_of(content),), MemoryContent(content))
+    )
 
 
 def _checksums(content: bytes) -> None:

@@ -111,7 +111,7 @@ def _child(name: str, options: argparse.Namespace) -> int:
 
     def change(content: bytes, most: int, seed: int) -> bytes:
         chance = random.Random(seed)
-        if chance.random() < 0.5:  # noqa: PLR2004 - half of the changes are its own
+        if chance.random() < 0.5:
             return bytes(atheris.Mutate(content, most))
         return mutant(content, seeds, chance)[:most]
 

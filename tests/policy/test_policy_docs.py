@@ -21,7 +21,12 @@ from policy.selector import FIELDS
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "policies.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 KEY = frozenset({"sha256:" + "1" * 64})
-NAMES = {"release-2026": KEY, "acme-ca": KEY, "maintainers": frozenset({"A" * 40})}
+NAMES = {
+    "release-2026": KEY,
+    "acme-ca": KEY,
+    "maintainers": frozenset({"A" * 40}),
+    "allowed-signers": frozenset({"SHA256:" + "A" * 43}),
+}
 HEAD = "apiVersion: countersign/v1\nkind: Policy\nmetadata: {name: x}\napplies_to: everything\n"
 
 

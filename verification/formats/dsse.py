@@ -15,6 +15,7 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Digest, Evidence, Role, Statement, Subject, Verification
 from verification.format import Setting
+from verification.json_document import read_document
 from verification.keyed import (
     SIGNATURE_STEP,
     GivenKeys,
@@ -70,7 +71,7 @@ class Envelope:
 
 def read_envelope(content: bytes, limits: Limits) -> Envelope:
     """Read one envelope strictly; unknown fields are ignored, as the protocol demands."""
-    document = wire.as_mapping(wire.read_json(content, limits=limits), "the envelope")
+    document = dict(read_document(content, limits, "the envelope"))
     items = wire.items(document, "signatures")
     if not items:
         raise MalformedError("an envelope has at least one signature")
@@ -105,11 +106,11 @@ class Dsse:
         if content.lstrip()[:1] != b"{" or b'"payloadType"' not in content:
             return False
         try:
-            document = wire.read_json(_first_line(content), limits=Limits())
+            document = read_document(_first_line(content), Limits(), "the envelope")
         except MalformedError:
             # Broken, but meant to be one: DSSE says what is wrong with it.
             return b'"dsseEnvelope"' not in content
-        return isinstance(document, dict) and document.keys() >= _FIELDS
+        return document.keys() >= _FIELDS
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check envelope, type, statement, signature and subject, in this order."""

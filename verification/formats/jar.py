@@ -18,6 +18,7 @@ from verification.format import Setting
 from verification.inside import refuse_other_digest, refuse_unsigned, refuse_without_content
 from verification.jar_file import (
     REFERENCE,
+    SIGNATURE_NAME,
     JarFile,
     SignatureFile,
     check_entries,
@@ -28,7 +29,7 @@ from verification.jar_file import (
 )
 from verification.keyed import signed_bytes
 from verification.trail import Trail
-from verification.zip_archive import ZipArchive, listed_names
+from verification.zip_archive import ZipArchive, listed_names, lists_none
 
 
 class Jar:
@@ -60,6 +61,8 @@ class Jar:
             # 2. Every entry is what the manifest says.
             fault = check_entries(jar)
         except MalformedError as error:
+            if lists_none(content, SIGNATURE_NAME):
+                return refuse_unsigned(trail, "archive")
             reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
             expected = "a JAR archive that can be read in one way"
             return trail.refuse("archive", reason, str(error), expected=expected, found=str(error))

@@ -24,6 +24,7 @@ from core.limits import Limits
 from core.model import Evidence, Role, Trust, Verification
 from verification.format import Setting
 from verification.formats.dsse import Envelope
+from verification.json_document import read_document
 from verification.keyed import GivenKeys, given_keys, signed_bytes
 from verification.model_comparison import compare
 from verification.model_manifest import (
@@ -35,7 +36,7 @@ from verification.model_manifest import (
 )
 from verification.predicates import fields
 from verification.public_key import PublicKey
-from verification.sigstore.bundle import Bundle, Material, bundle_of, read_document
+from verification.sigstore.bundle import Bundle, Material, bundle_of
 from verification.sigstore.core import KeyResolver, Proof, conclude, prove
 from verification.statements import PAYLOAD_TYPE, read_payload
 from verification.trail import Trail

@@ -17,11 +17,12 @@ from core.limits import Limits
 from core.model import Evidence, Role, SignerKind, Statement, Subject, Trust, Verification
 from verification.combination import combine_all
 from verification.format import Setting
+from verification.json_document import read_document
 from verification.keyed import GivenKeys, given_keys, signed_bytes
 from verification.npm_names import demand_package, package_url
 from verification.predicates import fields
 from verification.registry_keys import ATTESTATIONS, keys_named
-from verification.sigstore.bundle import bundle_of, read_document
+from verification.sigstore.bundle import bundle_of
 from verification.sigstore.core import Proof, conclude, prove
 from verification.statements import (
     SubjectMatch,

@@ -20,6 +20,7 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Digest, Evidence, Role, Statement, Subject, Trust, TrustKind, Verification
 from verification.format import Setting
+from verification.json_document import read_document
 from verification.keyed import (
     GivenKeys,
     Standing,
@@ -36,7 +37,6 @@ from verification.npm_names import demand_package
 from verification.predicates import fields
 from verification.public_key import Terms
 from verification.registry_keys import SIGNATURES, keys_for, keys_named
-from verification.sigstore.bundle import read_document
 from verification.statements import SubjectMatch, match, shown_digests
 from verification.trail import Trail
 

@@ -8,6 +8,7 @@ and one of them by somebody the trust given vouches for is enough: that one is t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from cryptography import x509
@@ -34,9 +35,10 @@ from verification.nuget_package import (
     stated_digest,
 )
 from verification.trail import Trail
-from verification.zip_archive import ZipArchive, listed_names
+from verification.zip_archive import ZipArchive, listed_names, lists_none
 
 LIFETIME_SIGNING = x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.13")
+_SIGNATURE_NAME = re.compile(re.escape(SIGNATURE.encode()), re.IGNORECASE)
 _REFERENCE = "NuGet Package Signatures Technical Specification"
 _KINDS = {AUTHOR: "author", REPOSITORY: "repository"}
 
@@ -86,6 +88,8 @@ class NuGet:
             ours = content_digests(archive, entry, algorithm)
             package = _package(data, algorithm, stated, ours, setting.limits)
         except MalformedError as error:
+            if lists_none(content, _SIGNATURE_NAME):
+                return refuse_unsigned(trail, "package")
             reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
             expected = f"a package with one {SIGNATURE} in its form"
             return trail.refuse("package", reason, str(error), expected=expected, found=str(error))

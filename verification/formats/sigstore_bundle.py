@@ -6,7 +6,8 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Evidence, Role, Verification
 from verification.format import Setting
-from verification.sigstore.bundle import bundle_of, read_document
+from verification.json_document import read_document
+from verification.sigstore.bundle import bundle_of
 from verification.sigstore.core import verify_bundle
 from verification.trail import Trail
 

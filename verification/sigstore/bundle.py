@@ -21,6 +21,7 @@ from core.model import HEX_LENGTH, Digest
 from verification.base64_lines import decode_base64_lines
 from verification.certificates import load_der
 from verification.formats.dsse import Envelope, EnvelopeSignature
+from verification.json_document import read_document
 from verification.sigstore import fields
 
 V01, V02, V03 = "0.1", "0.2", "0.3"
@@ -101,29 +102,6 @@ class Bundle:
 def read_bundle(content: bytes, limits: Limits) -> Bundle:
     """Read a bundle from JSON bytes; raise MalformedError."""
     return bundle_of(read_document(content, limits), limits)
-
-
-def read_document(content: bytes, limits: Limits) -> Mapping[str, object]:
-    """Read a JSON object, never to be changed: formats that ask for the same bytes share it."""
-    bounds = (limits.document_bytes, limits.evidence_bytes, limits.json_depth, limits.json_items)
-    kept = _LAST.read
-    if kept is not None and kept[0] is content and kept[1] == bounds:
-        return kept[2]
-    document = wire.as_mapping(wire.read_json(content, limits=limits), "the bundle")
-    _LAST.read = content, bounds, document
-    return document
-
-
-class _Last:
-    """The document that was read last: one format recognises it, then the same one reads it."""
-
-    __slots__ = ("read",)
-
-    def __init__(self) -> None:
-        self.read: tuple[bytes, tuple[int, ...], Mapping[str, object]] | None = None
-
-
-_LAST = _Last()
 
 
 def bundle_of(document: Mapping[str, object], limits: Limits) -> Bundle:

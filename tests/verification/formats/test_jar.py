@@ -95,6 +95,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
     return archives
 
 
+def test_archive_without_signature_is_unsigned_however_odd(made: Mapping[str, bytes]) -> None:
+    plain = plain_archive(FILES)
+    twice = with_entry(plain, "pkg/A.class", b"again")
+    assert judged(twice).reason == "NOT_SIGNED"
+    assert judged(with_entry(made["rsa"], "pkg/A.class", b"again")).reason == "MALFORMED"
+    # An APK signing block is a signature, of a kind that we do not read.
+    end = struct.unpack_from("<L", plain, len(plain) - 6)[0]
+    block = b"APK Sig Block 42"
+    moved = struct.pack("<L", end + len(block))
+    apk = plain[:end] + block + plain[end:-6] + moved + plain[-2:]
+    assert judged(apk).reason == "MALFORMED"
+    assert judged(plain[:-1]).reason == "MALFORMED"  # no list to be found: nothing is known
+
+
 GOOD = ("rsa", "ec", "ed", "sections", "sha512", "pss", "two", "added, signed again", "small")
 
 

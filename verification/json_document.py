@@ -1,0 +1,31 @@
+"""JSON evidence, parsed once: one format recognises it by its fields, and then reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core import wire
+from core.limits import Limits
+
+
+def read_document(content: bytes, limits: Limits, what: str = "the bundle") -> Mapping[str, object]:
+    """Read a JSON object, never to be changed: formats that ask for the same bytes share it."""
+    bounds = (limits.document_bytes, limits.evidence_bytes, limits.json_depth, limits.json_items)
+    kept = _LAST.read
+    if kept is not None and kept[0] is content and kept[1] == bounds:
+        return kept[2]
+    document = wire.as_mapping(wire.read_json(content, limits=limits), what)
+    _LAST.read = content, bounds, document
+    return document
+
+
+class _Last:
+    """The document that was read last: one format recognises it, then the same one reads it."""
+
+    __slots__ = ("read",)
+
+    def __init__(self) -> None:
+        self.read: tuple[bytes, tuple[int, ...], Mapping[str, object]] | None = None
+
+
+_LAST = _Last()
