@@ -54,19 +54,19 @@ def read_cleartext(content: bytes, *, limit: int) -> Cleartext:
     after = _skip_blank(lines, end + 1)
     if after != len(lines):
         raise _refused(after, lines, "nothing may follow the signature")
-    canonical = b"\r\n".join(body)
-    text = b"\n".join(body) + b"\n" if canonical else b""
+    canonical = body.replace(b"\n", b"\r\n")
+    text = body + b"\n" if canonical else b""
     return Cleartext(text, canonical, b"\n".join(lines[begin : end + 1]) + b"\n")
 
 
 def _lines(content: bytes) -> list[bytes]:
     if b"\0" in content:
         raise MalformedError(f"a NUL byte at offset {content.index(0)} of a cleartext message")
-    lines = [line.removesuffix(b"\r") for line in content.split(b"\n")]
+    bare = content.replace(b"\r\n", b"\n")
     # A last line without LF keeps its CR: what reads as a line end to some is text to others.
-    if content.endswith(b"\r") or any(b"\r" in line for line in lines):
+    if b"\r" in bare:
         raise MalformedError("a carriage return that ends no line in a cleartext message")
-    return lines
+    return bare.split(b"\n")
 
 
 def _refused(number: int, lines: Sequence[bytes], why: str) -> MalformedError:
@@ -92,19 +92,32 @@ def _skip_headers(lines: Sequence[bytes], number: int) -> int:
     return number + 1
 
 
-def _unescape(lines: Sequence[bytes], number: int) -> tuple[list[bytes], int]:
-    """Return the text's lines without escapes and line-end blanks, and where the signature is."""
-    body: list[bytes] = []
-    for at in range(number, len(lines)):
-        line = lines[at]
-        if line.startswith(b"- "):
-            line = line[2:]
-        elif line == SIGNATURE_BEGIN:
-            return body, at
-        elif line.startswith(b"-"):
-            raise _refused(at, lines, "a line that begins with a dash must be escaped")
-        body.append(line.rstrip(_BLANKS))
-    raise _refused(len(lines), lines, f"no {SIGNATURE_BEGIN.decode()}")
+def _unescape(lines: Sequence[bytes], number: int) -> tuple[bytes, int]:
+    """Return the text without escapes and line-end blanks, and where the signature is.
+
+    Its lines may be millions: they are looked at one by one only where one needs it.
+    """
+    end = _signature_line(lines, number)
+    body = b"\n".join(lines[number:end])
+    if body.startswith(b"-") or b"\n-" in body:
+        body = b"\n".join(map(_without_escape, lines[number:end], range(number, end)))
+    if body.endswith((b" ", b"\t")) or b" \n" in body or b"\t\n" in body:
+        body = b"\n".join([line.rstrip(_BLANKS) for line in body.split(b"\n")])
+    return body, end
+
+
+def _signature_line(lines: Sequence[bytes], number: int) -> int:
+    try:
+        return lines.index(SIGNATURE_BEGIN, number)
+    except ValueError:
+        raise _refused(len(lines), lines, f"no {SIGNATURE_BEGIN.decode()}") from None
+
+
+def _without_escape(line: bytes, number: int) -> bytes:
+    if line.startswith(b"-") and not line.startswith(b"- "):
+        words = "a line that begins with a dash must be escaped"
+        raise _refused(number, (b"",) * number + (line,), words)
+    return line.removeprefix(b"- ")
 
 
 def _end_of_block(lines: Sequence[bytes], begin: int) -> int:

@@ -249,8 +249,8 @@ def listed_names(evidence: Evidence) -> bytes:
 def lists_none(content: Content, wanted: re.Pattern[bytes]) -> bool:
     """Say whether an archive's list is there and names nothing like `wanted`.
 
-    For archives that cannot be read in one way: what bears no signature is unsigned, however odd. An
-    APK signing block before the list is a signature that we do not read.
+    For archives that cannot be read in one way: what bears no signature is unsigned, however odd.
+    An APK signing block before the list is a signature that we do not read.
     """
     try:
         end = read_end(content)

@@ -7,6 +7,8 @@ where the evidence lies inside (an archive, a package) and its size is that of t
 from __future__ import annotations
 
 import base64
+import functools
+import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -43,12 +45,13 @@ from tests.verification.specimens import (
     setting,
     sign,
 )
-from verification import FORMATS
+from verification import json_document
 from verification.format import Setting
-from verification.verifier import format_named
+from verification.verifier import format_named, verify
 
 LIMITS = Limits()
 MOST_MILLISECONDS = 100
+OURS = ("core.", "verification.")
 SPARE = 128 * 1024  # what stands around the filling
 SLSA = "https://slsa.dev/provenance/v1"
 KEY = private_key("p256", "cost")
@@ -68,18 +71,25 @@ def run(report: Report, size: int, rounds: int) -> None:
     """Measure every kind with `size` bytes of evidence; the least of the rounds counts."""
     for worst in KINDS:
         offered, under = worst.make(size - SPARE)
-        verifier = format_named(worst.format)
-        assert verifier.recognises(offered), worst
-        taken = [
-            cpu_seconds(lambda: verifier.verify(offered, under))  # noqa: B023 - called at once
-            for _ in range(rounds)
-        ]
+        assert format_named(worst.format).recognises(offered), worst
+        taken = []
+        for _ in range(rounds):
+            _forget()
+            taken.append(cpu_seconds(lambda: verify(offered, under)))  # noqa: B023 - called at once
         counted = offered.content if not offered.is_inside else _whole(offered)
         mib = len(counted) / MIB
-        said = verifier.verify(offered, under).reason or "verified"
+        said = verify(offered, under).reason or "verified"
         name = f"{worst.format}: {worst.kind} ({mib:.1f} MiB, {said})"
         values = [each * 1000 / mib for each in taken]
         report.add("evidence", name, "ms/MiB", values, f"<= {MOST_MILLISECONDS}")
+
+
+def _forget() -> None:
+    """Empty what readers keep of what they read last."""
+    json_document._LAST.read = None
+    for each in gc.get_objects():
+        if isinstance(each, functools._lru_cache_wrapper) and each.__module__.startswith(OURS):
+            each.cache_clear()
 
 
 def _whole(offered: Evidence) -> bytes:
@@ -193,18 +203,18 @@ def _resources(size: int) -> list[dict[str, Any]]:
 
 def _shards(size: int) -> list[dict[str, Any]]:
     count = min(size // 130, 60_000)
-    return [{"name": f"weights/a{'x' * (size // count - 140)}:{number * 16}:{number * 16 + 16}",
+    return [{"name": f"weights/a{'x' * (size // count - 155)}:{number * 16}:{number * 16 + 16}",
              "algorithm": "sha256", "digest": f"{number:064x}"} for number in range(count)]  # fmt: skip
 
 
 def _pep740(size: int) -> Case:
-    each = size * 3 // 4 // LIMITS.signatures
+    each = (size * 9 // 16) // LIMITS.signatures - 4000
     made = [attestation(index_statement(predicate={"x": "y" * each}))] * LIMITS.signatures
     return _case(_json(provenance(*made)), ACME.entry(), subject=artifact(name=NAME))
 
 
 def _npm(size: int) -> Case:
-    each = size * 3 // 4 // LIMITS.signatures
+    each = (size * 9 // 16) // LIMITS.signatures - 4000
     made = npm_provenance(predicate={"x": "y" * each})
     return _case(_json(npm_document(*[made] * LIMITS.signatures)), ACME.entry())
 
@@ -237,7 +247,7 @@ def _simple(filling: Callable[[int], Any]) -> Callable[[int], Case]:
 def _blob(filling: Callable[[int], Any]) -> Callable[[int], Case]:
     signature = base64.b64encode(sign(KEY, CONTENT)).decode()
     document = {"base64Signature": signature}
-    return lambda size: _case(_json(document | {"x": filling(size)}), key_entry(KEY))
+    return lambda size: _case(_json(document | {"cert": "", "x": filling(size)}), key_entry(KEY))
 
 
 def _cosign_attestation(size: int) -> Case:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.model import Evidence, MemoryContent, Outcome, Subject, TrustEntry, digest_of
+from tests.verification.notation_specimens import ROOT as NOTATION_ROOT
+from tests.verification.notation_specimens import SUBJECT, jws, leaf
 from tests.verification.registry_specimens import keys_entry, release
 from tests.verification.sigstore.sigstore_world import (
     ACME,
@@ -21,6 +23,9 @@ from tests.verification.sigstore.sigstore_world import (
     REKOR2,
     SIGNED_AT,
     Case,
+    Making,
+    b64,
+    der,
     message_case,
 )
 from tests.verification.specimens import (
@@ -51,6 +56,19 @@ Given = tuple[Evidence, tuple[TrustEntry, ...]]
 
 def _bundle(case: Case) -> Given:
     return case.evidence, case.entries
+
+
+def _certified() -> Given:
+    making = Making(
+        logged=False, transparent=False, life=2 * DAY, certified_at=NOW - DAY,
+        stamped_at=(NOW, NOW + timedelta(hours=1)),
+    )  # fmt: skip
+    case = message_case(making)
+    material = case.document["verificationMaterial"]
+    chain = [material.pop("certificate"), {"rawBytes": b64(der(ACME.intermediate))}]
+    material["x509CertificateChain"] = {"certificates": chain}
+    stamping = ACME.stamper
+    return case.evidence, (authority_entry(ACME.root_certificate, stamping.root, stamping.signer),)
 
 
 def _stamped() -> Given:
@@ -86,6 +104,7 @@ def _published() -> Given:
 LATER: dict[str, tuple[Callable[[], Given], datetime]] = {
     "bundle, log": (lambda: _bundle(message_case()), SIGNED_AT + 2 * SECOND),
     "bundle, timestamp": (lambda: _bundle(message_case(REKOR2)), SIGNED_AT + SECOND),
+    "bundle by certificate, the last of two timestamps": (_certified, NOW + timedelta(hours=1)),
     "CMS, timestamp": (_stamped, NOW + timedelta(hours=2)),
     "CMS, certificate": (_early_certificate, NOW + timedelta(hours=3)),
     "CMS, given key": (_early_key, NOW + timedelta(hours=4)),
@@ -115,3 +134,14 @@ def test_entry_without_a_time_lasts_as_long_as_its_log() -> None:
     end = NOW + DAY + timedelta.resolution
     assert (verification.due_at, verification.due_reason) == (end, "LOG_UNKNOWN")
     assert verify(case.evidence, setting(*entries, now=end)).reason == "LOG_UNKNOWN"
+
+
+def test_notation_ends_with_a_certificate_that_came_along_beyond_the_anchor() -> None:
+    signer = leaf(until=NOW + 60 * DAY)
+    offered = evidence(jws(chain=(signer, NOTATION_ROOT)), SUBJECT)
+    end = NOTATION_ROOT.not_valid_after_utc + SECOND
+    verification = verify(offered, setting(authority_entry(signer)))
+    assert verification.outcome is Outcome.VERIFIED
+    assert (verification.due_at, verification.due_reason) == (end, "CERT_EXPIRED_AT_SIGNING")
+    late = verify(offered, setting(authority_entry(signer), now=end))
+    assert late.reason == "CERT_EXPIRED_AT_SIGNING"

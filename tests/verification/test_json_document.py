@@ -10,8 +10,9 @@ import pytest
 from core import wire
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Outcome
+from core.model import Outcome, digest_of
 from tests.verification.specimens import (
+    CONTENT,
     envelope,
     evidence,
     key_entry,
@@ -29,7 +30,7 @@ def test_envelope_is_parsed_once_though_it_is_recognised_and_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key = private_key("p256")
-    content = json.dumps(envelope(statement(), key)).encode()
+    content = json.dumps(envelope(statement(digest_of(CONTENT)), key)).encode()
     parsed: list[bytes] = []
     plain = wire.read_json
 

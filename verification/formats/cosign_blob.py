@@ -17,6 +17,7 @@ from core.limits import Limits
 from core.model import Evidence, Role, Subject, TrustKind, Verification
 from verification.cosign_bundle import digest_bundle, names_certificate
 from verification.format import Setting
+from verification.json_document import read_document
 from verification.keyed import (
     SIGNATURE_STEP,
     Standing,
@@ -51,7 +52,7 @@ class CosignBlob:
         if content[:64].lstrip(_SPACE)[:1] != b"{" or _MARK not in content:
             return False
         try:
-            document = wire.as_mapping(wire.read_json(content, limits=_LIMITS), "")
+            document = read_document(content, _LIMITS, "the signed payload")
         except MalformedError:
             return True  # broken, but meant to be one
         return "base64Signature" in document
@@ -94,7 +95,7 @@ class _Held:
     """What the object holds, under the names that cosign gives it in a registry."""
 
     def __init__(self, content: bytes, limits: Limits) -> None:
-        document = wire.as_mapping(wire.read_json(content, limits=limits), "the signed payload")
+        document = dict(read_document(content, limits, "the signed payload"))
         foreign = document.keys() - _FIELDS
         if foreign:
             raise MalformedError(f"the signed payload has an unknown field {min(foreign)[:80]!r}")

@@ -158,7 +158,7 @@ def _judge_trust(
             found=setting.now.isoformat(),
             reference=_POLICY,
         )
-    return _verified(trail, envelope, times, found)
+    return _verified(trail, envelope, chain, times, found)
 
 
 def _times(
@@ -219,13 +219,30 @@ def _refuse_chain(trail: Trail, fault: Fault, authorities: Authorities) -> Verif
     return refuse_fault(trail, fault)
 
 
+def _due(
+    envelope: NotationEnvelope,
+    links: notation_signature.Chain,
+    times: _Times,
+    chain: certificate_chain.Chain,
+) -> tuple[datetime | None, str]:
+    """Return when it ends: the chain, what came along beyond the anchor, or the expiry."""
+    ends = [(chain.due_at, chain.due_reason), (envelope.attributes.expiry, "SIGNATURE_EXPIRED")]
+    if times.proved is None:
+        last = min(link.not_valid_after_utc for link in links)
+        ends.append((after(last, SECOND), "CERT_EXPIRED_AT_SIGNING"))
+    known = [(end, reason) for end, reason in ends if end is not None]
+    return min(known, key=lambda each: each[0], default=(None, ""))
+
+
 def _verified(
-    trail: Trail, envelope: NotationEnvelope, times: _Times, chain: certificate_chain.Chain
+    trail: Trail,
+    envelope: NotationEnvelope,
+    links: notation_signature.Chain,
+    times: _Times,
+    chain: certificate_chain.Chain,
 ) -> Verification:
     attributes, proved = envelope.attributes, times.proved
-    due_at, due_reason = chain.due_at, chain.due_reason
-    if attributes.expiry is not None and (due_at is None or attributes.expiry < due_at):
-        due_at, due_reason = attributes.expiry, "SIGNATURE_EXPIRED"
+    due_at, due_reason = _due(envelope, links, times, chain)
     source = "notation signing authority" if attributes.scheme == AUTHORITY else "notation"
     return Verification(
         outcome=Outcome.VERIFIED,

@@ -96,10 +96,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
 
 
 def test_archive_without_signature_is_unsigned_however_odd(made: Mapping[str, bytes]) -> None:
-    plain = plain_archive(FILES)
-    twice = with_entry(plain, "pkg/A.class", b"again")
-    assert judged(twice).reason == "NOT_SIGNED"
-    assert judged(with_entry(made["rsa"], "pkg/A.class", b"again")).reason == "MALFORMED"
+    plain = plain_archive({MANIFEST: b"Manifest-Version: 1.0\r\n\r\n"} | FILES)
+    for archive, reason in ((plain, "NOT_SIGNED"), (made["rsa"], "MALFORMED")):
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            twice = with_entry(archive, "pkg/A.class", b"again")
+        assert judged(twice).reason == reason
     # An APK signing block is a signature, of a kind that we do not read.
     end = struct.unpack_from("<L", plain, len(plain) - 6)[0]
     block = b"APK Sig Block 42"

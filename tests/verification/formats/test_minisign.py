@@ -250,3 +250,11 @@ def test_no_bytes_make_the_readers_raise_anything_else(content: bytes, begins: b
         read_signature(whole)
     with pytest.raises(MalformedError):
         read_key(TrustEntry("x", TrustKind.MINISIGN, whole, "test"))
+
+
+def test_key_whose_window_opens_later_is_looked_at_then() -> None:
+    opens = NOW + timedelta(days=2)
+    entry = replace(tools().key("signify"), valid_from=opens)
+    early = judged(made("signify"), entry)
+    assert (early.reason, early.due_at) == ("KEY_EXPIRED", opens)
+    assert is_verified(judged(made("signify"), entry, now=opens))

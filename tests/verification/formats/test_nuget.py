@@ -118,6 +118,14 @@ def _with_signature(encoded: bytes, method: int = zipfile.ZIP_STORED) -> bytes:
 
 def test_package_without_signature() -> None:
     assert judged(plain_archive(PACKAGE)).reason == "NOT_SIGNED"
+    name = next(iter(PACKAGE))
+    for package, reason in (
+        (plain_archive(PACKAGE), "NOT_SIGNED"),
+        (signed_package(WHO), "MALFORMED"),
+    ):
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            twice = with_entry(package, name, b"again")
+        assert judged(twice).reason == reason
     assert not FORMAT.recognises(inside(plain_archive({"a.txt": b""})))
 
 

@@ -332,6 +332,8 @@ def test_attack_certificate_whose_end_has_passed_proves_nothing() -> None:
     assert late.reason == "CERT_EXPIRED_AT_SIGNING"
     early = judged(made, listed, now=datetime(2026, 10, 31, 23, 59, tzinfo=UTC))
     assert early.reason == "CERT_EXPIRED_AT_SIGNING"
+    assert early.due_at is not None
+    assert is_verified(judged(made, listed, now=early.due_at))
 
 
 def test_flipped_certificate_is_refused() -> None:
