@@ -11,10 +11,13 @@ Everything here raises MalformedError, or its child TooLargeError, naming the by
 from __future__ import annotations
 
 import binascii
+import gc
 import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import NoReturn
 
@@ -24,6 +27,7 @@ from core.limits import Limits
 MAX_DIGITS = 32
 _BOM = b"\xef\xbb\xbf"
 _SHOWN_KEY = 80
+_LARGE = 64 * 1024
 
 # No repeated groups: Python before 3.11.5, Debian 12's own, matches possessive ones wrongly, and
 # others hold memory for every turn. So escapes are put out of the way first, in the same length;
@@ -55,18 +59,36 @@ def read_json(content: bytes, *, limits: Limits) -> object:
     _refuse_depth(content, limits.json_depth)
     document = _decode(content)
     try:
-        value: object = json.loads(
-            document,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_fraction,
-            parse_constant=_constant,
-        )
+        with _without_collection(content):
+            value: object = json.loads(
+                document,
+                object_pairs_hook=_object,
+                parse_int=_integer,
+                parse_float=_fraction,
+                parse_constant=_constant,
+            )
     except json.JSONDecodeError as error:
         offset = len(document[: error.pos].encode())
         raise MalformedError(f"not JSON at byte {offset}: {error.msg}") from None
     _refuse_lone_surrogates(content)
     return value
+
+
+@contextmanager
+def _without_collection(content: bytes) -> Iterator[None]:
+    """Hold off the search for cycles while a large document is parsed: it makes none.
+
+    Searching again for every few hundred new lists takes several times as long as parsing. Only
+    who stopped it starts it again, so threads may do this side by side.
+    """
+    stops = len(content) > _LARGE and gc.isenabled()
+    if stops:
+        gc.disable()
+    try:
+        yield
+    finally:
+        if stops:
+            gc.enable()
 
 
 def _refuse_size(content: bytes, limits: Limits) -> None:

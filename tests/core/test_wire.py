@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import time
 from collections.abc import Callable
@@ -233,3 +234,18 @@ def test_loose_base64_is_refused_by_name(encoded: str) -> None:
 def test_loose_base64_of_either_alphabet_is_refused_by_name(encoded: str) -> None:
     with pytest.raises(MalformedError, match="the payload"):
         wire.decode_base64_either(encoded, what="the payload")
+
+def test_collection_goes_on_after_a_large_document() -> None:
+    large = b"[" + b"[]," * 40_000 + b"1]"
+    assert gc.isenabled()
+    read_json(large, limits=Limits())
+    assert gc.isenabled()
+    with pytest.raises(MalformedError):
+        read_json(large + b"x", limits=Limits())
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        read_json(large, limits=Limits())
+        assert not gc.isenabled(), "only who stopped it starts it again"
+    finally:
+        gc.enable()
