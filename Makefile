@@ -58,7 +58,8 @@ bench: setup-test ## Ratios against the floor, one JSON file
 	$(BIN)/python tests/bench/run.py
 
 fuzz: setup-test build/atheris ## Fuzz the readers of untrusted bytes (TARGET=names SECONDS=60)
-	PYTHONPATH=build/atheris $(BIN)/python tests/fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60)
+	PYTHONPATH=build/atheris $(BIN)/python tests/fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60) \
+	  $(if $(COUNTERSIGN_VECTORS),--seeds $(COUNTERSIGN_VECTORS))
 
 build/atheris: tests/fuzz/requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --target $@ --require-hashes -r $<

@@ -17,7 +17,7 @@ from typing import Any
 
 from core.cosign_container import SIMPLE_SIGNING, container
 from core.limits import MIB, Limits
-from core.model import Evidence, TrustEntry, TrustKind
+from core.model import Evidence, MemoryContent, TrustEntry, TrustKind, digest_of
 from tests.bench.measure import Report, cpu_seconds
 from tests.verification import model_specimens, x509_material
 from tests.verification.index_specimens import (
@@ -26,12 +26,14 @@ from tests.verification.index_specimens import (
     npm_document,
     npm_provenance,
     provenance,
+)
+from tests.verification.index_specimens import (
     statement as index_statement,
 )
 from tests.verification.notation_specimens import cose, jws, target
 from tests.verification.openpgp_material import gnupg
 from tests.verification.registry_specimens import keys_entry, release
-from tests.verification.rpm_material import assembled, packages, rows, written, Row
+from tests.verification.rpm_material import Row, assembled, packages, rows, written
 from tests.verification.sigstore.sigstore_world import ACME
 from tests.verification.specimens import (
     CONTENT,
@@ -40,13 +42,13 @@ from tests.verification.specimens import (
     envelope,
     evidence,
     key_entry,
-    pem,
     private_key,
     setting,
     sign,
 )
 from verification import json_document
 from verification.format import Setting
+from verification.rpm_package import read_package
 from verification.verifier import format_named, verify
 
 LIMITS = Limits()
@@ -203,8 +205,15 @@ def _resources(size: int) -> list[dict[str, Any]]:
 
 def _shards(size: int) -> list[dict[str, Any]]:
     count = min(size // 130, 60_000)
-    return [{"name": f"weights/a{'x' * (size // count - 155)}:{number * 16}:{number * 16 + 16}",
-             "algorithm": "sha256", "digest": f"{number:064x}"} for number in range(count)]  # fmt: skip
+    name = f"weights/a{'x' * (size // count - 165)}"
+    return [
+        {
+            "name": f"{name}:{number * 16}:{number * 16 + 16}",
+            "algorithm": "sha256",
+            "digest": f"{number:064x}",
+        }
+        for number in range(count)
+    ]
 
 
 def _pep740(size: int) -> Case:
@@ -233,9 +242,11 @@ def _notation(make: Callable[..., bytes]) -> Callable[[int], Case]:
 
 def _simple(filling: Callable[[int], Any]) -> Callable[[int], Case]:
     def make(size: int) -> Case:
-        digest = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
-        critical = {"identity": {"docker-reference": "x"}, "image": {"docker-manifest-digest": digest},
-                    "type": "cosign container image signature"}  # fmt: skip
+        critical = {
+            "identity": {"docker-reference": "x"},
+            "image": {"docker-manifest-digest": str(digest_of(CONTENT))},
+            "type": "cosign container image signature",
+        }
         payload = _json({"critical": critical, "optional": {"x": filling(size * 3 // 4)}})
         encoded = base64.b64encode(sign(KEY, payload)).decode()
         annotations = {"dev.cosignproject.cosign/signature": encoded}
@@ -288,15 +299,12 @@ def _merged(size: int) -> Case:
 
 
 def _rpm(size: int) -> Case:
-    from core.model import MemoryContent
-    from verification.rpm_package import read_package
-
     made = packages()
     content = made.signed["ed"]
     read = read_package(MemoryContent(content), LIMITS)
     more = [Row(number, 6, 1, b"x" * (size // 9_000) + b"\0") for number in range(30_000, 39_000)]
     header = written(63, [*rows(read.header), *more])
-    rest = content[read.payload_at :] if hasattr(read, "payload_at") else b""
+    rest = content[read.start :]
     whole = assembled(content[:96], read.signatures.raw, header + rest)
     ring = TrustEntry("ring", TrustKind.KEYRING, made.keyring(), "ring")
     return x509_material.inside(whole), setting(ring)
@@ -392,7 +400,7 @@ def _kinds() -> Iterator[Worst]:
     yield Worst("jar", "entries", _jar)
     yield Worst("checksum-list", "lines", _checksums)
     begin = b"-----BEGIN SSH SIGNATURE-----\n"
-    yield Worst("ssh-signature", "lines", lambda size: _lines(begin)(size))
+    yield Worst("ssh-signature", "lines", _lines(begin))
     yield Worst("minisign", "lines", _lines(b"untrusted comment: x\n"))
 
 

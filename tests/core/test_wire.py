@@ -235,17 +235,18 @@ def test_loose_base64_of_either_alphabet_is_refused_by_name(encoded: str) -> Non
     with pytest.raises(MalformedError, match="the payload"):
         wire.decode_base64_either(encoded, what="the payload")
 
+
 def test_collection_goes_on_after_a_large_document() -> None:
     large = b"[" + b"[]," * 40_000 + b"1]"
     assert gc.isenabled()
-    read_json(large, limits=Limits())
+    wire.read_json(large, limits=Limits())
     assert gc.isenabled()
     with pytest.raises(MalformedError):
-        read_json(large + b"x", limits=Limits())
+        wire.read_json(large + b"x", limits=Limits())
     assert gc.isenabled()
     gc.disable()
     try:
-        read_json(large, limits=Limits())
+        wire.read_json(large, limits=Limits())
         assert not gc.isenabled(), "only who stopped it starts it again"
     finally:
         gc.enable()

@@ -70,6 +70,7 @@ from tests.verification.specimens import (
 from tests.verification.test_revocation import answer, crl
 from tests.verification.timestamp_specimens import STAMPER, response, stamper, token
 
+ARTIFACT = artifact()
 FOUND = "found"  # how names of inputs begin that fuzzing found
 Inputs = Mapping[str, bytes]
 
@@ -80,7 +81,7 @@ class Specimens:
 
     inputs: Inputs
     trust: tuple[TrustEntry, ...] = ()
-    subject: Subject = artifact()
+    subject: Subject = ARTIFACT
 
 
 def _json(value: object) -> bytes:
@@ -115,8 +116,10 @@ RELEASE = (
     + b"b" * 64 + b" 12 main/binary-amd64/Packages\n"
 )  # fmt: skip
 REPOMD = (
-    b'<?xml version="1.0"?><repomd xmlns="http://linux.duke.edu/metadata/repo"><data type="primary">'
-    b'<checksum type="sha256">' + b"c" * 64 + b'</checksum><open-checksum type="sha256">' + b"d" * 64
+    b'<?xml version="1.0"?><repomd xmlns="http://linux.duke.edu/metadata/repo">'
+    b'<data type="primary">'
+    b'<checksum type="sha256">' + b"c" * 64 + b"</checksum>"
+    b'<open-checksum type="sha256">' + b"d" * 64
     + b'</open-checksum><location href="repodata/p.xml.gz"/></data></repomd>'
 )  # fmt: skip
 PRIMARY = (
@@ -215,8 +218,7 @@ def _ssh() -> Specimens:
 def _minisign() -> Specimens:
     kinds = test_minisign.KINDS
     trust = tuple(test_minisign.tools().key(kind) for kind in ("minisign", "signify"))
-    content = test_minisign.CONTENT
-    return Specimens({kind: test_minisign.made(kind) for kind in kinds}, trust, artifact(content))
+    return Specimens({kind: test_minisign.made(kind) for kind in kinds}, trust)
 
 
 @cache

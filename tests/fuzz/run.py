@@ -1,6 +1,6 @@
 """Fuzz one target, guided by coverage (atheris) where that is installed; `make fuzz` calls this.
 
-usage: run.py TARGET... [--seconds N] [--work FOLDER] [--tracer DIR]
+usage: run.py TARGET... [--seconds N] [--work FOLDER] [--seed N] [--seeds FOLDER]
 
 Each find is written to FOLDER/finds/, to be mended and put into the corpus with `--keep NAME FILE`.
 Without atheris the same mutants are tried blindly, new endings kept as seeds.
@@ -9,6 +9,7 @@ Without atheris the same mutants are tried blindly, new endings kept as seeds.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import random
@@ -17,9 +18,12 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent.parent
 MOST_BYTES = 64 * 1024
+MOST_SEEDS = 200
+FOREIGN = frozenset({"foreign", "MalformedError", "MALFORMED"})
 MEASURED = ["core", "verification", "collectors", "net"]
 
 
@@ -35,7 +39,8 @@ def main() -> int:
     found = 0
     for name in options.target or target_names():
         words = [sys.executable, __file__, name, "--child", "--seconds", str(options.seconds),
-                 "--work", str(options.work), "--seed", str(options.seed)]  # fmt: skip
+                 "--work", str(options.work), "--seed", str(options.seed),
+                 *(["--seeds", str(options.seeds)] if options.seeds else [])]  # fmt: skip
         found |= subprocess.run(words, cwd=ROOT, check=False).returncode
     return 1 if found else 0
 
@@ -45,6 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("target", nargs="*")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=Path, metavar="FOLDER", help="files to begin with as well")
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "fuzz")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--keep", nargs=2, metavar=("TARGET", "FILE"), help="add to the corpus")
@@ -61,8 +67,8 @@ class Session:
         self.runs, self.endings = 0, dict[str, int]()
         self.finds: set[str] = set()
 
-    def once(self, content: bytes) -> bool:
-        """Run one input; say whether it ended in a way not seen before."""
+    def once(self, content: bytes) -> str:
+        """Run one input; say how it ended."""
         from tests.fuzz.targets import attempt
 
         self.runs += 1
@@ -71,7 +77,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - whatever is not an error of ours is a find
             ending = self._note(error, content)
         self.endings[ending] = self.endings.get(ending, 0) + 1
-        return self.endings[ending] == 1
+        return ending
 
     def _note(self, error: Exception, content: bytes) -> str:
         last = traceback.extract_tb(error.__traceback__)[-1]
@@ -92,9 +98,22 @@ class Session:
         sys.stdout.flush()
 
 
+def _seeds(session: Session, folder: Path | None) -> list[bytes]:
+    """Return the corpus, and of a folder the files that the target takes for its own."""
+    seeds = list(session.target.inputs.values())
+    paths = sorted(folder.rglob("*")) if folder is not None else []
+    for path in paths:
+        if path.is_file() and path.stat().st_size <= MOST_BYTES:
+            content = path.read_bytes()
+            ending = session.once(content)
+            if ending not in FOREIGN and len(seeds) < MOST_SEEDS:
+                seeds.append(content)
+    return seeds
+
+
 def _child(name: str, options: argparse.Namespace) -> int:
     try:
-        import atheris
+        atheris: Any = importlib.import_module("atheris")  # `make fuzz` alone installs it
     except ImportError:
         return _blind(name, options)
     with atheris.instrument_imports(include=MEASURED):
@@ -105,9 +124,9 @@ def _child(name: str, options: argparse.Namespace) -> int:
     session = Session(name, options.work)
     kept = options.work / "corpus" / name
     kept.mkdir(parents=True, exist_ok=True)
-    for key, content in session.target.inputs.items():
-        (kept / key).write_bytes(content)
-    seeds, began = list(session.target.inputs.values()), time.monotonic()
+    seeds, began = _seeds(session, options.seeds), time.monotonic()
+    for number, content in enumerate(seeds):
+        (kept / f"seed-{number}").write_bytes(content)
 
     def change(content: bytes, most: int, seed: int) -> bytes:
         chance = random.Random(seed)
@@ -134,12 +153,11 @@ def _blind(name: str, options: argparse.Namespace) -> int:
     from tests.fuzz.mutation import mutant
 
     session, chance = Session(name, options.work), random.Random(options.seed)
-    seeds, began = list(session.target.inputs.values()), time.monotonic()
-    for content in seeds:
-        session.once(content)
+    seeds, began = _seeds(session, options.seeds), time.monotonic()
     while time.monotonic() - began < options.seconds:
         content = mutant(chance.choice(seeds), seeds, chance)[:MOST_BYTES]
-        if session.once(content):
+        ending = session.once(content)
+        if session.endings[ending] == 1:
             seeds.append(content)
     session.report(time.monotonic() - began)
     return 1 if session.finds else 0
