@@ -110,6 +110,8 @@ def _signature_line(lines: Sequence[bytes], number: int) -> int:
     try:
         return lines.index(SIGNATURE_BEGIN, number)
     except ValueError:
+        for at in range(number, len(lines)):
+            _without_escape(lines[at], at)
         raise _refused(len(lines), lines, f"no {SIGNATURE_BEGIN.decode()}") from None
 
 

@@ -116,10 +116,7 @@ def _refuse_values(content: bytes, most: int) -> None:
 def _refuse_depth(content: bytes, most: int) -> None:
     if content.count(b"[") + content.count(b"{") <= most:
         return
-    # Up and down by one, without a step of Python for each; what is in order ends here.
-    steps = memoryview(_STRINGS.sub(b"", _unescaped(content)).translate(_STEPS, _NO_BRACKETS))
-    levels = list(accumulate(steps.cast("b")))
-    if max(levels, default=0) <= most and min(levels, default=0) >= 0:
+    if _is_shallow(content, most):
         return
     depth = 0
     for found in _STRING_OR_BRACKET.finditer(_unescaped(content)):
@@ -132,6 +129,16 @@ def _refuse_depth(content: bytes, most: int) -> None:
             raise TooLargeError(f"nested deeper than {most} at byte {where} (json_depth)")
         if depth < 0:
             raise MalformedError(f"not JSON at byte {found.start()}: a bracket closes nothing")
+
+
+def _is_shallow(content: bytes, most: int) -> bool:
+    """Say at once that brackets close in order and no deeper than `most`; False is no finding."""
+    bare = _STRINGS.sub(b"", _unescaped(content)).translate(_STEPS, _NO_BRACKETS)
+    try:
+        levels = bytes(accumulate(memoryview(bare).cast("b")))
+    except ValueError:  # below 0 or above 255
+        return False
+    return not levels.translate(None, bytes(range(most + 1)))
 
 
 def _unescaped(content: bytes) -> bytes:

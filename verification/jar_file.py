@@ -86,7 +86,7 @@ def is_signature_related(name: str) -> bool:
     """
     if name.upper() == MANIFEST:
         return True
-    return any(form.fullmatch(name) for form in (_SIGNATURE_FILE, _BLOCK))
+    return bool(_SIGNATURE_FILE.fullmatch(name) or _BLOCK.fullmatch(name))
 
 
 def _refuse_twins(special: list[Entry]) -> None:

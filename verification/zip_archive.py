@@ -170,6 +170,8 @@ def _place(window: _Window, entry: Entry, end: int) -> Place:
 
 def _local_lengths(extra: bytes, size: int, packed: int) -> tuple[int, int]:
     """Return length and packed length of a local header; Zip64 has both there (4.5.3)."""
+    if not extra:
+        return size, packed
     fields = list(extras(extra))
     if any(kind == UNICODE_PATH for kind, _ in fields):
         raise MalformedError("an entry has a second name in its extra field")

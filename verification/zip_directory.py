@@ -208,6 +208,8 @@ def extras(extra: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _widened(extra: bytes, plain: tuple[int, int, int], disk: int) -> tuple[int, int, int]:
     """Return the lengths and offset, from the Zip64 field where the plain ones are full (4.5.3)."""
+    if not extra and disk != _FULL16 and FULL32 not in plain:
+        return plain
     fields = list(extras(extra))
     if any(kind == UNICODE_PATH for kind, _ in fields):
         raise MalformedError("an entry has a second name in its extra field")

@@ -204,8 +204,8 @@ def _resources(size: int) -> list[dict[str, Any]]:
 
 
 def _shards(size: int) -> list[dict[str, Any]]:
-    count = min(size // 130, 60_000)
-    name = f"weights/a{'x' * (size // count - 165)}"
+    count = min(size // 160, 60_000)
+    name = f"weights/a{'x' * (size // count - 190)}"
     return [
         {
             "name": f"{name}:{number * 16}:{number * 16 + 16}",

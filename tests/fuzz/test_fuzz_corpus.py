@@ -11,6 +11,7 @@ import pytest
 from core.errors import MalformedError
 from tests.fuzz.mutation import mutant
 from tests.fuzz.readers import READERS
+from tests.fuzz.run import Session
 from tests.fuzz.targets import CORPUS, SlowError, Target, attempt, load, target_names
 from verification import FORMATS
 
@@ -78,3 +79,17 @@ def test_mutants_are_the_same_every_time() -> None:
     )
     assert first == again
     assert sum(one not in seeds for one in first) > 90
+
+
+def test_a_find_is_written_down_once_and_the_run_goes_on(tmp_path: Path) -> None:
+    def broken(content: bytes) -> None:
+        raise KeyError(content)
+
+    session = Session("json", tmp_path)
+    session.target = Target("json", broken, {})
+    endings = {session.once(b"one"), session.once(b"two")}
+    assert len(endings) == 1
+    assert endings.pop().startswith("FOUND KeyError-test_fuzz_corpus-")
+    (kept,) = (path for path in (tmp_path / "finds").iterdir() if path.suffix != ".txt")
+    assert kept.read_bytes() == b"one"
+    assert session.runs == 2
