@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from pathlib import Path
 
 import click
@@ -16,6 +17,8 @@ from jobs.opening import open_when_mended
 from jobs.pipeline import Stop
 from jobs.scheduler import Scheduler
 from jobs.workspace import Workspace
+
+SECONDS_TO_A_SIGNAL = 0.5
 
 
 @click.command()
@@ -34,7 +37,11 @@ def work(config: Path, *, verbose: bool, wait: bool) -> None:
         signal.signal(number, lambda *_: stop.event.set())
     # Not in this thread: a signal interrupts it anywhere, also where it holds the event's own lock.
     with ThreadPoolExecutor(1) as beside:
-        beside.submit(_schedule, config, workspace, stop).result()
+        scheduling = beside.submit(_schedule, config, workspace, stop)
+        # A signal that arrives just before a wait begins does not end that wait: none is endless.
+        while not wait_for([scheduling], timeout=SECONDS_TO_A_SIGNAL).done:
+            pass
+        scheduling.result()
 
 
 def _schedule(config: Path, workspace: Workspace | None, stop: Stop) -> None:

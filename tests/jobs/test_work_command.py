@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -39,9 +38,6 @@ def working(settings: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.skipif(
-    "CI" in os.environ, reason="hung once on an overloaded machine, for a cause not found yet"
-)
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_it_cleanly_though_a_source_stalls(
     scene: Scene, ending: signal.Signals
