@@ -10,11 +10,11 @@ library that one format alone needs is imported in the function that needs it.
 
 FORMATS = {
     "model-signing": "verification.formats.model_signing:ModelSigning",
+    "sigstore-bundle": "verification.formats.sigstore_bundle:SigstoreBundle",
     "npm-attestations": "verification.formats.npm_attestations:NpmAttestations",
     "npm-signature": "verification.formats.npm_signature:NpmSignature",
     "pep740-attestation": "verification.formats.pep740:Pep740Attestation",
     "pep740-provenance": "verification.formats.pep740:Pep740Provenance",
-    "sigstore-bundle": "verification.formats.sigstore_bundle:SigstoreBundle",
     "cosign-attestation": "verification.formats.cosign_attestation:CosignAttestation",
     "cosign-blob": "verification.formats.cosign_blob:CosignBlob",
     "cosign-simple-signing": "verification.formats.cosign_simple:CosignSimpleSigning",

@@ -11,7 +11,6 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.utils import CryptographyDeprecationWarning
 
 from core import wire
@@ -68,7 +67,7 @@ def _load(encoded: bytes) -> x509.Certificate:
     ) as error:
         raise MalformedError(f"not a certificate: {error}") from None
     # The one field outside the signature that the library lets vary: the count of unused bits.
-    if not certificate.public_bytes(Encoding.DER).endswith(b"\x00" + certificate.signature):
+    if not encoded.endswith(b"\x00" + certificate.signature):
         raise MalformedError("not a certificate: its signature is no whole number of bytes")
     return certificate
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from core import wire
 from core.limits import Limits
 
+_LARGE = 64 * 1024
+
 
 def read_document(content: bytes, limits: Limits, what: str = "the bundle") -> Mapping[str, object]:
     """Read a JSON object, never to be changed: formats that ask for the same bytes share it."""
@@ -17,6 +19,13 @@ def read_document(content: bytes, limits: Limits, what: str = "the bundle") -> M
     document = wire.as_mapping(wire.read_json(content, limits=limits), what)
     _LAST.read = content, bounds, document
     return document
+
+
+def forget_large() -> None:
+    """Let go of the document read last where it is so large that holding it is a burden."""
+    kept = _LAST.read
+    if kept is not None and len(kept[0]) > _LARGE:
+        _LAST.read = None
 
 
 class _Last:

@@ -48,6 +48,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha512": hashes.SHA512(),
     "sha1": hashes.SHA1(),  # noqa: S303 - only ever tried to name the weakness
 }
+_ECDSA = {name: ec.ECDSA(utils.Prehashed(hashed)) for name, hashed in _HASHES.items()}
 _CURVES = {"secp256r1": ("P256", 32), "secp384r1": ("P384", 48), "secp521r1": ("P521", 66)}
 _PEM_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _PEM_KEYS = frozenset({b"PUBLIC KEY", b"RSA PUBLIC KEY"})
@@ -232,7 +233,7 @@ def _scheme(
 def _ecdsa_holds(
     material: ec.EllipticCurvePublicKey, signature: bytes, digest: Digest, terms: Terms
 ) -> bool:
-    scheme = ec.ECDSA(utils.Prehashed(_HASHES[digest.algorithm]))
+    scheme = _ECDSA[digest.algorithm]
     for encoded in _encodings(material, signature, terms.encodings):
         try:
             material.verify(encoded, digest.raw, scheme)

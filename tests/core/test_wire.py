@@ -92,7 +92,9 @@ def test_the_values_are_counted_exactly(document: object) -> None:
         (b'["\xc3\xa4" x]', "byte 6"),
     ],
 )
-def test_what_readers_disagree_about_is_refused_with_its_place(content: bytes, said: str) -> None:
+def test_attack_18_what_readers_disagree_about_is_refused_with_its_place(
+    content: bytes, said: str
+) -> None:
     with pytest.raises(MalformedError, match=said):
         wire.read_json(content, limits=LIMITS)
 
@@ -105,7 +107,7 @@ def test_digits_up_to_the_limit_pairs_and_escaped_escapes_are_read() -> None:
 @pytest.mark.parametrize(
     ("opened", "closed"), [(b"[", b"]"), (b'{"a":', b"}"), (b'["]]]]\\"", [', b"]]")]
 )
-def test_depth_is_counted_to_the_level(opened: bytes, closed: bytes) -> None:
+def test_attack_18_depth_is_counted_to_the_level(opened: bytes, closed: bytes) -> None:
     levels = opened.count(b"[") + opened.count(b"{")
     times = SMALL.json_depth // levels
     wire.read_json(opened * times + b"1" + closed * times, limits=SMALL)
@@ -116,6 +118,29 @@ def test_depth_is_counted_to_the_level(opened: bytes, closed: bytes) -> None:
 def test_a_bracket_that_closes_nothing_ends_the_count() -> None:
     with pytest.raises(MalformedError, match="byte 1: a bracket closes nothing"):
         wire.read_json(b" ]" + b"[" * 9, limits=SMALL)
+
+
+def _place_of_depth(content: bytes, most: int) -> tuple[int, int]:
+    """Return the same as `_out_of_bounds`, by a walk over the bytes."""
+    depth, inside, escaped = 0, False, False
+    for at, byte in enumerate(content):
+        if escaped:
+            escaped = False
+        elif content[at : at + 2] in (b"\\\\", b'\\"'):
+            escaped = True
+        elif byte == ord('"'):
+            inside = not inside
+        elif not inside and byte in b"[{]}":
+            depth += 1 if byte in b"[{" else -1
+            if not 0 <= depth <= most:
+                return at, depth
+    return len(content), 0
+
+
+@given(st.text('[{]}"\\ x', max_size=60).map(str.encode), st.integers(0, 3))
+def test_the_place_of_a_bracket_too_deep_is_found_to_the_byte(content: bytes, before: int) -> None:
+    whole = b"[ ]" * before * 2000 + content  # over several pieces
+    assert wire._out_of_bounds(whole, 4) == _place_of_depth(whole, 4)
 
 
 def test_brackets_inside_strings_are_no_depth() -> None:
@@ -142,6 +167,9 @@ def test_more_bytes_than_the_limit_are_refused_unread() -> None:
         b"[" * 65 + b'"' * 700_000,
         b"[" * 65 + b'"' + b'\\"' * 2_000_000,
         b"[]" * 2_000_000,
+        b"[]" * 4_000_000 + b"[" * 65,
+        b"[]" * 4_000_000 + b"]",
+        b"[" + b'{"":[' * 65,
         b"]" * 4_000_000,
         b"," * 4_000_000,
         b"\\" * 4_000_000,
@@ -223,7 +251,7 @@ def test_base64_has_exactly_one_spelling(encoded: str | bytes) -> None:
     "encoded",
     ["QQ", "QQ=", "QQ===", "QR==", "QUJ=", "QQ==\n", " QQ==", "Q Q==", "Q", "ä", "QQ==QQ=="],
 )
-def test_loose_base64_is_refused_by_name(encoded: str) -> None:
+def test_attack_18_loose_base64_is_refused_by_name(encoded: str) -> None:
     with pytest.raises(MalformedError, match="the payload"):
         wire.decode_base64(encoded, what="the payload")
 

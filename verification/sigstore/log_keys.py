@@ -6,15 +6,19 @@ Sigstore's architecture documents.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 
 from core.errors import MalformedError
-from verification.public_key import Padding, PublicKey, load_public_key
+from verification.public_key import KeyMaterial, Padding, PublicKey, load_public_key
+
+SignatureCheck = Callable[[bytes, bytes], object]  # signature, content; raises InvalidSignature
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
@@ -69,7 +73,7 @@ class LogKey:
     hints: frozenset[bytes]  # the first four bytes of ids under which it signs checkpoints
     url: str
     key: PublicKey
-    details: KeyDetails
+    check: SignatureCheck
     valid_from: datetime
     valid_until: datetime | None
 
@@ -79,31 +83,31 @@ class LogKey:
 
     def holds(self, signature: bytes, content: bytes) -> bool:
         """Say whether the log signed this content."""
-        material, hashed = self.key.material, self.details.hashed
         try:
-            if isinstance(material, ec.EllipticCurvePublicKey):
-                material.verify(signature, content, ec.ECDSA(_HASHES[hashed]))
-            elif isinstance(material, ed25519.Ed25519PublicKey):
-                material.verify(signature, content)
-            else:
-                _verify_rsa(material, self.details, signature, content)
+            self.check(signature, content)
         except (InvalidSignature, UnsupportedAlgorithm, ValueError):
             return False
         return True
 
 
-def _verify_rsa(
-    material: rsa.RSAPublicKey, details: KeyDetails, signature: bytes, content: bytes
-) -> None:
+def _check(material: KeyMaterial, details: KeyDetails) -> SignatureCheck:
+    """Return the one check that a key of this kind does: settled here, not for every entry."""
+    if isinstance(material, ed25519.Ed25519PublicKey):
+        return material.verify
     hashed = _HASHES[details.hashed]
+    if isinstance(material, ec.EllipticCurvePublicKey):
+        return partial(material.verify, signature_algorithm=ec.ECDSA(hashed))
     scheme: padding.AsymmetricPadding = padding.PKCS1v15()
     if details.padding is Padding.PSS:
         scheme = padding.PSS(padding.MGF1(hashed), padding.PSS.AUTO)
-    material.verify(signature, content, scheme, hashed)
+    return partial(material.verify, padding=scheme, algorithm=hashed)
 
 
-def read_log_key(encoded: bytes, details: str, name: str) -> tuple[PublicKey, KeyDetails]:
-    """Read a key in DER with the algorithm that its details name; raise MalformedError."""
+def read_log_key(encoded: bytes, details: str, name: str) -> tuple[PublicKey, SignatureCheck]:
+    """Read a key in DER with the check of the algorithm that its details name.
+
+    Raise MalformedError for a key that does not fit them, and for kinds that logs do not have.
+    """
     known = KEY_DETAILS.get(details)
     if known is None or (known.algorithm == "Ed25519" and known.hashed):
         raise MalformedError(
@@ -114,4 +118,4 @@ def read_log_key(encoded: bytes, details: str, name: str) -> tuple[PublicKey, Ke
         raise MalformedError(f"{name}: {key.weakness}")
     if not known.fits(key):
         raise MalformedError(f"{name}: a key of {key.algorithm}, where {details} is stated")
-    return key, known
+    return key, _check(key.material, known)

@@ -217,13 +217,13 @@ def _log(part: fields.Document, window: Window) -> LogKey:
     url = fields.text(part, "baseUrl")
     name = url or "a log"
     encoded, details = fields.needed_octets(stated, "rawBytes"), fields.text(stated, "keyDetails")
-    key, known = read_log_key(encoded, details, name)
+    key, check = read_log_key(encoded, details, name)
     key_id = fields.needed_octets(fields.needed(part, "logId"), "keyId")
     signing = fields.octets(fields.document(part, "checkpointKeyId") or {}, "keyId")
     hints = frozenset(each[:4] for each in (key_id, signing) if each)
     if window.start is None:
         raise MalformedError("the field 'start' of its window is missing")
-    return LogKey(key_id, hints, url, key, known, window.start, window.end)
+    return LogKey(key_id, hints, url, key, check, window.start, window.end)
 
 
 def _chain(part: fields.Document) -> tuple[x509.Certificate, ...]:

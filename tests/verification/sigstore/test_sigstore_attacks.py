@@ -94,7 +94,7 @@ def with_entry(case: Case, entry: Document) -> Case:
     return replace(case, document=document)
 
 
-class TestClass1LogEntryNotTiedToTheBundle:
+class TestAttack01LogEntryNotTiedToTheBundle:
     """CVE-2022-36056, CVE-2026-22703: an entry that a log really holds, about something else."""
 
     @pytest.mark.parametrize("making", MESSAGES.values(), ids=MESSAGES)
@@ -199,7 +199,7 @@ class TestClass1LogEntryNotTiedToTheBundle:
         assert reason(replace(case, document=document)) == "LOG_ENTRY_MISMATCH"
 
 
-class TestClass2KeyValidityWindowIgnored:
+class TestAttack02KeyValidityWindowIgnored:
     """A key that did not count when the signature was made."""
 
     @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ class TestClass2KeyValidityWindowIgnored:
         )
 
 
-class TestClass3IntegratedTimeWithoutPromise:
+class TestAttack03IntegratedTimeWithoutPromise:
     """A time that nobody signed."""
 
     @pytest.mark.parametrize("media_type", [V1, Making().media_type])
@@ -291,7 +291,7 @@ class TestClass3IntegratedTimeWithoutPromise:
         assert reason(replace(case, document=document)) == "TIMESTAMP_MISSING"
 
 
-class TestClass4PredicateAndPayloadType:
+class TestAttack04PredicateAndPayloadType:
     """What is signed is of another type, or about another subject."""
 
     def test_payload_of_another_type(self) -> None:
@@ -335,7 +335,7 @@ class TestClass4PredicateAndPayloadType:
         assert reason(replace(case, document=document)) == "ALGORITHM_MISMATCH"
 
 
-class TestClass7HintsBelievedBeforeVerification:
+class TestAttack07HintsBelievedBeforeVerification:
     """What a bundle carries names nobody and vouches for nobody."""
 
     def test_key_hint_of_another_key(self) -> None:
@@ -404,7 +404,7 @@ class TestClass7HintsBelievedBeforeVerification:
         assert reason(replace(case, document=document)) == "CERT_UNTRUSTED"
 
 
-class TestClass9UsageOfTheSignersCertificate:
+class TestAttack09UsageOfTheSignersCertificate:
     """A certificate that was issued for something else."""
 
     @pytest.mark.parametrize("extensions", BAD.values(), ids=BAD)
@@ -440,7 +440,7 @@ class TestClass9UsageOfTheSignersCertificate:
         assert reason(case) == ""
 
 
-class TestClass18LenientParsers:
+class TestAttack18LenientParsers:
     """Two readers must never see two documents in the same bytes."""
 
     def bytes_reason(self, content: bytes, case: Case) -> str:

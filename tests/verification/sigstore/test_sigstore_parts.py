@@ -358,8 +358,8 @@ class TestLogKeys:
             read_log_key(spki(private_key(kind, "log")), details, "log")
 
     def log(self, encoded: bytes, details: str) -> LogKey:
-        key, known = read_log_key(encoded, details, "log")
-        return LogKey(b"", frozenset(), "", key, known, NOW, None)
+        key, check = read_log_key(encoded, details, "log")
+        return LogKey(b"", frozenset(), "", key, check, NOW, None)
 
 
 class TestRoot:
