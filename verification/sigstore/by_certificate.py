@@ -1,11 +1,17 @@
-"""Bundles signed with a certificate of an authority that was given itself: no root, no log.
+"""Bundles signed with a certificate of an authority that was given itself, which demands no log.
+
+An entry of a log that some root beside it knows has to hold all the same, and to be about this
+bundle: what came along and can be judged is judged.
 
 A timestamp under the same authorities proves the time; without one the chain has to hold now.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.model import Outcome, Subject, Verification
 from core.reasons import outcome_of
@@ -13,19 +19,22 @@ from verification.certificate_chain import Authorities, Chain, verify_chain
 from verification.certificates import certificate_claims, certificate_signer
 from verification.fault import Fault
 from verification.format import Setting
+from verification.formats.dsse import Envelope
 from verification.revocation import judge_revocation
 from verification.revocation_data import given_revocations
 from verification.sigstore.bundle import Bundle
-from verification.sigstore.entry_body import Recorded
+from verification.sigstore.entry_body import Signed
 from verification.sigstore.proof import (
     SIGNATURE_STEP,
     Content,
     Proof,
     check_signature,
     read_content,
+    recorded_in,
     refuse,
 )
-from verification.sigstore.times import TIMESTAMP_SOURCE
+from verification.sigstore.times import TIMESTAMP_SOURCE, entries_that_hold
+from verification.sigstore.trusted_root import TrustedRoot
 from verification.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
 from verification.trail import Trail
 
@@ -33,15 +42,21 @@ _CHAIN = "certificate chain"
 
 
 def prove_by_certificate(
-    bundle: Bundle, artifact: Subject, authorities: Authorities, setting: Setting, trail: Trail
+    bundle: Bundle,
+    artifact: Subject,
+    authorities: Authorities,
+    roots: Sequence[TrustedRoot],
+    setting: Setting,
+    trail: Trail,
 ) -> Proof | Verification:
-    """Check a bundle with a certificate chain under given authorities."""
+    """Check a bundle with a certificate chain under given authorities; roots judge its log."""
     # 1. What was signed.
     content = read_content(bundle, artifact, setting.limits, trail)
     if isinstance(content, Fault):
         return refuse(trail, content)
-    if bundle.entries:
-        trail.skipped("log", "no trusted root was given for its log entries, so they prove nothing")
+    logged = entries_that_hold(bundle, roots, setting.now, trail)
+    if isinstance(logged, Fault):
+        return refuse(trail, logged)
     # 2. When, as far as that is proved.
     proved = _proved(bundle, authorities, setting, trail)
     if isinstance(proved, Fault):
@@ -57,8 +72,14 @@ def prove_by_certificate(
         return refuse(trail, fault)
     trail.signer = certificate_signer(chain.leaf, chain.key)
     trail.claims |= certificate_claims(chain.leaf)
-    # 4. The signature.
-    attempt = check_signature(chain.key, bundle, content, Recorded(), setting)
+    # 4. The entries of the log are about this signature, and the signature holds.
+    envelope = bundle.content if isinstance(bundle.content, Envelope) else None
+    encoded = chain.leaf.public_bytes(Encoding.DER)
+    signed = Signed(bundle.signature, encoded, chain.key, envelope, content.over)
+    recorded = recorded_in(logged, signed, setting.limits, trail)
+    if isinstance(recorded, Fault):
+        return refuse(trail, recorded)
+    attempt = check_signature(chain.key, bundle, content, recorded, setting)
     if isinstance(attempt, Fault):
         return refuse(trail, attempt)
     trail.passed(SIGNATURE_STEP, attempt.scheme)

@@ -71,7 +71,11 @@ def _by_certificate(
     worlds = [_keyless_world(bundle, signed, root, setting) for root in roots.roots]
     authorities = given_authorities(setting.trust)
     if authorities.members:
-        worlds.append(lambda fork: prove_by_certificate(bundle, signed, authorities, setting, fork))
+        worlds.append(
+            lambda fork: prove_by_certificate(
+                bundle, signed, authorities, roots.roots, setting, fork
+            )
+        )
     broken = (*roots.broken, *authorities.broken)
     if not worlds:
         return _refuse_trust(trail, setting, broken)
@@ -141,15 +145,19 @@ def _keyed_world(
 
 
 def _first_that_holds(worlds: list[_World], trail: Trail) -> Proof | Verification:
-    """Try each world on a trail of its own; keep the first that holds, else the farthest."""
-    farthest: tuple[int, Trail, Verification] | None = None
+    """Try each world on a trail of its own; keep the first that holds, else the farthest.
+
+    Of two that got as far, the one that says the evidence is wrong says more.
+    """
+    farthest: tuple[tuple[int, bool], Trail, Verification] | None = None
     for world in worlds:
         fork = Trail(trail.format, trail.role, None, dict(trail.claims), list(trail.checks))
         proof = world(fork)
         if isinstance(proof, Proof):
             _adopt(trail, fork)
             return proof
-        got = sum(check.outcome is CheckOutcome.PASSED for check in proof.checks)
+        passed = sum(check.outcome is CheckOutcome.PASSED for check in proof.checks)
+        got = passed, proof.outcome is Outcome.INVALID
         if farthest is None or got > farthest[0]:
             farthest = got, fork, proof
     if farthest is None:

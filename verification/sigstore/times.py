@@ -13,7 +13,7 @@ from datetime import datetime
 
 from verification.fault import Fault
 from verification.format import Setting
-from verification.sigstore.bundle import Bundle
+from verification.sigstore.bundle import Bundle, LogEntry
 from verification.sigstore.log_entry import LOG_STEP, Logged, check_entry
 from verification.sigstore.trusted_root import TrustedRoot
 from verification.timestamps import ProvedTime, verify_timestamp
@@ -52,11 +52,7 @@ def prove_times(bundle: Bundle, root: TrustedRoot, setting: Setting, trail: Trai
     logged = _logged(bundle, root, trail)
     if isinstance(logged, Fault):
         return logged
-    moments = [
-        Moment(one.at, one.at, LOG_SOURCE, one.log.key.fingerprint)
-        for one in logged
-        if one.at is not None
-    ]
+    moments = [_logged_moment(one, one.at) for one in logged if one.at is not None]
     # 2. Timestamps over the signature.
     stamped = _stamped(bundle, root, setting, trail)
     if isinstance(stamped, Fault):
@@ -92,6 +88,43 @@ def _logged(bundle: Bundle, root: TrustedRoot, trail: Trail) -> tuple[Logged, ..
     for fault in unknown:
         trail.noted(LOG_STEP, f"{fault.detail}: {fault.found}", reason=fault.reason)
     return tuple(found)
+
+
+def entries_that_hold(
+    bundle: Bundle, roots: Sequence[TrustedRoot], now: datetime, trail: Trail
+) -> tuple[Logged, ...] | Fault:
+    """Check the entries of logs that one of these roots knows, where nothing demands any.
+
+    One that came along and can be judged has to hold; one of an unknown log proves nothing.
+    """
+    found: list[Logged] = []
+    for entry in bundle.entries:
+        checked = [
+            _counting(entry, bundle.version, root, now)
+            for root in roots
+            if entry.log_id in root.logs
+        ]
+        held = next((one for one in checked if isinstance(one, Logged)), None)
+        if held is not None:
+            found.append(held)
+            _record(held, trail)
+        elif checked and isinstance(checked[0], Fault):
+            return checked[0]
+        else:
+            trail.skipped(LOG_STEP, "no trusted root knows its log, so the entry proves nothing")
+    return tuple(found)
+
+
+def _counting(entry: LogEntry, version: str, root: TrustedRoot, now: datetime) -> Logged | Fault:
+    checked = check_entry(entry, version, root)
+    if isinstance(checked, Fault):
+        return checked
+    moments = [] if checked.at is None else [_logged_moment(checked, checked.at)]
+    return _future(moments, now) or _log_window([checked], moments, now) or checked
+
+
+def _logged_moment(logged: Logged, at: datetime) -> Moment:
+    return Moment(at, at, LOG_SOURCE, logged.log.key.fingerprint)
 
 
 def _record(logged: Logged, trail: Trail) -> None:

@@ -41,7 +41,7 @@ from tests.verification.sigstore.sigstore_world import (
     statement_case,
     statement_of,
 )
-from tests.verification.specimens import DAY, NOW, key_entry, setting
+from tests.verification.specimens import DAY, NOW, authority_entry, key_entry, setting
 from verification.verifier import verify
 
 LEAF_CA = (x509.BasicConstraints(ca=True, path_length=None), True)
@@ -61,6 +61,8 @@ ENVELOPES = {
     "intoto 0.0.1": INTOTO1,
     "intoto 0.0.2": INTOTO2,
 }
+# The first version of this kind records payload and signer, and not the signature.
+SIGNED_ENVELOPES = {name: each for name, each in ENVELOPES.items() if each is not INTOTO1}
 BAD = {
     "serverAuth": (DIGITAL, purpose(ExtendedKeyUsageOID.SERVER_AUTH)),
     "no extendedKeyUsage": (DIGITAL,),
@@ -92,6 +94,18 @@ def with_entry(case: Case, entry: Document) -> Case:
     document = copy.deepcopy(case.document)
     document["verificationMaterial"]["tlogEntries"] = [entry]
     return replace(case, document=document)
+
+
+def leaf_of(case: Case) -> x509.Certificate:
+    encoded = case.document["verificationMaterial"]["certificate"]["rawBytes"]
+    return x509.load_der_x509_certificate(b64decode(encoded))
+
+
+def parts_of(case: Case) -> tuple[x509.Certificate, bytes, bytes]:
+    """Return the certificate, payload and signature of a bundle with an envelope."""
+    envelope = case.document["dsseEnvelope"]
+    signature = b64decode(envelope["signatures"][0]["sig"])
+    return leaf_of(case), b64decode(envelope["payload"]), signature
 
 
 class TestAttack01LogEntryNotTiedToTheBundle:
@@ -165,6 +179,38 @@ class TestAttack01LogEntryNotTiedToTheBundle:
             entry = ACME.log_entry(making, body)
             assert reason(with_entry(case, entry)) == wanted
 
+    @pytest.mark.parametrize("making", SIGNED_ENVELOPES.values(), ids=SIGNED_ENVELOPES)
+    def test_entry_with_another_signature_of_the_same_envelope(self, making: Making) -> None:
+        case = statement_case(making)
+        leaf, payload, own = parts_of(case)
+        again = specimens.sign(ACME.signer_key(making), b"once more")
+        assert again != own
+        for recorded, wanted in ((own, ""), (again, "LOG_ENTRY_MISMATCH")):
+            entry = ACME.log_entry(making, ACME.body(making, recorded, leaf, b"", payload))
+            assert reason(with_entry(case, entry)) == wanted
+
+    @pytest.mark.parametrize("making", [Making(), REKOR2, *ENVELOPES.values()])
+    def test_log_that_agrees_about_a_signature_that_does_not_hold(self, making: Making) -> None:
+        """No log checks for us: what it recorded is compared, and the mathematics done as well."""
+        is_message = making.kind == "hashedrekord"
+        case = message_case(making) if is_message else statement_case(making)
+        forged = specimens.sign(ACME.signer_key(making), b"something else")
+        document = copy.deepcopy(case.document)
+        if is_message:
+            digest, payload = digest_of(CONTENT).raw, b""
+            leaf, own = leaf_of(case), b64decode(document["messageSignature"]["signature"])
+            document["messageSignature"]["signature"] = b64(forged)
+        else:
+            digest, (leaf, payload, own) = b"", parts_of(case)
+            document["dsseEnvelope"]["signatures"][0]["sig"] = b64(forged)
+        assert forged != own
+        material = document["verificationMaterial"]
+        for at in making.stamped_at:
+            stamp = {"signedTimestamp": b64(ACME.token(forged, at))}
+            material["timestampVerificationData"] = {"rfc3161Timestamps": [stamp]}
+        entry = ACME.log_entry(making, ACME.body(making, forged, leaf, digest, payload))
+        assert reason(with_entry(replace(case, document=document), entry)) == "SIGNATURE_INVALID"
+
     @pytest.mark.parametrize("making", [Making(), REKOR2], ids=["v1", "v2"])
     def test_proof_that_does_not_lead_to_the_signed_root(self, making: Making) -> None:
         case = message_case(making)
@@ -197,6 +243,25 @@ class TestAttack01LogEntryNotTiedToTheBundle:
         document = copy.deepcopy(case.document)
         document["verificationMaterial"]["tlogEntries"].append(other)
         assert reason(replace(case, document=document)) == "LOG_ENTRY_MISMATCH"
+
+    @pytest.mark.parametrize(
+        ("making", "wanted"),
+        # the root's own world gets as far with the second: no time is proved
+        [(Making(), "LOG_ENTRY_MISMATCH"), (REKOR2, "TIMESTAMP_MISSING")],
+        ids=["v1", "v2"],
+    )
+    def test_entry_beside_a_certificate_of_an_authority_that_demands_none(
+        self, making: Making, wanted: str
+    ) -> None:
+        long_lived = replace(making, life=timedelta(days=400), stamped_at=())
+        case = message_case(long_lived)
+        logs = ACME.entry(ACME.root(certificateAuthorities=[]))
+        given = authority_entry(ACME.intermediate, ACME.root_certificate)
+        under = replace(case, entries=(logs, given))
+        other = entry_of(ACME.message(b"another artifact", long_lived))
+        assert reason(under) == ""
+        assert reason(with_entry(under, other)) == wanted
+        assert reason(with_entry(replace(case, entries=(given,)), other)) == ""
 
 
 class TestAttack02KeyValidityWindowIgnored:
