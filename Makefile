@@ -8,7 +8,7 @@ ifneq ($(wildcard ../shared/vectors),)
 export COUNTERSIGN_VECTORS ?= $(abspath ../shared/vectors)
 endif
 
-.PHONY: help run test setup setup-test check fmt lint types imports migrations tests bench fuzz vectors interop lock docs clean
+.PHONY: help run test setup setup-test check fmt lint types imports migrations tests bench fuzz guards oracles vectors interop lock docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
@@ -61,9 +61,15 @@ fuzz: setup-test build/atheris ## Fuzz the readers of untrusted bytes (TARGET=na
 	PYTHONPATH=build/atheris $(BIN)/python tests/fuzz/run.py $(TARGET) --seconds $(or $(SECONDS),60) \
 	  $(if $(COUNTERSIGN_VECTORS),--seeds $(COUNTERSIGN_VECTORS))
 
+guards: setup-test ## Delete each guard of the verifiers in a copy: its tests must fail (ONLY=text)
+	$(BIN)/python -m tests.guards.run $(ONLY)
+
 build/atheris: tests/fuzz/requirements.lock
 	$(BIN)/uv pip install -q --python $(BIN)/python --target $@ --require-hashes -r $<
 	@touch $@
+
+oracles: setup-test ## Ask other verifiers about thousands of generated cases (ORACLE=names CASES=2000)
+	$(BIN)/python tests/oracles/run.py $(ORACLE) --cases $(or $(CASES),2000)
 
 vectors: setup-test ## Judge the command line on the shared vectors
 	$(BIN)/python ../shared/tools/judge.py --min 1.0 $(COUNTERSIGN_VECTORS)

@@ -404,7 +404,7 @@ def test_an_older_release_for_other_lists_ends_the_unit_incomplete(
     assert raised.value.reason == "METADATA_ROLLBACK"
 
 
-def test_a_date_counts_only_once_its_release_verified(
+def test_attack_19_a_date_counts_only_once_its_release_verified(
     archive: AptArchive, server: StaticServer, tmp_path: Path
 ) -> None:
     archive.write("s", {AMD64: stanza("a")}, date=OLDER)
@@ -524,7 +524,7 @@ def refused(reader: AptCollector) -> CountersignError:
 
 
 @pytest.mark.parametrize("change", [b"", b"x", b"xx" * 500])
-def test_a_list_that_is_not_the_one_the_release_names_is_refused_unread(
+def test_attack_05_a_list_that_is_not_the_one_the_release_names_is_refused_unread(
     archive: AptArchive, server: StaticServer, tmp_path: Path, change: bytes
 ) -> None:
     folder = archive.write("s", {AMD64: stanza("a")})
@@ -594,7 +594,7 @@ def test_several_streams_in_one_file_are_one_list(
 
 
 @pytest.mark.parametrize("suffix", [".xz", ".gz", ""])
-def test_a_bomb_ends_at_the_limit(
+def test_attack_16_a_bomb_ends_at_the_limit(
     archive: AptArchive, server: StaticServer, tmp_path: Path, suffix: str
 ) -> None:
     bomb = (stanza("a") + b"\n") * 40_000
@@ -645,7 +645,7 @@ def test_a_page_in_the_place_of_inrelease_is_malformed(
     assert isinstance(refused(collector(server, tmp_path)), MalformedError)
 
 
-def test_text_around_the_signed_release_is_refused(
+def test_attack_11_text_around_the_signed_release_is_refused(
     archive: AptArchive, server: StaticServer, tmp_path: Path
 ) -> None:
     path = archive.write("s", {AMD64: GOOD}) / "InRelease"

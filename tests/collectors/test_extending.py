@@ -121,7 +121,7 @@ def test_a_missing_artifact_leaves_the_unit_incomplete(files: Reader, server: St
     ("answer", "reason"),
     [((200, b"x" * (LIMITS.evidence_bytes + 1)), "TOO_LARGE"), ((418, b""), "SOURCE_UNREACHABLE")],
 )
-def test_a_signature_that_cannot_be_read_is_never_an_absent_one(
+def test_attack_13_a_signature_that_cannot_be_read_is_never_an_absent_one(
     files: Reader, server: StaticServer, answer: tuple[int, bytes], reason: str
 ) -> None:
     server.answers["/a.bin.sig"] = answer

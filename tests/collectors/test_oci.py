@@ -204,7 +204,7 @@ def test_annotated_payload_is_fetched_and_kept_byte_for_byte(
     assert len([line for line in asked if line.startswith("GET blobs")]) == 1
 
 
-def test_altered_payload_comes_as_it_is_for_verification_to_refuse(
+def test_attack_05_altered_payload_comes_as_it_is_for_verification_to_refuse(
     registry: Registry, repository: str, scan: Scan
 ) -> None:
     image = registry.push_image(repository, "v1")
@@ -218,7 +218,7 @@ def test_altered_payload_comes_as_it_is_for_verification_to_refuse(
     assert not holds(evidence, KEY)
 
 
-def test_signature_for_another_digest_keeps_saying_so(
+def test_attack_05_signature_for_another_digest_keeps_saying_so(
     registry: Registry, repository: str, scan: Scan
 ) -> None:
     other = registry.push_image(repository, "other")
@@ -368,7 +368,7 @@ def test_signature_that_is_added_changed_or_removed_is_noticed(
     assert holds(changed.evidence[0], KEY)
 
 
-def test_moved_tag_is_read_again_and_a_deleted_one_is_gone(
+def test_attack_05_moved_tag_is_read_again_and_a_deleted_one_is_gone(
     registry: Registry, repository: str, scan: Scan
 ) -> None:
     registry.push_image(repository, "latest", b"first")

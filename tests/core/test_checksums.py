@@ -69,7 +69,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("content", REFUSED.values(), ids=REFUSED.keys())
-def test_line_is_refused_by_number(content: str) -> None:
+def test_attack_17_line_is_refused_by_number(content: str) -> None:
     with pytest.raises(MalformedError, match=r"^line [12]"):
         read_checksums(content.encode(), LIMITS)
 

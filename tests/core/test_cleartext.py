@@ -84,7 +84,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("content", REFUSED.values(), ids=REFUSED)
-def test_anything_but_one_message_is_refused(content: bytes) -> None:
+def test_attack_11_anything_but_one_message_is_refused(content: bytes) -> None:
     with pytest.raises(MalformedError):
         read_cleartext(content, limit=LIMIT)
 

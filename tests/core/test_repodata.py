@@ -95,12 +95,12 @@ def test_weak_checksums_are_none() -> None:
         b"<metadata>\xff",
     ],
 )  # fmt: skip
-def test_what_two_readers_may_read_differently_is_malformed(content: bytes) -> None:
+def test_attack_18_what_two_readers_may_read_differently_is_malformed(content: bytes) -> None:
     with pytest.raises(MalformedError):
         read(content)
 
 
-def test_attack_entities_nesting_and_endless_tags_are_bounded() -> None:
+def test_attack_16_entities_nesting_and_endless_tags_are_bounded() -> None:
     """Attack class 16."""
     small = Limits(stanza_bytes=2048)
     with pytest.raises(TooLargeError, match="nested"):

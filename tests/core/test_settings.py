@@ -172,6 +172,8 @@ def _read_options(file: SettingsFile) -> None:
             ":3:14: `x` is also one of the keys; a name of trust is unique",
         ),
         ("trust: {keys: {r: {}}}", ":1:16: `trust.keys.r.file` is missing"),
+        ("trust: {roots: {r: {file: x, only: [A]}}}", "`trust.roots.r"),
+        ("trust: {revocations: {r: {file: x, only: [A]}}}", "`trust.revocations.r.only`"),
         ("trust: {keys: {r: {file: x, flie: y}}}", "`trust.keys.r.flie`; did you mean `file`?"),
         ("trust: {keys: {r: {file: x, valid: {form: 1}}}}", "valid.form`; did you mean `from`?"),
         (

@@ -36,7 +36,7 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
         *(0xD800, 0xDFFF, 0xE0001, 0xE0041, 0xE0100, 0xFE0F, 0x3164, 0x2800, 0x034F, 0xE000),
     ],
 )
-def test_the_invisible_becomes_visible(code: int) -> None:
+def test_attack_20_the_invisible_becomes_visible(code: int) -> None:
     assert display(f"a{chr(code)}b") == f"a\\u{{{code:x}}}b"
 
 
@@ -58,7 +58,7 @@ def test_one_line_joins_lines_by_single_blanks() -> None:
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", " =1", "\uff1d1", "=", "  @x"])
-def test_a_cell_never_starts_a_formula(text: str) -> None:
+def test_attack_20_a_cell_never_starts_a_formula(text: str) -> None:
     assert csv_cell(text) == "'" + text
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import gc
 import json
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 
 import pytest
 from hypothesis import given, settings
@@ -262,6 +265,38 @@ def test_attack_18_loose_base64_is_refused_by_name(encoded: str) -> None:
 def test_loose_base64_of_either_alphabet_is_refused_by_name(encoded: str) -> None:
     with pytest.raises(MalformedError, match="the payload"):
         wire.decode_base64_either(encoded, what="the payload")
+
+
+def test_collection_goes_on_as_soon_as_whoever_stopped_it_is_done() -> None:
+    first, second = wire.without_collection(1 << 20), wire.without_collection(1 << 20)
+    with ExitStack() as inside:
+        with first:
+            assert not gc.isenabled()
+            inside.enter_context(second)
+        assert gc.isenabled(), "the other, still inside, did not stop it"
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError), wire.without_collection(1 << 20):
+        raise ZeroDivisionError
+    assert gc.isenabled()
+
+
+def test_collection_goes_on_after_large_documents_in_threads() -> None:
+    good = b"[" + b"[]," * 40_000 + b"1]"
+    together = threading.Barrier(8)
+
+    def read(number: int) -> str:
+        together.wait(30)
+        said = ""
+        for content in (good, good + b"x") * 4:
+            with suppress(MalformedError):
+                wire.read_json(content, limits=Limits())
+                said += str(number)
+        return said
+
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(read, range(8)))
+    assert said == [str(number) * 4 for number in range(8)]
+    assert gc.isenabled()
 
 
 def test_collection_goes_on_after_a_large_document() -> None:

@@ -85,7 +85,7 @@ def test_csv_cells_are_never_formulas(fresh: Site) -> None:
     assert all(name.startswith("'=") for name in names)
 
 
-def test_csv_shows_what_steers_and_json_stays_exact(fresh: Site) -> None:
+def test_attack_20_csv_shows_what_steers_and_json_stays_exact(fresh: Site) -> None:
     name = "a\x1b[31m\r\n\u202eb"
     with fresh.database.writing() as connection:
         connection.execute(schema.location.update().values(name=schema.location.c.id.concat(name)))

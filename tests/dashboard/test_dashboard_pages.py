@@ -33,7 +33,7 @@ def test_every_inner_link_leads_somewhere(hostile: Site) -> None:
     assert len(seen) > 60
 
 
-def test_hostile_text_is_shown_and_never_obeyed(hostile: Site) -> None:
+def test_attack_20_hostile_text_is_shown_and_never_obeyed(hostile: Site) -> None:
     shown = 0
     for address in addresses(hostile):
         text = hostile.text(address)

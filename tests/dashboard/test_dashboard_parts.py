@@ -206,7 +206,7 @@ def test_a_package_is_named_by_its_digest(little: Site) -> None:
     assert shlex.split(told.command)[2] == str(found.digest)
 
 
-def test_a_hostile_name_stays_one_word_of_the_command(little: Site) -> None:
+def test_attack_20_a_hostile_name_stays_one_word_of_the_command(little: Site) -> None:
     found = _detail(little, "source=downloads&status=verified")
     place = found.locations[0]
     for name in ("a; rm -rf ~", "$(id)", "-o/etc/passwd", "../../x'y", "--key"):

@@ -96,7 +96,7 @@ def test_a_redirect_may_be_relative(reference: str, url: str) -> None:
         "2002:a00:1::1", "2001:db8::1", "2001:0:4136:e378:8000:63bf:80ff:fffe",
     ],
 )  # fmt: skip
-def test_address_inside_is_not_public(address: str) -> None:
+def test_attack_14_address_inside_is_not_public(address: str) -> None:
     assert not is_public(ipaddress.ip_address(address))
     with pytest.raises(RefusedError, match=r"registry\.example"):
         addresses(EXAMPLE, frozenset(), lambda _host, _port: ["93.184.216.34", address])
@@ -110,7 +110,7 @@ def test_address_outside_is_public(address: str) -> None:
     assert addresses(EXAMPLE, frozenset(), lambda _host, _port: [address]) == [address]
 
 
-def test_the_configured_origin_may_be_private_and_only_it() -> None:
+def test_attack_14_the_configured_origin_may_be_private_and_only_it() -> None:
     def resolve(_host: str, _port: int) -> list[str]:
         return ["10.0.0.1"]
 

@@ -121,7 +121,7 @@ def test_credentials_go_to_the_realm_of_home_and_the_token_to_home() -> None:
         assert sent == [None, BASIC, "Bearer t0k.en"]
 
 
-def test_realm_on_another_host_gets_no_credentials() -> None:
+def test_attack_15_realm_on_another_host_gets_no_credentials() -> None:
     script: Script = {}
     with HostileServer({token_path(): answer(200, token_body())}) as thief:
         with HostileServer(script) as server:
@@ -135,7 +135,7 @@ def test_realm_on_another_host_gets_no_credentials() -> None:
         assert thief.asked == []
 
 
-def test_realm_on_another_protected_host_gets_no_credentials() -> None:
+def test_attack_15_realm_on_another_protected_host_gets_no_credentials() -> None:
     asked: list[str] = []
 
     def fetch(url: str, _headers: Mapping[str, str]) -> bytes:
@@ -165,7 +165,7 @@ def test_realm_at_a_host_the_settings_name_gets_the_credentials() -> None:
         assert tokens.asked[0].headers["authorization"] == BASIC
 
 
-def test_realm_that_redirects_elsewhere_takes_no_credentials_along() -> None:
+def test_attack_15_realm_that_redirects_elsewhere_takes_no_credentials_along() -> None:
     script: Script = {}
     with HostileServer({"/t": answer(200, token_body())}) as thief:
         with HostileServer(script) as server:

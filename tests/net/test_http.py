@@ -69,7 +69,7 @@ def test_answer_comes_whole_with_lower_case_headers_over_one_connection() -> Non
         assert asked["host"] == f"127.0.0.1:{server.port}"
 
 
-def test_body_up_to_the_limit_is_read_and_one_byte_more_is_not() -> None:
+def test_attack_16_body_up_to_the_limit_is_read_and_one_byte_more_is_not() -> None:
     with HostileServer({"/a": answer(200, b"x" * 10)}) as server:
         http = client(server)
         assert len(http.get(server.url + "/a", limit=10).body) == 10
@@ -301,7 +301,7 @@ def test_redirect_loop_ends_with_the_limit_named() -> None:
         "http://user:secret@127.0.0.1/",
     ],
 )
-def test_redirect_into_the_private_network_is_refused(location: str) -> None:
+def test_attack_14_redirect_into_the_private_network_is_refused(location: str) -> None:
     message = refused({"/a": answer(302, Location=location)}, RefusedError)
     assert "secret" not in message
 
@@ -333,7 +333,7 @@ def two_hosts(run: Callable[[HostileServer, HostileServer, Http], None], there: 
         http.close()
 
 
-def test_credentials_stay_with_their_host_over_a_redirect() -> None:
+def test_attack_15_credentials_stay_with_their_host_over_a_redirect() -> None:
     def run(home: HostileServer, other: HostileServer, http: Http) -> None:
         secret = {"Authorization": "Basic xyz", "Cookie": "a=b", "X-Plain": "1"}
         assert http.get(home.url + "/a", headers=secret).body == b"b"
@@ -369,7 +369,7 @@ def test_what_home_was_given_is_not_offered_elsewhere() -> None:
     two_hosts(run, {"/b": answer(200, b"b")})
 
 
-def test_encoded_answer_is_refused_not_unpacked() -> None:
+def test_attack_14_encoded_answer_is_refused_not_unpacked() -> None:
     bomb = gzip.compress(b"\0" * 10_000_000)
     message = refused({"/a": answer(200, bomb, Content_Encoding="gzip")}, MalformedError)
     assert "gzip" in message
@@ -430,7 +430,7 @@ def test_counts_are_exact_from_many_threads() -> None:
         assert len(server.asked) == 200
 
 
-def test_the_address_judged_is_the_address_connected_to() -> None:
+def test_attack_14_the_address_judged_is_the_address_connected_to() -> None:
     answers = iter([["127.0.0.1"], ["10.255.255.1"]])
     with HostileServer({"/a": answer(200, b"ok")}) as server:
         home = f"http://registry.test:{server.port}"

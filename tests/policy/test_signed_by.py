@@ -93,7 +93,7 @@ def test_only_unverifiable_evidence_is_unknown_with_its_reason(
     assert outcome(policy(ONE).evaluate(seen)) == ("unknown", "TRUST_ROOT_MISSING")
 
 
-def test_an_unread_signature_may_be_the_missing_one(
+def test_attack_13_an_unread_signature_may_be_the_missing_one(
     policy: MakePolicy, facts: MakeFacts, piece: MakePiece
 ) -> None:
     unread = piece("", Outcome.UNVERIFIABLE, reason="FORMAT_UNSUPPORTED")
@@ -322,7 +322,7 @@ PASSED, ANOTHER = ("passed", ""), ("failed", "IDENTITY_MISMATCH")
         (IDENTITY.replace("forge.example", "FORGE.example"), ISSUER, ANOTHER),
     ],
 )
-def test_keyless_signer_is_its_identity_and_its_issuer(
+def test_attack_06_keyless_signer_is_its_identity_and_its_issuer(
     policy: MakePolicy,
     facts: MakeFacts,
     piece: MakePiece,
@@ -338,7 +338,7 @@ def test_keyless_signer_is_its_identity_and_its_issuer(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in SignerKind if kind is not SignerKind.KEYLESS])
-def test_same_words_in_another_kind_of_signer_are_no_keyless_identity(
+def test_attack_06_same_words_in_another_kind_of_signer_are_no_keyless_identity(
     policy: MakePolicy, facts: MakeFacts, piece: MakePiece, kind: SignerKind
 ) -> None:
     signed = piece(KEY, kind=kind, identity=IDENTITY, issuer=ISSUER)

@@ -1,0 +1,225 @@
+"""Guards of certificates, CMS, timestamps, archives and programs."""
+
+from __future__ import annotations
+
+from tests.guards.guard import guard
+
+CERTIFICATES = [
+    guard(
+        "verification/certificate_usage.py",
+        "if isinstance(extension.value, x509.KeyUsage) and not "
+        "_may_sign(extension.value, purposes):",
+        "verification/test_certificate_chain.py::"
+        "test_attack_09_signer_must_be_allowed_to_sign_code",
+        new="if False:",
+    ),
+    guard(
+        "verification/certificate_usage.py",
+        "if not stated & {*purposes, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:",
+        "verification/test_certificate_chain.py::"
+        "test_attack_09_signer_must_be_allowed_to_sign_code",
+        "verification/formats/test_cms_detached.py::test_attack_09_purpose_of_the_certificate",
+        "verification/formats/test_authenticode.py::test_attack_09_certificate_must_be_for_code",
+    ),
+    guard(
+        "verification/certificate_usage.py",
+        "if key.weakness:",
+        "verification/test_certificate_chain.py::test_short_key_of_the_signer_is_weak",
+    ),
+    guard(
+        "verification/certificate_usage.py",
+        "if is_weakly_signed(leaf):",
+        "verification/test_certificate_chain.py::"
+        "test_attack_10_certificate_signed_with_a_forgeable_hash_is_weak",
+    ),
+    guard(
+        "verification/certificate_chain.py",
+        "if may_issue(leaf) and not is_pinned:",
+        "verification/test_certificate_chain.py::"
+        "test_attack_09_signer_must_be_allowed_to_sign_code",
+    ),
+    guard(
+        "verification/certificate_chain.py",
+        "[member for member in authorities.members if member.counts(at)]",
+        "verification/test_certificate_chain.py::"
+        "test_attack_02_window_of_the_trust_entry_ends_the_chain",
+        new="list(authorities.members)",
+    ),
+    guard(
+        "verification/certificate_chain.py",
+        "    if isinstance(checks, Fault):\n        return checks\n",
+        "verification/test_revocation.py::"
+        "test_attack_10_chain_with_a_revoked_certificate_is_refused",
+        "verification/formats/test_notation.py::"
+        "test_attack_10_revoked_signer_is_refused_even_where_it_was_revoked_later",
+        new="    if isinstance(checks, Fault):\n        checks = ()\n",
+    ),
+    guard(
+        "verification/certificate_path.py",
+        "if _may_lead_to(other, purpose)]",
+        "verification/test_certificate_path.py::"
+        "test_attack_09_authority_for_other_purposes_does_not_lead_on",
+        new="]",
+    ),
+    guard(
+        "verification/certificate_path.py",
+        "        if one.begins <= at < one.ends:",
+        "verification/test_certificate_path.py::"
+        "test_path_is_searched_for_once_and_never_used_outside_its_window",
+        new="        if one.begins:",
+    ),
+    guard(
+        "verification/certificates.py",
+        'if not encoded.endswith(b"\\x00" + certificate.signature):',
+        "verification/test_certificate_chain.py::test_signature_with_unused_bits_is_malformed",
+    ),
+    guard(
+        "verification/cms_signature.py",
+        "if stated_type != signed.content_type:",
+        "verification/formats/test_cms_detached.py::test_signed_attributes_that_do_not_fit",
+    ),
+    guard(
+        "verification/cms_signature.py",
+        "if attributes and cms.MESSAGE_DIGEST in attributes:",
+        "verification/formats/test_cms_detached.py::"
+        "test_attack_04_attributes_of_one_signature_are_not_content_of_another",
+    ),
+    guard(
+        "verification/cms_algorithm.py",
+        "if oid not in known:",
+        "verification/formats/test_cms_detached.py::"
+        "test_attack_08_algorithm_that_is_stated_fits_key_and_digest",
+    ),
+    guard(
+        "verification/cms.py",
+        "if len(values) != 1:",
+        "verification/formats/test_cms_detached.py::test_signed_attributes_that_do_not_fit",
+    ),
+    guard(
+        "verification/cms.py",
+        "if kind in signed or len(signed) == _MAX_ATTRIBUTES:",
+        "verification/formats/test_cms_detached.py::test_signed_attributes_that_do_not_fit",
+    ),
+    guard(
+        "verification/cms_judgement.py",
+        "if faults:",
+        "verification/formats/test_cms_detached.py::"
+        "test_attack_13_every_signer_must_hold_and_all_are_told",
+    ),
+    guard(
+        "verification/cms_judgement.py",
+        "if key.window(at) is not Window.WITHIN:",
+        "verification/formats/test_cms_detached.py::"
+        "test_attack_02_key_counts_inside_its_window_only",
+    ),
+    guard(
+        "verification/formats/cms_detached.py",
+        "if differing:",
+        "verification/formats/test_cms_detached.py::test_content_inside_must_be_the_artifact",
+    ),
+    guard(
+        "verification/git_cms.py",
+        "if data.content is not None or data.content_type != cms.DATA:",
+        "verification/test_git_cms.py::test_what_the_signature_holds_must_be_nothing",
+    ),
+    guard(
+        "verification/formats/authenticode.py",
+        "if ours.raw != stated:",
+        "verification/formats/test_authenticode.py::test_attack_01_signature_of_another_program",
+    ),
+    guard(
+        "verification/formats/authenticode.py",
+        "if kind != PE_IMAGE:",
+        "verification/formats/test_authenticode.py::"
+        "test_attack_04_statement_about_another_kind_of_file_is_about_no_program",
+    ),
+    guard(
+        "verification/cms_time.py",
+        "if not _is_for_timestamps(leaf):",
+        "verification/formats/test_authenticode.py::"
+        "test_attack_03_countersignature_proves_a_time_by_a_certificate_for_times_alone",
+    ),
+    guard(
+        "verification/cms_time.py",
+        "if at is None:",
+        "verification/formats/test_authenticode.py::"
+        "test_attack_03_countersignature_proves_a_time_by_a_certificate_for_times_alone",
+    ),
+    guard(
+        "verification/cms_time.py",
+        "if proved is not None and proved.at > now:",
+        "verification/formats/test_authenticode.py::"
+        "test_attack_03_countersignature_proves_a_time_by_a_certificate_for_times_alone",
+    ),
+    guard(
+        "verification/pe_file.py",
+        "if table_at + table_bytes != size:",
+        "verification/formats/test_authenticode.py::test_attack_12_bytes_after_the_signature",
+    ),
+    guard(
+        "verification/pe_file.py",
+        "if any(body[whole:]) or any(rest) or len(body) - whole >= _ALIGNED:",
+        "verification/formats/test_authenticode.py::test_attack_12_bytes_after_the_signature",
+    ),
+    guard(
+        "verification/jar_file.py",
+        "if missing:",
+        "verification/formats/test_jar.py::test_attack_12_partial_coverage",
+    ),
+    guard(
+        "verification/jar_file.py",
+        "if each.digest() != stated.strong[name]:",
+        "verification/formats/test_jar.py::test_attack_12_partial_coverage",
+    ),
+    guard(
+        "verification/formats/jar.py",
+        "if data.content not in (None, signature.content) or data.content_type != cms.DATA:",
+        "verification/formats/test_jar.py::test_block_with_content_of_its_own",
+    ),
+    guard(
+        "verification/formats/nuget.py",
+        "if package.ours != package.stated:",
+        "verification/formats/test_nuget.py::"
+        "test_attack_12_whatever_is_added_or_changed_is_noticed",
+    ),
+    guard(
+        "verification/formats/nuget.py",
+        "if LIFETIME_SIGNING in usage:",
+        "verification/formats/test_nuget.py::test_certificate_that_packages_do_not_take",
+    ),
+    guard(
+        "verification/zip_directory.py",
+        "if entry.name in names:",
+        "verification/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
+    ),
+    guard(
+        "verification/zip_directory.py",
+        'if "\\\\" in name or "\\0" in name or {"", ".", ".."} & set(parts) or _DRIVE.match(name):',
+        "verification/formats/test_jar.py::test_attack_17_names_that_lead_out_of_the_archive",
+    ),
+    guard(
+        "verification/zip_directory.py",
+        "if found + _END_FORM.size + comment != len(tail):",
+        "verification/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
+    ),
+    guard(
+        "verification/zip_archive.py",
+        "if entry.offset != at:",
+        "verification/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
+    ),
+    guard(
+        "verification/zip_archive.py",
+        "if stated != (entry.flags, entry.method, entry.raw_name):",
+        "verification/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
+    ),
+    guard(
+        "verification/zip_archive.py",
+        "if unpacked > min(most, self._limits.artifact_bytes):",
+        "verification/test_zip_archive.py::test_attack_16_bombs_are_counted",
+    ),
+    guard(
+        "verification/zip_archive.py",
+        "if (size, crc) != (entry.size, entry.crc):",
+        "verification/test_zip_archive.py::test_data_that_is_not_what_the_list_states",
+    ),
+]

@@ -1,0 +1,224 @@
+"""Guards of OpenPGP, SSH, Git, minisign, RPM, Helm and lists of packages."""
+
+from __future__ import annotations
+
+from tests.guards.guard import guard
+
+KEYS = [
+    guard(
+        "verification/openpgp_judgement.py",
+        "if signature.type not in _TYPES:",
+        "verification/test_openpgp.py::test_attack_04_signature_over_a_key_is_not_over_a_document",
+    ),
+    guard(
+        "verification/openpgp_judgement.py",
+        "if not strong or signature.hash_algorithm in WEAK_HASHES:",
+        "verification/test_openpgp.py::test_attack_10_matrix",
+    ),
+    guard(
+        "verification/openpgp_judgement.py",
+        "if made > now:",
+        "verification/test_openpgp.py::test_attack_10_matrix",
+    ),
+    guard(
+        "verification/openpgp_judgement.py",
+        "if signature.type == TEXT and signed.has_loose_ends:",
+        "verification/test_openpgp.py::test_text_signature_counts_only_where_line_ends_are_fixed",
+    ),
+    guard(
+        "verification/openpgp_subpackets.py",
+        "if kind in found:",
+        "verification/test_openpgp_packets.py::"
+        "test_signed_area_that_is_ambiguous_or_cut_is_malformed",
+    ),
+    guard(
+        "verification/ssh_judgement.py",
+        "if envelope.namespace != purpose.namespace:",
+        "verification/formats/test_ssh_signature.py::"
+        "test_attack_04_signature_for_another_use_is_refused",
+        "verification/formats/test_git_object.py::"
+        "test_attack_04_signature_of_a_file_is_none_of_a_commit",
+    ),
+    guard(
+        "verification/ssh_judgement.py",
+        "if algorithm in WEAK_SIGNATURES:",
+        "verification/formats/test_ssh_signature.py::test_attack_10_rsa_with_sha1_is_refused",
+    ),
+    guard(
+        "verification/ssh_judgement.py",
+        "if not fits(key, envelope.signature):",
+        "verification/formats/test_ssh_signature.py::"
+        "test_attack_08_algorithm_of_another_kind_of_key_is_refused",
+    ),
+    guard(
+        "verification/ssh_judgement.py",
+        "if key.weakness:",
+        "verification/formats/test_ssh_signature.py::test_attack_10_short_rsa_keys_prove_nothing",
+    ),
+    guard(
+        "verification/ssh_judgement.py",
+        "if envelope.hash_algorithm not in HASHES:",
+        "verification/formats/test_ssh_signature.py::test_hash_that_is_not_allowed_is_refused",
+    ),
+    guard(
+        "verification/ssh_judgement.py",
+        "if not holds(key, envelope.signature, envelope.signed(digest)):",
+        "verification/formats/test_ssh_signature.py::test_altered_content_is_refused",
+    ),
+    guard(
+        "verification/ssh_judgement.py",
+        "if certificate.kind != USER:",
+        "verification/formats/test_ssh_signature.py::test_certificate_that_does_not_fit_is_refused",
+    ),
+    guard(
+        "verification/ssh_acceptance.py",
+        "if withdrawn:",
+        "verification/formats/test_ssh_signature.py::"
+        "test_attack_10_withdrawn_key_is_refused_whichever_way_it_is_listed",
+    ),
+    guard(
+        "verification/ssh_acceptance.py",
+        "if not for_this:",
+        "verification/formats/test_ssh_signature.py::"
+        "test_key_counts_only_for_the_namespaces_of_its_line",
+    ),
+    guard(
+        "verification/ssh_acceptance.py",
+        "if not timely:",
+        "verification/formats/test_ssh_signature.py::test_attack_02_line_counts_only_in_its_window",
+    ),
+    guard(
+        "verification/ssh_acceptance.py",
+        "if not answering:",
+        "verification/formats/test_ssh_signature.py::test_certificate_that_does_not_fit_is_refused",
+    ),
+    guard(
+        "verification/ssh_envelope.py",
+        "if not bare.startswith(BEGIN) or not bare.endswith(END):",
+        "verification/formats/test_ssh_signature.py::test_flipped_armor_is_refused",
+    ),
+    guard(
+        "verification/formats/git_object.py",
+        "if found is not None and stated not in found:",
+        "verification/formats/test_git_object.py::"
+        "test_attack_01_object_under_the_name_of_another_is_refused",
+    ),
+    guard(
+        "verification/git_object.py",
+        "if names.count(name) > 1:",
+        "verification/formats/test_git_object.py::"
+        "test_attack_18_object_that_two_readers_read_differently_is_malformed",
+    ),
+    guard(
+        "verification/formats/minisign.py",
+        "if not _holds(key, signature.over_comment, signature.value + comment):",
+        "verification/formats/test_minisign.py::"
+        "test_attack_11_trusted_comment_is_not_anybodys_to_write",
+    ),
+    guard(
+        "verification/formats/minisign.py",
+        "if winner is None:",
+        "verification/formats/test_minisign.py::"
+        "test_attack_01_key_of_another_under_the_same_id_is_not_enough",
+    ),
+    guard(
+        "verification/minisign.py",
+        "if kind == _PREHASHED and trusted is None:",
+        "verification/formats/test_minisign.py::"
+        "test_prehashed_signature_without_its_comment_is_malformed",
+    ),
+    guard(
+        "verification/formats/rpm.py",
+        "if lacks is not None:",
+        "verification/formats/test_rpm.py::test_attack_12_payload_that_nothing_signed_names",
+    ),
+    guard(
+        "verification/formats/rpm.py",
+        "if differs is not None:",
+        "verification/formats/test_rpm.py::"
+        "test_attack_12_corrupted_payload_under_a_good_header_signature",
+    ),
+    guard(
+        "verification/rpm_header.py",
+        "if tag < _FIRST_TAG or tag in entries or offset < at:",
+        "verification/formats/test_rpm.py::test_attack_18_two_entries_of_one_tag_are_malformed",
+    ),
+    guard(
+        "verification/formats/helm_provenance.py",
+        "if ours in files.values():",
+        "verification/formats/test_helm_provenance.py::"
+        "test_archive_known_by_its_digest_alone_is_found_by_it",
+        new="if files:",
+    ),
+    guard(
+        "verification/formats/helm_provenance.py",
+        "if files[named] != ours:",
+        "verification/formats/test_helm_provenance.py::"
+        "test_attack_04_provenance_of_another_archive_is_refused",
+    ),
+    guard(
+        "verification/formats/helm_provenance.py",
+        'if len(ends) != 1 or "---" in lines:',
+        "verification/formats/test_helm_provenance.py::"
+        "test_attack_18_text_that_two_readers_read_differently_is_malformed",
+    ),
+    guard(
+        "core/cleartext.py",
+        "if after <= len(whole):",
+        "verification/test_openpgp.py::test_attack_11_cleartext_injection_is_malformed",
+        "core/test_cleartext.py::test_attack_11_anything_but_one_message_is_refused",
+        "verification/formats/test_helm_provenance.py::test_attack_11_second_message_in_one_file",
+        new="if False:",
+    ),
+    guard(
+        "core/cleartext.py",
+        "if _line(whole, begin) != MESSAGE_BEGIN:",
+        "core/test_cleartext.py::test_attack_11_anything_but_one_message_is_refused",
+    ),
+    guard(
+        "verification/formats/checksum_list.py",
+        "if ours != stated:",
+        "verification/formats/test_checksum_list.py::test_attack_04_mismatch_shows_both_digests",
+    ),
+    guard(
+        "core/checksums.py",
+        "if listed.setdefault((name, digest.algorithm), digest) != digest:",
+        "core/test_checksums.py::test_attack_17_line_is_refused_by_number",
+    ),
+    guard(
+        "core/checksums.py",
+        'if "\\0" in name or any(part in ("", ".", "..") for part in parts):',
+        "core/test_checksums.py::test_attack_17_line_is_refused_by_number",
+    ),
+    guard(
+        "verification/release.py",
+        "if now < until:",
+        "verification/test_release.py::"
+        "test_attack_19_valid_until_is_the_first_instant_it_is_expired",
+        new="if until:",
+    ),
+    guard(
+        "verification/release.py",
+        "if release.date >= not_before:",
+        "verification/test_release.py::"
+        "test_attack_19_an_older_release_than_the_last_accepted_is_a_rollback",
+        new="if release.date:",
+    ),
+    guard(
+        "verification/release.py",
+        "if release.date <= now + AHEAD:",
+        "verification/test_release.py::test_a_release_from_the_future_is_refused",
+        new="if release.date:",
+    ),
+    guard(
+        "verification/release.py",
+        "    if asked in stated:\n        return True",
+        "verification/test_release.py::test_attack_19_another_suite_of_the_same_signer_is_refused",
+        new="    if stated:\n        return True",
+    ),
+    guard(
+        "verification/standing.py",
+        "if refused:",
+        "jobs/test_verify_command.py::test_attack_13_several_pieces_come_to_one_outcome",
+    ),
+]
