@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from collectors.oci_manifest import Descriptor, Manifest, layers
 from collectors.oci_registry import Referrers, Registry
 from core.cosign_container import CERTIFICATE_ANNOTATION, SIMPLE_SIGNING, container
-from core.errors import CollectionError, MalformedError
+from core.errors import CollectionError, MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Digest, Evidence, EvidenceSet, Subject, Unread, digest_of
 from core.text import display
@@ -54,9 +54,9 @@ class _Look:
     state: dict[str, str] = field(default_factory=dict)
     is_settled: bool = True  # nothing failed that may go better next time
 
-    def trouble(self, detail: str) -> None:
+    def trouble(self, detail: str, reason: str = "REFERRERS_NOT_READ") -> None:
         """Note evidence that is there and could not be read."""
-        self.unread.append(Unread("REFERRERS_NOT_READ", detail))
+        self.unread.append(Unread(reason, detail))
         self.is_settled = False
 
 
@@ -162,6 +162,9 @@ class SignatureReader:
             return
         try:
             payload = self._payload(digest, suffix, descriptor)
+        except TooLargeError as error:
+            look.trouble(f"{place}: {error}", error.reason)
+            return
         except MalformedError as error:
             look.trouble(f"{place}: {error}")
             return

@@ -114,12 +114,18 @@ class TrustFile(_Strict):
     file: str = Field(min_length=1, description="Relative to the settings file.")
     valid: Validity | None = Field(default=None, description="When it counts; always, if left out.")
     only: list[str] = Field(
-        default=[], description="Fingerprints in a keyring that count; all, if empty."
+        default=[], description="Fingerprints of what in it counts; all of it, if empty."
     )
 
 
 class TrustRoot(_Strict):
     """A Sigstore trusted root, relative to the settings file."""
+
+    file: str = Field(min_length=1, description="Relative to the settings file.")
+
+
+class RevocationFile(_Strict):
+    """A CRL, an OCSP response or a list of revoked SSH keys: it counts whole, and always."""
 
     file: str = Field(min_length=1, description="Relative to the settings file.")
 
@@ -138,12 +144,12 @@ class TrustSettings(_Strict):
     authorities: dict[str, TrustFile] = Field(
         default={}, description="X.509 certificates, PEM or DER."
     )
-    revocations: dict[str, TrustFile] = Field(
+    revocations: dict[str, RevocationFile] = Field(
         default={}, description="CRLs and OCSP responses: they refute, and never vouch."
     )
 
     @property
-    def groups(self) -> Mapping[str, Mapping[str, TrustFile | TrustRoot | str]]:
+    def groups(self) -> Mapping[str, Mapping[str, TrustFile | TrustRoot | RevocationFile | str]]:
         """The entries by the key they are written under."""
         return {
             "roots": self.roots,

@@ -23,7 +23,7 @@ from storage.scans import ScanError
 # and each may hold six batches of evidence (jobs/reading.py: BATCH_BYTES) at its worst.
 SCANS = 4
 log = structlog.get_logger(__name__)
-Ended = Callable[[Wish, bool], None]  # whether it shall be tried again: the source was held
+Ended = Callable[[Wish, bool], None]  # whether it shall be tried again, a little later
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Crew:
 
 
 def _scan(run: _Run) -> bool:
-    """Scan; return whether to try again, because somebody else held the source."""
+    """Scan; return whether to try again: somebody else held the source, or it cannot be told."""
     name, slot = run.wish.name, run.wish.slot
     executor: Executor | None = None
     try:
@@ -103,12 +103,15 @@ def _scan(run: _Run) -> bool:
         return not run.stop.asked()
     except ConflictError as error:
         log.info("not scanned", source=name, detail=str(error))
+        if run.wish.request:  # whoever asked shall know, and not be asked for without end
+            return not _is_noted(run, ScanError("", "SCAN_INCOMPLETE", str(error)))
     except CountersignError as error:
         log.warning("scan failed", source=name, detail=str(error))
-        _note(run, error)
+        reason = error.reason if isinstance(error, CollectionError) else "SCAN_INCOMPLETE"
+        return not _is_noted(run, ScanError("", reason, str(error)))
     except Exception as error:  # one source's fault must not end the schedule of the others
         log.exception("scan failed", source=name)
-        _note(run, error)
+        return not _is_noted(run, ScanError.internal("", error))
     finally:
         run.stop.event.set()
         if executor is not None:
@@ -116,10 +119,13 @@ def _scan(run: _Run) -> bool:
     return False
 
 
-def _note(run: _Run, error: Exception) -> None:
-    reason = error.reason if isinstance(error, CollectionError) else "SCAN_INCOMPLETE"
+def _is_noted(run: _Run, error: ScanError) -> bool:
+    """Write down at the source why nothing came of it; say whether that could be done."""
+    wish, now = run.wish, run.workspace.clock()
     try:
         with run.workspace.database.writing() as connection:
-            scans.note_failure(connection, run.wish.name, ScanError("", reason, str(error)))
+            scans.note_failure(connection, wish.name, error, wish.request, now)
     except CountersignError as fault:
-        log.warning("scan failed", source=run.wish.name, detail=str(fault))
+        log.warning("scan failed", source=wish.name, detail=str(fault))
+        return False
+    return True

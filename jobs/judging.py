@@ -32,7 +32,11 @@ class ExclusionRule:
 
 
 class PolicyJudge:
-    """Implements `storage.judgement.Judge` over compiled policies."""
+    """Implements `storage.judgement.Judge` over compiled policies; any thread may ask.
+
+    What it remembers between two questions is looked up once and replaced whole, so whoever asks
+    in between gets what belongs to his own facts.
+    """
 
     def __init__(
         self, policies: Sequence[CompiledPolicy], exclusions: Sequence[ExclusionRule]
@@ -42,8 +46,7 @@ class PolicyJudge:
         parts = [sorted([p.name, p.digest, p.mode] for p in self._policies), rules]
         self._digest = hashlib.sha256(dump(parts).encode()).hexdigest()
         self._reads_artifact = any(p.reads_artifact for p in self._policies)
-        self._shared_by: Facts | None = None
-        self._shared: dict[str, Verdict] = {}
+        self._shared: tuple[Facts, dict[str, Verdict]] | None = None
         self._last: Judgement | None = None
 
     @property
@@ -64,12 +67,12 @@ class PolicyJudge:
         if policy.reads_artifact:
             return policy.evaluate(facts)
         # neighbours nearly always share their evidence: one remembered set is enough
-        last = self._shared_by
-        if last is None or not _same_evidence(last, facts):
-            self._shared_by, self._shared = facts, {}
-        verdict = self._shared.get(policy.name)
+        shared = self._shared
+        if shared is None or not _same_evidence(shared[0], facts):
+            shared = self._shared = (facts, {})
+        verdict = shared[1].get(policy.name)
         if verdict is None:
-            verdict = self._shared[policy.name] = policy.evaluate(facts)
+            verdict = shared[1][policy.name] = policy.evaluate(facts)
         return verdict
 
     def shared(self, facts: Facts) -> str:

@@ -106,8 +106,7 @@ class SourceScan:
                 self._finish(ScanState.CANCELLED)
                 raise
             except BaseException as error:
-                words = f"internal error: {type(error).__name__}: {error}"
-                self._counts.errors.append(ScanError("", "SCAN_INCOMPLETE", words))
+                self._counts.errors.append(ScanError.internal("", error))
                 self._finish(ScanState.FAILED)
                 raise
             self._finish(state)

@@ -114,7 +114,7 @@ class UnitReader:
             batch.error = ScanError(self._unit, error.reason, str(error))
         except Exception as error:  # one unit's bug must not end the scan of the others
             log.exception("unit failed", source=self._reading.source.name, unit=self._unit)
-            batch.error = ScanError(self._unit, "SCAN_INCOMPLETE", f"internal error: {error!r}")
+            batch.error = ScanError.internal(self._unit, error)
         if batch.end is None and batch.error is None:
             words = "the collector stopped before the end of the unit"
             batch.error = ScanError(self._unit, "SCAN_INCOMPLETE", words)

@@ -29,9 +29,13 @@ def follow_everything(workspace: Workspace, busy: Collection[str] = ()) -> int:
 
     `busy` sources are left out: their lock is for the scan that is about to take it.
     """
+    return retire_removed(workspace, busy) + follow_sources(workspace, busy)
+
+
+def follow_sources(workspace: Workspace, busy: Collection[str] = ()) -> int:
+    """Do the same for the sources the workspace names: marks, time, policies, in order."""
     return (
-        retire_removed(workspace, busy)
-        + follow_marks(workspace, busy)
+        follow_marks(workspace, busy)
         + follow_time(workspace, busy)
         + follow_policies(workspace, busy)
     )

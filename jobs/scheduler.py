@@ -4,7 +4,8 @@ Slots make due runs idempotent: a source with `every: 15m` has one slot per quar
 since 1970, and a scan row per (source, slot) is unique, so two schedulers commit each due run
 once, and a new leader takes up where the old one died.
 
-Scans run beside the tick (`jobs/crew.py`), so one that stalls holds up nobody. The settings are
+Scans run beside the tick (`jobs/crew.py`), so one that stalls holds up nobody; and they begin
+between two transactions of what judges stored facts anew, however much that is. The settings are
 read again whenever they, a policy or a trust file changed. Nothing is judged by what was taken
 back: the transaction that takes trust away also ends the right to write of every scan that began
 under it (`storage.scans.demand_running`). A mistake in the settings or the trust stops all scans
@@ -18,6 +19,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -26,7 +28,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from core.errors import ConfigurationError, ConflictError, CountersignError, StorageError
 from jobs.crew import Crew
 from jobs.pipeline import Stop
-from jobs.rejudging import follow_everything
+from jobs.rejudging import follow_sources, retire_removed
 from jobs.wishes import Wish, Wishes
 from jobs.workspace import Workspace
 from storage import mistakes, scans
@@ -63,6 +65,7 @@ class Scheduler:
         self._told: tuple[str, bool] | None = None  # the mistake that every page shows
         self._complained = ""
         self._followed_at, self._follow_soon = LONG_AGO, False
+        self._looked_at = LONG_AGO  # for what is asked for, while something is followed
 
     def run(self) -> None:
         """Lead or wait to lead until stopped."""
@@ -116,23 +119,48 @@ class Scheduler:
     def _tick(self) -> None:
         self._complained = ""
         self._follow()
+        self._begin()
+
+    def _begin(self, held: str = "") -> bool:
+        """Begin what is asked for, then what is due, while there is room.
+
+        Where it is the turn of `held` among what is asked for, leave off and say so.
+        """
         if self._halted:
-            return
-        self._take_requests()
+            return False
+        for wish in self._asked():
+            if not self._crew.has_room():
+                return False
+            if wish.name == held:
+                return True
+            self._wishes.drop(wish.name)
+            self._crew.start(self._workspace, wish)
         while self._crew.has_room() and not self._stop.asked():
-            wish = self._wishes.take(self._crew.wishes())
-            if wish is None:
+            due = self._wishes.take({held, *self._crew.wishes(), *self._wishes.resting()})
+            if due is None:
                 break
-            if wish.name in self._workspace.sources:
-                self._crew.start(self._workspace, wish)
+            if due.name in self._workspace.sources:
+                self._crew.start(self._workspace, due)
+        return False
+
+    def _asked(self) -> list[Wish]:
+        """Return what people asked for that may begin now, the first asked first.
+
+        It stands in the database until its scan is recorded there: it can be called off so long,
+        and a leader that dies leaves it to the next.
+        """
+        with self._workspace.database.reading() as connection:
+            requests = scans.open_requests(connection)
+        free = self._workspace.sources.keys() - self._crew.wishes() - self._wishes.resting()
+        return [Wish(name, None, last) for name, last in requests if name in free]
 
     def _ended(self, wish: Wish, again: bool) -> None:  # noqa: FBT001 - called by the crew alone
         if again:
-            self._wishes.add(wish.name, wish.slot, pause=RETRY_SECONDS)
+            self._wishes.again(wish, RETRY_SECONDS)
         self._follow_soon = True
         self._wake.set()
 
-    # --- what is due, what is asked for ----------------------------------------------------------
+    # --- what is due -----------------------------------------------------------------------------
 
     def _start_ticker(self) -> None:
         self._ticker = BackgroundScheduler(timezone=UTC, job_defaults={"coalesce": True})
@@ -153,20 +181,6 @@ class Scheduler:
     def _due(self, name: str, every: int) -> None:
         self._wishes.add(name, slot_of(every, self._workspace.clock()))
 
-    def _take_requests(self) -> None:
-        """Take what people asked for as far as it can begin now; the rest can be called off."""
-        with self._workspace.database.reading() as connection:
-            asked = scans.open_requests(connection)
-        busy = self._crew.wishes()
-        for name in [one for one in asked if one not in busy]:
-            if not self._crew.has_room():
-                return
-            with self._workspace.database.writing() as connection:
-                scans.take_requests(connection, name, self._workspace.clock())
-            if name in self._workspace.sources:
-                self._wishes.drop(name)
-                self._crew.start(self._workspace, Wish(name, None))
-
     # --- time ------------------------------------------------------------------------------------
 
     def _follow(self) -> None:
@@ -175,9 +189,11 @@ class Scheduler:
         if time.monotonic() - self._followed_at < pause:
             return
         self._follow_soon, self._followed_at = False, time.monotonic()
-        database = self._workspace.database.guarded(self._demand_leisure)
         try:
-            follow_everything(replace(self._workspace, database=database), self._crew.wishes())
+            retire_removed(self._guarded(""), self._crew.wishes())
+            for name, source in self._workspace.sources.items():
+                if name not in self._crew.wishes():
+                    follow_sources(replace(self._guarded(name), sources={name: source}))
         except _InterruptedError:
             self._follow_soon = True
         except StorageError:
@@ -185,9 +201,18 @@ class Scheduler:
         except Exception:  # what cannot be judged anew must not keep everything from being read
             log.exception("what is stored could not be brought up to now")
 
-    def _demand_leisure(self, _connection: Connection) -> None:
+    def _guarded(self, held: str) -> Workspace:
+        """Return the workspace to follow one source in, whose lock is held meanwhile."""
+        database = self._workspace.database.guarded(partial(self._demand_leisure, held))
+        return replace(self._workspace, database=database)
+
+    def _demand_leisure(self, held: str, _connection: Connection) -> None:
         if self._stop.asked() or self._workspace.now_stamps() != self._tried:
             raise _InterruptedError
+        if time.monotonic() - self._looked_at >= POLL_SECONDS:
+            self._looked_at = time.monotonic()
+            if self._begin(held):
+                raise _InterruptedError
 
     # --- settings, policies, trust ---------------------------------------------------------------
 

@@ -26,4 +26,7 @@ def reveal(secret: Secret, folder: Path) -> str:
         raise ConfigurationError(f"secret file {path}: {error.strerror}") from error
     if len(content) > MAX_SECRET_BYTES:
         raise ConfigurationError(f"secret file {path} is over {MAX_SECRET_BYTES} bytes")
-    return content.decode("utf-8", "strict").rstrip("\r\n")
+    try:
+        return content.decode("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:  # which holds the secret
+        raise ConfigurationError(f"secret file {path} is not UTF-8 text") from None

@@ -10,9 +10,11 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 
 from collectors.file_content import FileContent, Stamp, shown
+from core.cleartext import MESSAGE_BEGIN
 from core.errors import MalformedError, UsageError
 from core.json_lines import json_lines
 from core.limits import MIB, Limits
@@ -62,17 +64,32 @@ def memory_bytes(limits: Limits) -> int:
     return max(limits.evidence_bytes, limits.release_bytes)
 
 
-def read_file(path: Path, limit: int) -> bytes:
-    """Read at most `limit` + 1 bytes, so that whoever judges them sees that they are too many."""
+def read_file(path: Path, limit: int, *, text_limit: int = 0) -> bytes:
+    """Read at most `limit` + 1 bytes, so that whoever judges them sees that they are too many.
+
+    What turns out to be a signed text by then is read on to `text_limit` + 1.
+    """
     content = bytearray()
     try:
         # Unbuffered: a buffer would take more from a pipe than was asked for.
         with path.open("rb", buffering=0) as opened:
-            while piece := opened.read(min(limit + 1 - len(content), _PIECE)):
-                content += piece
+            _fill(content, opened, limit + 1)
+            if limit < len(content) <= text_limit and is_signed_text(content):
+                _fill(content, opened, text_limit + 1)
     except OSError as error:
         raise _unreadable(path, error) from None
     return bytes(content)
+
+
+def _fill(content: bytearray, opened: RawIOBase, size: int) -> None:
+    while piece := opened.read(min(size - len(content), _PIECE)):
+        content += piece
+
+
+def is_signed_text(content: bytes | bytearray) -> bool:
+    """Say whether a signed message begins on any line of a text: one before it is an attack."""
+    begins = content.startswith(MESSAGE_BEGIN) or b"\n" + MESSAGE_BEGIN in content
+    return begins and b"\0" not in content
 
 
 def open_content(path: Path, spool: Path, limits: Limits) -> Content:

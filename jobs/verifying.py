@@ -12,7 +12,7 @@ from pathlib import Path
 
 from collectors.file_content import shown
 from core.checksums import is_checksum_list
-from core.cleartext import MESSAGE_BEGIN, read_cleartext
+from core.cleartext import read_cleartext
 from core.errors import CollectionError, MalformedError, TooLargeError, UsageError
 from core.json_lines import json_lines
 from core.limits import Limits
@@ -24,6 +24,7 @@ from core.model import (
     Evidence,
     MemoryContent,
     Outcome,
+    ReleaseExpectation,
     Role,
     Status,
     Subject,
@@ -39,6 +40,7 @@ from jobs.image_folder import folder_names, is_image_folder, read_image_folder
 from jobs.model_folder import SIGNATURE_NAME, read_model_folder
 from jobs.verify_inputs import (
     file_subject,
+    is_signed_text,
     memory_bytes,
     read_digest,
     read_file,
@@ -263,7 +265,7 @@ def _inside_case(question: Question, digest: Digest | None) -> _Case:
     # First: a commit's message may hold what looks like a signed text.
     if is_recognised(within):
         return _Case(subject, (within,))
-    if isinstance(content, MemoryContent) and _is_signed_text(content.content):
+    if isinstance(content, MemoryContent) and is_signed_text(content.content):
         text = _signed_text(content.content, subject.name, question.limits) or subject
         return _Case(text, (_evidence(content.content, question.artifact, text),))
     words = "no evidence was given, and no reader recognises any inside the artifact"
@@ -275,14 +277,16 @@ def _beside_case(question: Question, files: Sequence[Path], artifact: Subject | 
     subject = artifact
     pieces: list[tuple[str, bytes]] = []
     unread: list[Unread] = []
+    most = _evidence_bytes(artifact, len(files), question.limits)
     for path in files:
-        content = read_file(path, memory_bytes(question.limits))
-        documents = json_lines(content, question.limits.signatures)
+        content = read_file(path, most, text_limit=memory_bytes(question.limits))
+        is_whole = len(content) <= most
+        documents = json_lines(content, question.limits.signatures) if is_whole else [content]
         if len(documents) > question.limits.signatures:
             words = f"more than {question.limits.signatures} documents in one file (signatures)"
             unread.append(Unread("TOO_LARGE", words))
         pieces += [(shown(path), each) for each in documents[: question.limits.signatures]]
-        if subject is None and _is_signed_text(content):
+        if subject is None and is_signed_text(content):
             name = question.name or path.name
             subject = _signed_text(content, name, question.limits)
     subject = subject or Subject(question.name, ())
@@ -291,6 +295,17 @@ def _beside_case(question: Question, files: Sequence[Path], artifact: Subject | 
         beside = read_file(question.certificate, question.limits.evidence_bytes)
     evidence = tuple(_evidence(each, origin, subject, beside) for origin, each in pieces)
     return _Case(subject, evidence, tuple(unread))
+
+
+def _evidence_bytes(artifact: Subject | None, files: int, limits: Limits) -> int:
+    """Return up to how many bytes a file of evidence may hold that is no signed text.
+
+    More where the artifact is a Release, or where it may turn out to be one inside another file:
+    what is cut off after this is over the verifier's own limit then, and nothing is judged by half.
+    """
+    if artifact is None:
+        return limits.evidence_bytes if files == 1 else memory_bytes(limits)
+    return limits.evidence_bytes if _expectation(artifact) is None else memory_bytes(limits)
 
 
 def _chain_case(question: Question, files: Sequence[Path]) -> _Case:
@@ -316,7 +331,7 @@ def _signed_list_case(
 ) -> _Case:
     """Take the signature from the list itself; a list that bears none can refute, never prove."""
     content = listed.content
-    if isinstance(content, MemoryContent) and _is_signed_text(content.content):
+    if isinstance(content, MemoryContent) and is_signed_text(content.content):
         text = _signed_text(content.content, path.name, question.limits) or listed
         return _Case(text, (_evidence(content.content, shown(path), text),))
     whole = content.content if isinstance(content, MemoryContent) else b""
@@ -327,15 +342,14 @@ def _signed_list_case(
 
 
 def _evidence(content: bytes, origin: str, subject: Subject, beside: bytes = b"") -> Evidence:
+    return Evidence(
+        content, _BYTES, origin, subject, expectation=_expectation(subject), hint=beside
+    )
+
+
+def _expectation(subject: Subject) -> ReleaseExpectation | None:
     start = next(iter(subject.content.chunks()), b"") if subject.content is not None else b""
-    expectation = release_expectation(start[:SNIFFED_BYTES])
-    return Evidence(content, _BYTES, origin, subject, expectation=expectation, hint=beside)
-
-
-def _is_signed_text(content: bytes) -> bool:
-    """Say whether a signed message begins on any line of a text: one before it is an attack."""
-    begins = content.startswith(MESSAGE_BEGIN) or b"\n" + MESSAGE_BEGIN in content
-    return begins and b"\0" not in content
+    return release_expectation(start[:SNIFFED_BYTES])
 
 
 def _signed_text(content: bytes, name: str, limits: Limits) -> Subject | None:

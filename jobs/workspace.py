@@ -7,10 +7,10 @@ prepared = workspace.prepare("debian", stop)      # then jobs.pipeline.SourceSca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -19,15 +19,21 @@ from collectors.collector import Collector, Surroundings
 from core.complaints import suggestion
 from core.errors import ConfigurationError, MalformedError, UsageError
 from core.glob import Glob
-from core.limits import MIB, Limits
-from core.model import Trust, TrustEntry, TrustKind
-from core.settings import Secret, SettingsFile, Source, TrustFile, TrustRoot, Validity, load
-from jobs.builtin_roots import BUILTIN_ROOTS, REFRESHED, builtin_root
+from core.limits import MIB
+from core.settings import Secret, SettingsFile, Source, load
 from jobs.clock import Clock
 from jobs.judging import ExclusionRule, PolicyJudge
 from jobs.pipeline import Prepared, Stop
 from jobs.reading import Reading, seal_of
 from jobs.secrets import reveal
+from jobs.trust_files import (
+    NamedTrust,
+    read_bounded,
+    read_trust,
+    trust_files,
+    trust_names,
+    trust_of,
+)
 from jobs.writing import WritePlan, describe_all
 from net.http import Http
 from policy.engine import CompiledPolicy, compile_policies
@@ -37,18 +43,9 @@ from storage.configuration import ExclusionEntry, PolicyEntry, SourceEntry
 from storage.database import Database
 from storage.documents import dump
 from storage.standings import PolicyRows, SourceRow
-from verification.trust import describe, kind_of
 from verification.verifier import trust_digest, verifier_version
 
 MAX_POLICY_BYTES = 1 * MIB
-MAX_TRUST_BYTES = 16 * MIB
-GROUPS = (
-    ("roots", TrustKind.ROOT),
-    ("keys", TrustKind.KEY),
-    ("keyrings", TrustKind.KEYRING),
-    ("authorities", TrustKind.AUTHORITY),
-    ("revocations", TrustKind.REVOCATION),
-)
 
 
 Stamps = dict[str, tuple[int, int, int]]  # path → size, time of change, inode
@@ -60,11 +57,7 @@ def stamps_of(path: Path, file: SettingsFile | None) -> Stamps:
     if file is not None:
         folder = file.folder / file.settings.policies
         named += [folder, *folder.glob("*.y*ml")]
-        for group, _ in GROUPS:
-            entries = getattr(file.settings.trust, group).values()
-            named += [file.folder / entry.file for entry in entries if entry != "builtin"]
-        named += [file.folder / REFRESHED / f"{root}.json" for root in file.settings.trust.roots]
-        named += [file.folder / REFRESHED / f"{name}.json" for name in BUILTIN_ROOTS]
+        named += trust_files(file)
     found: Stamps = {}
     for one in named:
         try:
@@ -82,7 +75,7 @@ class Workspace:
     file: SettingsFile
     database: Database
     clock: Clock
-    entries: dict[str, TrustEntry]
+    trust: NamedTrust
     policies: tuple[CompiledPolicy, ...]
     judge: PolicyJudge
     rows: PolicyRows
@@ -105,7 +98,7 @@ class Workspace:
         stamps = stamps_of(path, None)
         file = load(path)
         stamps = stamps_of(path, file) | stamps  # the older: what was changed since is not read
-        entries, rules = read_trust(file), _exclusion_entries(file)
+        named, rules = read_trust(file), _exclusion_entries(file)
         for position, source in enumerate(file.settings.sources):
             read_options(file, position, source, collector_class(file, position, source))
         same = before is not None and before.file.settings.database == file.settings.database
@@ -115,14 +108,14 @@ class Workspace:
             else Database.open(file.settings.database, base=file.folder)
         )
         migrate.demand_current(database)
-        policies, mistake = _policies(file, entries, database if lenient else None)
+        policies, mistake = _policies(file, named, database if lenient else None)
         now = clock()
         with database.writing() as connection:
             sources = configuration.sync_sources(connection, _source_entries(file), now)
             rows = configuration.sync_policies(connection, _policy_entries(policies), now)
             ids = configuration.sync_exclusions(connection, [entry for entry, _ in rules], now)
             for source in file.settings.sources:
-                trust = trust_of(entries, source)
+                trust = trust_of(named, source)
                 described = describe_all([trust], file.settings.limits)
                 source_id = sources[source.id].id
                 configuration.sync_trust(connection, source_id, "", [trust], described, now)
@@ -132,14 +125,14 @@ class Workspace:
             for kind, fields in matches
         ]
         judge = PolicyJudge(policies, exclusions)
-        return cls(file, database, clock, entries, policies, judge, rows, sources, stamps, mistake)
+        return cls(file, database, clock, named, policies, judge, rows, sources, stamps, mistake)
 
     def read_under(self, name: str) -> str:
         """Return a digest of what a source is read under: options and trust; '' for no source."""
         found = [one for one in self.file.settings.sources if one.id == name]
         if not found:
             return ""
-        trust = trust_digest(trust_of(self.entries, found[0]))
+        trust = trust_digest(trust_of(self.trust, found[0]))
         return seal_of(found[0].kind, dump(found[0].options), trust)
 
     def scanned_under(self, name: str) -> str:
@@ -179,7 +172,7 @@ class Workspace:
         home = url if url.startswith(("http://", "https://")) else ""  # file: has no host
         http = Http(limits, home=home, cancelled=stop.asked)
         surroundings = Surroundings(http, limits, self._secrets(options), self.file.folder, spool)
-        trust = trust_of(self.entries, source)
+        trust = trust_of(self.trust, source)
         reading = Reading(
             self.sources[name], kind(name, options, surroundings), trust, self.judge, limits, now
         )
@@ -230,73 +223,7 @@ def read_options(file: SettingsFile, position: int, source: Source, kind: Any) -
         file.refuse(error, "sources", position, model=model)
 
 
-def read_trust(file: SettingsFile) -> dict[str, TrustEntry]:
-    """Read every file under `trust`, bounded; an unreadable one is an error with its place."""
-    return {
-        name: _trust_entry(file, group, kind, name, entry)
-        for group, kind in GROUPS
-        for name, entry in getattr(file.settings.trust, group).items()
-    }
-
-
-def _trust_entry(
-    file: SettingsFile,
-    group: str,
-    kind: TrustKind,
-    name: str,
-    entry: TrustFile | TrustRoot | Literal["builtin"],
-) -> TrustEntry:
-    where = ("trust", group, name)
-    if entry == "builtin":
-        if name not in BUILTIN_ROOTS:
-            raise file.error(
-                f"no root `{name}` comes with us; {suggestion(name, BUILTIN_ROOTS)}", *where
-            )
-        refreshed = file.folder / REFRESHED / f"{name}.json"
-        if not refreshed.is_file():
-            return TrustEntry(name, kind, builtin_root(name), "builtin")
-        entry = TrustRoot(file=str(REFRESHED / refreshed.name))
-    path = file.folder / entry.file
-    content = read_bounded(path, MAX_TRUST_BYTES, lambda words: file.error(words, *where, "file"))
-    made = TrustEntry(name, kind_of(kind, content), content, str(path))
-    if isinstance(entry, TrustFile):
-        valid = entry.valid or Validity()
-        made = replace(
-            made, only=tuple(entry.only), valid_from=valid.from_, valid_until=valid.until
-        )
-    try:
-        describe(made, file.settings.limits)
-    except MalformedError as error:
-        raise file.error(f"{path}: {error}", *where, "file") from error
-    return made
-
-
-def read_bounded(path: Path, limit: int, complain: Callable[[str], ConfigurationError]) -> bytes:
-    """Read a file of at most `limit` bytes; `complain` makes the error."""
-    try:
-        with path.open("rb") as handle:
-            content = handle.read(limit + 1)
-    except OSError as error:
-        raise complain(f"{path}: {error.strerror}") from error
-    if len(content) > limit:
-        raise complain(f"{path}: larger than {limit} bytes")
-    return content
-
-
-def trust_of(entries: dict[str, TrustEntry], source: Source) -> Trust:
-    """Return exactly what a source accepts."""
-    return Trust(tuple(entries[name] for name in source.trust))
-
-
-def trust_names(entries: dict[str, TrustEntry], limits: Limits) -> dict[str, frozenset[str]]:
-    """Return what each name under `trust` stands for: fingerprints of what is inside."""
-    return {
-        name: frozenset(one.fingerprint for one in describe(entry, limits))
-        for name, entry in entries.items()
-    }
-
-
-def read_policies(file: SettingsFile, entries: dict[str, TrustEntry]) -> tuple[CompiledPolicy, ...]:
+def read_policies(file: SettingsFile, trust: NamedTrust) -> tuple[CompiledPolicy, ...]:
     """Compile every `*.yaml` in the policies folder; a missing folder is no policy."""
     folder = file.folder / file.settings.policies
     if folder.exists() and not folder.is_dir():
@@ -308,23 +235,23 @@ def read_policies(file: SettingsFile, entries: dict[str, TrustEntry]) -> tuple[C
             texts[str(path)] = content.decode("utf-8")
         except UnicodeDecodeError as error:
             raise ConfigurationError("not UTF-8; save the file as UTF-8", path=str(path)) from error
-    names = trust_names(entries, file.settings.limits)
+    names = trust_names(trust, file.settings.limits)
     return compile_policies(texts, names, kinds=COLLECTORS)
 
 
 def _policies(
-    file: SettingsFile, entries: dict[str, TrustEntry], kept: Database | None
+    file: SettingsFile, trust: NamedTrust, kept: Database | None
 ) -> tuple[tuple[CompiledPolicy, ...], str]:
     """Return the policies and, where those of `kept` had to stand in, the mistake."""
     try:
-        return read_policies(file, entries), ""
+        return read_policies(file, trust), ""
     except ConfigurationError as error:
         if kept is None:
             raise
         with kept.reading() as connection:
             texts = configuration.active_policies(connection)
         try:
-            names = trust_names(entries, file.settings.limits)
+            names = trust_names(trust, file.settings.limits)
             return compile_policies(texts, names, kinds=COLLECTORS), str(error)
         except ConfigurationError:
             raise error from None  # they do not fit the trust of now either

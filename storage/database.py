@@ -21,7 +21,7 @@ from core.errors import ConfigurationError, ConflictError, StorageError, Unavail
 from storage import hints
 
 BUSY_SECONDS = 30
-_PLACE = "; its folder must be there, and this account may write to it"
+_PLACE = "; its folder must be there, and this account must be allowed to write there"
 OUTSIDE_SQLITE = {  # what is not our fault → what to do
     sqlite3.SQLITE_PERM: _PLACE,
     sqlite3.SQLITE_READONLY: _PLACE,

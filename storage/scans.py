@@ -31,6 +31,12 @@ class ScanError:
     reason: str
     detail: str
 
+    @classmethod
+    def internal(cls, unit: str, error: BaseException) -> ScanError:
+        """Tell of a fault of ours by its kind alone: its words may be anybody's, or a secret."""
+        words = f"internal error ({type(error).__name__}); what led to it stands in the log"
+        return cls(unit, "SCAN_INCOMPLETE", words)
+
 
 @dataclass(slots=True)
 class ScanCounts:
@@ -61,14 +67,15 @@ def read_errors(text: str) -> tuple[ScanError, ...]:
 
 
 def bury(connection: sa.Connection, source_id: int, now: datetime) -> None:
-    """Mark running scans as abandoned and free their slots; the caller holds the source's lock."""
+    """Mark running scans as abandoned, to be done again; the caller holds the source's lock."""
     dead = sa.and_(scan.c.source_id == source_id, scan.c.state == ScanState.RUNNING)
+    _ask_again(connection, dead)
     values = {"state": ScanState.ABANDONED, "finished_at": now, "slot": None}
     connection.execute(scan.update().where(dead).values(**values))
 
 
 def begin(connection: sa.Connection, source_id: int, slot: str | None, now: datetime) -> int:
-    """Begin a scan; ConflictError when the slot was answered already."""
+    """Begin a scan, which answers what was asked so far; ConflictError when the slot was."""
     scan_id: int = take_ids(connection, scan, 1)[0]
     row = {
         "id": scan_id, "source_id": source_id, "state": ScanState.RUNNING, "slot": slot,
@@ -78,6 +85,7 @@ def begin(connection: sa.Connection, source_id: int, slot: str | None, now: date
         insert_rows(connection, scan, [row])
     except IntegrityError as error:
         raise ConflictError(f"the run due at {slot} was answered already") from error
+    _take_requests(connection, scan_request.c.source_id == source_id, now)
     return scan_id
 
 
@@ -104,34 +112,47 @@ def stop_scans(connection: sa.Connection, sources: sa.ColumnElement[bool], now: 
     )
 
 
-def take_requests(connection: sa.Connection, name: str, now: datetime) -> None:
-    """Mark what was asked of a source as taken."""
+def _take_requests(
+    connection: sa.Connection, chosen: sa.ColumnElement[bool], now: datetime
+) -> None:
     c = scan_request.c
-    chosen = sa.select(source.c.id).where(source.c.name == name).scalar_subquery()
     connection.execute(
-        scan_request.update()
-        .where(c.source_id == chosen, c.taken_at.is_(None))
-        .values(taken_at=now)
+        scan_request.update().where(chosen, c.taken_at.is_(None)).values(taken_at=now)
     )
 
 
-def note_failure(connection: sa.Connection, name: str, error: ScanError) -> None:
-    """Write down at the source why it could not even be begun."""
+def _ask_again(connection: sa.Connection, chosen: sa.ColumnElement[bool]) -> None:
+    """Open again what scans answered that nobody called off: their process ended before them."""
+    c = scan_request.c
+    answered = sa.select(scan.c.id).where(
+        chosen, scan.c.cancel_at.is_(None), scan.c.source_id == c.source_id,
+        scan.c.started_at == c.taken_at,
+    )  # fmt: skip
+    connection.execute(scan_request.update().where(answered.exists()).values(taken_at=None))
+
+
+def note_failure(
+    connection: sa.Connection, name: str, error: ScanError, request: int, now: datetime
+) -> None:
+    """Write down at the source why it could not even be begun: that answers up to `request`."""
     values = {"reason": error.reason, "detail": error.detail}
     connection.execute(source.update().where(source.c.name == name).values(**values))
+    c = scan_request.c
+    source_id = sa.select(source.c.id).where(source.c.name == name).scalar_subquery()
+    _take_requests(connection, sa.and_(c.source_id == source_id, c.id <= request), now)
 
 
-def open_requests(connection: sa.Connection) -> list[str]:
-    """Return the names of sources somebody asked to scan, the first asked first."""
+def open_requests(connection: sa.Connection) -> list[tuple[str, int]]:
+    """Return the sources somebody asked to scan, the first asked first, with the last request."""
     c = scan_request.c
     rows = connection.execute(
-        sa.select(source.c.name, sa.func.min(c.id))
+        sa.select(source.c.name, sa.func.max(c.id).label("last"))
         .join(source, source.c.id == c.source_id)
         .where(c.taken_at.is_(None), source.c.configured)
         .group_by(source.c.name)
         .order_by(sa.func.min(c.id))
     )
-    return [row.name for row in rows]
+    return [(row.name, row.last) for row in rows]
 
 
 def beat(connection: sa.Connection, scan_id: int, counts: ScanCounts, now: datetime) -> bool:
@@ -157,12 +178,13 @@ def finish(
     """End a scan and write down what it means for the source's health.
 
     One that was buried leaves that to whoever took the source over; one that nobody asked to stop
-    (its process was) frees its slot: the due run is still to be done.
+    (its process was) is still to be done: its slot is freed, and what asked for it stands again.
     """
     values: dict[str, Any] = {"state": state, "beat_at": now, "finished_at": now, **counts.row()}
+    ours = sa.and_(scan.c.id == scan_id, scan.c.state == ScanState.RUNNING)
     if state is ScanState.CANCELLED:
         values["slot"] = sa.case((scan.c.cancel_at.is_not(None), scan.c.slot))
-    ours = sa.and_(scan.c.id == scan_id, scan.c.state == ScanState.RUNNING)
+        _ask_again(connection, ours)
     if not connection.execute(scan.update().where(ours).values(**values)).rowcount:
         return
     first = counts.errors[0] if counts.errors else ScanError("", "", "")

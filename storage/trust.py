@@ -78,16 +78,20 @@ def _accepted_by(name: str) -> sa.Select[int]:
     return (
         sa.select(source_trust.c.entry_id)
         .join(source, source.c.id == source_trust.c.source_id)
-        .where(source.c.name == name)
+        .where(source.c.name == name, source.c.configured)
     )
 
 
 def _rows(connection: Connection, ids: Sequence[int]) -> tuple[TrustEntryRow, ...]:
-    """Read entries in the order of their ids, with six statements."""
+    """Read entries in the order of their ids, with six statements.
+
+    A source that left the settings accepts nothing: what it used is shown without it.
+    """
     if not ids:
         return ()
     uses: dict[int, list[TrustUse]] = defaultdict(list)
-    for row in connection.execute(uses_joined().where(source_trust.c.entry_id.in_(ids))):
+    accepted = uses_joined().where(source_trust.c.entry_id.in_(ids), source.c.configured)
+    for row in connection.execute(accepted):
         uses[row.entry_id].append(read_use(row))
     credentials = _credentials(connection, ids)
     verifications, artifacts = _verifications(connection, ids), _artifacts(connection, ids)

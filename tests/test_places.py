@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -253,6 +255,26 @@ def test_a_folder_that_may_only_be_read_is_named_by_every_command(tmp_path: Path
     said = _alone(mount, tmp_path, commands)
     assert _endings(said) == dict.fromkeys(commands, "2")
     assert len([line for line in said if line.startswith("countersign: ")]) == len(commands)
+
+
+def test_a_database_in_use_that_may_only_be_read_is_read_or_named(tmp_path: Path) -> None:
+    _settings()(tmp_path)
+    assert _spawn("db", "upgrade", cwd=tmp_path, stdout=subprocess.DEVNULL).returncode == 0
+    mount = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1"'
+    copy = tempfile.mkdtemp(dir=tmp_path.parent)
+    reads, writes = ["db check", f"db backup {copy}/copy.db"], ["sources list", "scan", "work"]
+    with closing(sqlite3.connect(tmp_path / "countersign.db")) as other:
+        other.execute("PRAGMA user_version = 7")  # stands in the write-ahead log alone
+        assert (tmp_path / "countersign.db-wal").stat().st_size > 0
+        said = _alone(mount, tmp_path, [*reads, *writes])
+        (tmp_path / "countersign.db-shm").unlink()
+        lost = _alone(mount, tmp_path, [*reads[:1], *writes])
+    assert _endings(said) == dict.fromkeys(reads, "0") | dict.fromkeys(writes, "2")
+    assert _endings(lost) == dict.fromkeys([*reads[:1], *writes], "2")
+    named = [line for line in (*said, *lost) if line.startswith("countersign: ")]
+    assert len(named) == len(writes) + len(lost) // 2
+    assert all("countersign.db cannot be used: " in line for line in named)
+    assert all("this account must be allowed to write there" in line for line in named)
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:

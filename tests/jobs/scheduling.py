@@ -94,6 +94,12 @@ class Scene:
         """Return how the scans of a source stand."""
         return [row.state for row in self.scans(name)]
 
+    def detail(self, name: str) -> str:
+        """Return what the source says is wrong with it."""
+        statement = sa.select(schema.source.c.detail).where(schema.source.c.name == name)
+        with self.workspace.database.reading() as opened:
+            return str(opened.execute(statement).scalar_one())
+
     def ended(self, name: str = "example") -> int:
         """Count the scans of a source that are over."""
         return sum(row.finished_at is not None for row in self.scans(name))

@@ -91,7 +91,7 @@ def test_one_package_more_writes_the_same_few_rows_whatever_the_size(
 ROWS_OF_ONE_PACKAGE = 9
 
 
-def test_older_release_is_a_rollback_and_the_last_accepted_index_stays(
+def test_attack_19_older_release_is_a_rollback_and_the_last_accepted_index_stays(
     workspace: Workspace, archive: AptArchive
 ) -> None:
     publish(archive, packages(5), LATER)

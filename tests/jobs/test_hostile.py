@@ -111,7 +111,7 @@ ATTACKS = {
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
-def test_attack_on_one_suite_has_one_code_and_the_other_goes_on(
+def test_hostile_suite_has_one_code_and_the_other_goes_on(
     attack: Attack, tmp_path: Path, server: StaticServer, key: SigningKey, reopen: Reopen
 ) -> None:
     (tmp_path / "a.gpg").write_bytes(key.export())
@@ -131,7 +131,7 @@ def test_attack_on_one_suite_has_one_code_and_the_other_goes_on(
     assert standings(workspace) == [("bash", "verified", "")]
 
 
-def test_bomb_that_the_signed_index_names_is_stopped_while_it_unpacks(
+def test_attack_16_bomb_that_the_signed_index_names_is_stopped_while_it_unpacks(
     tmp_path: Path, server: StaticServer, key: SigningKey, reopen: Reopen
 ) -> None:
     archive = AptArchive(server.folder, key)

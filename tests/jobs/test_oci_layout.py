@@ -301,7 +301,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("name", "content"), BROKEN.values(), ids=BROKEN.keys())
-def test_broken_layout(made: Made, name: str, content: bytes) -> None:
+def test_attack_17_broken_layout(made: Made, name: str, content: bytes) -> None:
     signed_layout(made)
     (made.folder / name).write_bytes(content)
     with pytest.raises(CollectionError) as caught:

@@ -130,7 +130,7 @@ def test_signature_added_later_is_noticed(workspace: Workspace, fleet: Registry)
     assert standings(workspace)[("unsigned", "")] == ("verified", "")
 
 
-def test_moved_tag_is_judged_anew(workspace: Workspace, fleet: Registry) -> None:
+def test_attack_05_moved_tag_is_judged_anew(workspace: Workspace, fleet: Registry) -> None:
     scan(workspace)
     fleet.push_image(APP, "signed", b"something else")
     scan(workspace)

@@ -81,7 +81,7 @@ def test_another_package_under_the_name_is_refused(tmp_path: Path) -> None:
     assert (said["outcome"], said["reason"]) == ("invalid", "DIGEST_MISMATCH")
 
 
-def test_attack_list_that_the_signed_metadata_do_not_name(tmp_path: Path) -> None:
+def test_attack_12_list_that_the_signed_metadata_do_not_name(tmp_path: Path) -> None:
     """Attack class 12: the signature is over repomd.xml alone."""
     other = PRIMARY.replace(digest_of(PACKAGE).value.encode(), digest_of(b"evil").value.encode())
     (tmp_path / "primary.xml.gz").write_bytes(gzip.compress(other, mtime=0))

@@ -173,6 +173,7 @@ def test_release_signed_beside_itself_is_downloaded_with_its_lists(
     apt.archive.write("stable", {LIST: packages(2)}, suffixes=(".xz",), signed="detached")
     apt.scan()
     client = client_of(apt.workspace)
+    assert len(places(apt.workspace)) == 2
     for digest, reason in places(apt.workspace).values():
         (section,) = _ITSELF.findall(page(client, digest))
         folder = tmp_path / digest[-8:]

@@ -100,7 +100,7 @@ def test_refreshed_root_is_written_and_the_same_one_is_not_written_again(
     assert first.path.read_bytes() == builtin_root("public-good")
 
 
-def test_older_metadata_than_accepted_before_is_a_rollback(
+def test_attack_19_older_metadata_than_accepted_before_is_a_rollback(
     repository: Repository, published: TufRepository
 ) -> None:
     published.publish(builtin_root("public-good"), 2)

@@ -451,7 +451,7 @@ def test_a_signed_text_is_its_own_artifact(
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_text_around_a_signed_text_is_refused(
+def test_attack_11_text_around_a_signed_text_is_refused(
     place: str, archive_key: SigningKey, keyring: list[str], tmp_path: Path, verify: Verify
 ) -> None:
     message = archive_key.clearsign(b"words\n")
@@ -825,11 +825,13 @@ REFUSED_ATTESTATION = piece(Outcome.UNTRUSTED, Role.ATTESTATION)
         ([], Outcome.UNVERIFIABLE),
     ],
 )
-def test_several_pieces_come_to_one_outcome(pieces: list[Verification], outcome: Outcome) -> None:
+def test_attack_13_several_pieces_come_to_one_outcome(
+    pieces: list[Verification], outcome: Outcome
+) -> None:
     assert decide(pieces, ()).outcome is outcome
 
 
-def test_what_was_not_read_never_leaves_an_attestation_alone() -> None:
+def test_attack_13_what_was_not_read_never_leaves_an_attestation_alone() -> None:
     unread = (Unread("FORMAT_UNSUPPORTED", "another"),)
     assert decide([ATTESTED], unread).outcome is Outcome.UNVERIFIABLE
     noted = decide([GOOD], unread)
@@ -998,7 +1000,7 @@ def test_a_call_that_means_nothing_is_a_usage_error(
         "Grüße \N{SNOWMAN}".encode(),
     ],
 )
-def test_a_hostile_name_steers_nothing(
+def test_attack_20_a_hostile_name_steers_nothing(
     name: bytes, estate: Estate, trust: list[str], tmp_path: Path, verify_text: Verify
 ) -> None:
     file = Path(os.fsdecode(bytes(tmp_path) + b"/" + name))

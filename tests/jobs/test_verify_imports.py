@@ -84,3 +84,34 @@ def test_the_list_of_commands_loads_no_command() -> None:
     assert not {name for name in names if name.startswith("jobs.commands.")} - {
         "jobs.commands.context"
     }
+
+
+FAULTY = """
+import sys
+from app import main
+from verification.verifier import formats
+def torn(*_):
+    raise NameError("a fault\\x1b[31m of ours")
+for each in formats():
+    type(each).recognises = torn
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_fault_of_ours_is_told_on_standard_error_and_never_inside_the_answer(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.txt").write_bytes(b"content\n")
+    words = ("verify", str(tmp_path / "a.txt"), "--json", "--signature", str(tmp_path / "a.txt"))
+    done = subprocess.run(
+        [sys.executable, "-c", FAULTY, *words],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    assert json.loads(done.stdout)["reason"] == "FORMAT_UNSUPPORTED"
+    line = json.loads(done.stderr.splitlines()[0])
+    assert (line["event"], line["error"], line["level"]) == (
+        "verification_failed", "NameError", "error",
+    )  # fmt: skip
+    assert "Traceback" in line["exception"]
+    assert "\x1b" not in done.stderr

@@ -81,14 +81,14 @@ def reasons(ran: Ran) -> set[str]:
 
 
 @contextmanager
-def pipe(path: Path, limit: int) -> Iterator[Callable[[], int]]:
+def pipe(path: Path, limit: int, start: bytes = b"") -> Iterator[Callable[[], int]]:
     """Offer `limit` + 1 + LEFT bytes by a pipe, and tell how many of them were not read."""
     os.mkfifo(path)
     held = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # what is left over stays in it
 
     def write() -> None:
         with path.open("wb", buffering=0) as opened:
-            left = limit + 1 + LEFT
+            left = limit + 1 + LEFT - opened.write(start)
             while left:
                 left -= opened.write(b"A" * min(left, MIB))
 
@@ -108,7 +108,9 @@ def pipe(path: Path, limit: int) -> Iterator[Callable[[], int]]:
 
 @pytest.mark.parametrize("option", EVIDENCE)
 @pytest.mark.parametrize("source", ["hundred megabytes", "endless", "terabyte"])
-def test_evidence_without_end_is_too_large(source: str, option: str, given: Given) -> None:
+def test_attack_16_evidence_without_end_is_too_large(
+    source: str, option: str, given: Given
+) -> None:
     sizes = {"hundred megabytes": HUNDRED, "terabyte": 1 << 40}
     path = given.file(size=sizes[source]) if source in sizes else Path("/dev/zero")
     ran = verify(given.artifact, option, path, "--key", given.key)
@@ -116,13 +118,52 @@ def test_evidence_without_end_is_too_large(source: str, option: str, given: Give
     assert json.loads(ran.stdout)["reason"] == "TOO_LARGE"
 
 
+@pytest.mark.parametrize("start", [b"", b'{"a": 1}\n{"b": "'], ids=["one", "several"])
+@pytest.mark.parametrize("artifact", [["artifact"], []], ids=["named", "alone"])
 @pytest.mark.parametrize("option", EVIDENCE)
-def test_of_a_pipe_no_more_is_read_than_the_limit_and_one_byte(option: str, given: Given) -> None:
+def test_of_a_pipe_no_more_is_read_than_the_limit_and_one_byte(
+    option: str, artifact: list[str], start: bytes, given: Given
+) -> None:
+    path = given.folder / "pipe"
+    with pipe(path, LIMITS.evidence_bytes, start) as left_over:
+        named = [given.folder / name for name in artifact]
+        ran = verify(*named, option, path, "--key", given.key)
+        assert left_over() == LEFT
+    assert json.loads(ran.stdout)["reason"] == "TOO_LARGE"
+
+
+@pytest.mark.parametrize("option", EVIDENCE)
+def test_signed_text_is_read_to_the_limit_of_a_release_and_one_byte(
+    option: str, given: Given
+) -> None:
+    path = given.folder / "pipe"
+    with pipe(path, memory_bytes(LIMITS), b"-----BEGIN PGP SIGNED MESSAGE-----\n\n") as left_over:
+        ran = verify(option, path, "--key", given.key)
+        assert left_over() == LEFT
+    assert json.loads(ran.stdout)["reason"] == "TOO_LARGE"
+
+
+@pytest.mark.parametrize("option", EVIDENCE)
+def test_signature_beside_a_release_is_read_to_the_limit_of_one_and_one_byte(
+    option: str, given: Given
+) -> None:
+    given.artifact.write_bytes(b"Origin: x\nSuite: y\nSHA256:\n 00 1 main/binary-amd64/Packages\n")
     path = given.folder / "pipe"
     with pipe(path, memory_bytes(LIMITS)) as left_over:
         ran = verify(given.artifact, option, path, "--key", given.key)
         assert left_over() == LEFT
     assert json.loads(ran.stdout)["reason"] == "TOO_LARGE"
+
+
+def test_nothing_is_judged_by_half_where_another_file_turns_out_to_be_the_artifact(
+    given: Given,
+) -> None:
+    text = given.file(b"-----BEGIN PGP SIGNED MESSAGE-----\n\nOrigin: x\nSuite: y\n")
+    path = given.folder / "pipe"
+    with pipe(path, memory_bytes(LIMITS)) as left_over:
+        ran = verify("--bundle", path, "--signature", text, "--key", given.key)
+        assert left_over() == LEFT
+    assert "TOO_LARGE" in reasons(ran)
 
 
 @pytest.mark.parametrize("source", ["hundred megabytes", "endless"])
@@ -206,7 +247,9 @@ DEEP = {
 
 @pytest.mark.parametrize("option", EVIDENCE)
 @pytest.mark.parametrize("form", DEEP)
-def test_evidence_nested_too_deep_is_too_large(form: str, option: str, given: Given) -> None:
+def test_attack_16_evidence_nested_too_deep_is_too_large(
+    form: str, option: str, given: Given
+) -> None:
     path = given.file(DEEP[form])
     ran = verify(given.artifact, option, path, "--key", given.key)
     assert ran.exit_code == 1

@@ -144,6 +144,32 @@ def test_strip_and_progress(connection: sa.Connection) -> None:
     assert (scan.source, scan.units_done, scan.units_total) == ("downloads", 1, 2)
 
 
+def test_source_that_left_the_settings_accepts_nothing(database_url: str) -> None:
+    database = Database.open(database_url)
+    with database.writing() as opened:
+        seed.fill(opened, 40)
+    before = _uses_by_source(database)
+    assert before["debian"] == {2, 4}
+    with database.writing() as opened:
+        left = schema.source.c.name == "debian"
+        opened.execute(schema.source.update().where(left).values(configured=False))
+    after = _uses_by_source(database)
+    assert after == {name: ids for name, ids in before.items() if name != "debian"}
+    with database.reading() as opened:
+        assert trust.page(opened, source="debian").rows == ()
+        assert trust.entry(opened, 4).id == 4  # still there to be looked at
+    database.close()
+
+
+def _uses_by_source(database: Database) -> dict[str, set[int]]:
+    found: dict[str, set[int]] = {}
+    with database.reading() as opened:
+        for one in trust.page(opened, limit=200).rows:
+            for use in one.uses:
+                found.setdefault(use.source, set()).add(one.id)
+    return found
+
+
 def test_trust_entries_with_uses_and_credentials(connection: sa.Connection) -> None:
     first = trust.page(connection, limit=3)
     rest = trust.page(connection, after=first.next_after, limit=3)

@@ -1,0 +1,122 @@
+"""What the settings name under `trust`: files read, bounded, and what each name stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from core.complaints import suggestion
+from core.errors import ConfigurationError, MalformedError
+from core.json_lines import json_lines
+from core.limits import Limits
+from core.model import Trust, TrustEntry, TrustKind
+from core.settings import RevocationFile, SettingsFile, Source, TrustFile, TrustRoot, Validity
+from jobs.builtin_roots import BUILTIN_ROOTS, REFRESHED, builtin_root
+from jobs.verify_inputs import MAX_ROOTS, MAX_TRUST_BYTES
+from verification.trust import describe, kind_of
+
+GROUPS = (
+    ("roots", TrustKind.ROOT),
+    ("keys", TrustKind.KEY),
+    ("keyrings", TrustKind.KEYRING),
+    ("authorities", TrustKind.AUTHORITY),
+    ("revocations", TrustKind.REVOCATION),
+)
+
+NamedTrust = dict[str, tuple[TrustEntry, ...]]  # the name in the settings → what is in its file
+
+
+def read_trust(file: SettingsFile) -> NamedTrust:
+    """Read every file under `trust`, bounded; an unreadable one is an error with its place."""
+    return {
+        name: _trust_entries(file, group, kind, name, entry)
+        for group, kind in GROUPS
+        for name, entry in getattr(file.settings.trust, group).items()
+    }
+
+
+def _trust_entries(
+    file: SettingsFile,
+    group: str,
+    kind: TrustKind,
+    name: str,
+    entry: TrustFile | TrustRoot | RevocationFile | Literal["builtin"],
+) -> tuple[TrustEntry, ...]:
+    where = ("trust", group, name)
+    if entry == "builtin":
+        if name not in BUILTIN_ROOTS:
+            raise file.error(
+                f"no root `{name}` comes with us; {suggestion(name, BUILTIN_ROOTS)}", *where
+            )
+        refreshed = file.folder / REFRESHED / f"{name}.json"
+        if not refreshed.is_file():
+            return (TrustEntry(name, kind, builtin_root(name), "builtin"),)
+        entry = TrustRoot(file=str(REFRESHED / refreshed.name))
+    path = file.folder / entry.file
+    content = read_bounded(path, MAX_TRUST_BYTES, lambda words: file.error(words, *where, "file"))
+    made = TrustEntry(name, kind_of(kind, content), content, str(path))
+    if isinstance(entry, TrustFile):
+        valid = entry.valid or Validity()
+        made = replace(
+            made, only=tuple(entry.only), valid_from=valid.from_, valid_until=valid.until
+        )
+    parts = _parts(made)
+    if len(parts) > MAX_ROOTS:
+        raise file.error(f"{path}: more than {MAX_ROOTS} roots; use several files", *where, "file")
+    try:
+        for part in parts:
+            describe(part, file.settings.limits)
+    except MalformedError as error:
+        raise file.error(f"{path}: {error}", *where, "file") from error
+    return parts
+
+
+def _parts(entry: TrustEntry) -> tuple[TrustEntry, ...]:
+    """Return one entry for each of several roots, one to a line, as GitHub's command prints them.
+
+    One that cannot be read is an error: nothing that is written under `trust` is left out.
+    """
+    lines = json_lines(entry.content, MAX_ROOTS) if entry.kind is TrustKind.ROOT else []
+    if len(lines) < 2:  # noqa: PLR2004 - one line is the whole
+        return (entry,)
+    return tuple(
+        replace(entry, name=f"{entry.name} ({number})", content=line + b"\n")
+        for number, line in enumerate(lines, start=1)
+    )
+
+
+def read_bounded(path: Path, limit: int, complain: Callable[[str], ConfigurationError]) -> bytes:
+    """Read a file of at most `limit` bytes; `complain` makes the error."""
+    try:
+        with path.open("rb") as handle:
+            content = handle.read(limit + 1)
+    except OSError as error:
+        raise complain(f"{path}: {error.strerror}") from error
+    if len(content) > limit:
+        raise complain(f"{path}: larger than {limit} bytes")
+    return content
+
+
+def trust_of(trust: NamedTrust, source: Source) -> Trust:
+    """Return exactly what a source accepts."""
+    return Trust(tuple(entry for name in source.trust for entry in trust[name]))
+
+
+def trust_names(trust: NamedTrust, limits: Limits) -> dict[str, frozenset[str]]:
+    """Return what each name under `trust` stands for: fingerprints of what is inside."""
+    return {
+        name: frozenset(one.fingerprint for entry in entries for one in describe(entry, limits))
+        for name, entries in trust.items()
+    }
+
+
+def trust_files(file: SettingsFile) -> list[Path]:
+    """Return every file that may hold something that is trusted, whether it is there or not."""
+    named: list[Path] = []
+    for group, _ in GROUPS:
+        entries = getattr(file.settings.trust, group).values()
+        named += [file.folder / entry.file for entry in entries if entry != "builtin"]
+    refreshed = (*file.settings.trust.roots, *BUILTIN_ROOTS)
+    return named + [file.folder / REFRESHED / f"{name}.json" for name in refreshed]
