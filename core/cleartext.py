@@ -10,7 +10,6 @@ Pure and shared: who collects a signed list and who verifies it must see the sam
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.errors import MalformedError, TooLargeError
@@ -21,6 +20,7 @@ SIGNATURE_END = b"-----END PGP SIGNATURE-----"
 _BLANKS = b" \t"  # what RFC 9580 section 7.2 strips from the end of a line, and nothing more
 _SHOWN = 60
 _HASH = rb"(?:MD5|SHA1|RIPEMD160|SHA224|SHA256|SHA384|SHA512|SHA3-256|SHA3-512)"
+_UNESCAPED = re.compile(rb"\n-(?! )")
 _HASH_HEADER = re.compile(rb"Hash: " + _HASH + rb"(?:, ?" + _HASH + rb"){0,8}\Z")
 
 
@@ -44,88 +44,100 @@ def read_cleartext(content: bytes, *, limit: int) -> Cleartext:
     """Take apart a message of at most `limit` bytes; raise TooLargeError or MalformedError."""
     if len(content) > limit:
         raise TooLargeError(f"a cleartext-signed message of {len(content)} bytes, limit {limit}")
-    lines = _lines(content)
-    start = _skip_blank(lines, 0)
-    if start == len(lines) or lines[start] != MESSAGE_BEGIN:
-        raise _refused(start, lines, f"the message must begin with {MESSAGE_BEGIN.decode()}")
-    start = _skip_headers(lines, start + 1)
-    body, begin = _unescape(lines, start)
-    end = _end_of_block(lines, begin)
-    after = _skip_blank(lines, end + 1)
-    if after != len(lines):
-        raise _refused(after, lines, "nothing may follow the signature")
+    whole = _with_bare_ends(content)
+    begin = _after_blank_lines(whole, 0)
+    if _line(whole, begin) != MESSAGE_BEGIN:
+        raise _refused(whole, begin, f"the message must begin with {MESSAGE_BEGIN.decode()}")
+    start = _after_headers(whole, _next_line(whole, begin))
+    signature = _signature_at(whole, start)
+    body = _unescaped(whole, start, signature)
+    end = _end_of_block(whole, signature)
+    after = _after_blank_lines(whole, end + 1)
+    if after <= len(whole):
+        raise _refused(whole, after, "nothing may follow the signature")
     canonical = body.replace(b"\n", b"\r\n")
     text = body + b"\n" if canonical else b""
-    return Cleartext(text, canonical, b"\n".join(lines[begin : end + 1]) + b"\n")
+    return Cleartext(text, canonical, whole[signature:end] + b"\n")
 
 
-def _lines(content: bytes) -> list[bytes]:
+def _with_bare_ends(content: bytes) -> bytes:
+    """Return the message with each CR LF as LF; places in it are offsets from here on."""
     if b"\0" in content:
         raise MalformedError(f"a NUL byte at offset {content.index(0)} of a cleartext message")
     bare = content.replace(b"\r\n", b"\n")
     # A last line without LF keeps its CR: what reads as a line end to some is text to others.
     if b"\r" in bare:
         raise MalformedError("a carriage return that ends no line in a cleartext message")
-    return bare.split(b"\n")
+    return bare
 
 
-def _refused(number: int, lines: Sequence[bytes], why: str) -> MalformedError:
-    if number >= len(lines):
+def _refused(whole: bytes, at: int, why: str) -> MalformedError:
+    if at > len(whole):
         return MalformedError(f"the cleartext message ends too early: {why}")
-    found = lines[number][:_SHOWN].decode("ascii", "backslashreplace")
-    return MalformedError(f"line {number + 1} of the cleartext message: {why}, found {found!r}")
+    found = _line(whole, at)[:_SHOWN].decode("ascii", "backslashreplace")
+    number = whole.count(b"\n", 0, at) + 1
+    return MalformedError(f"line {number} of the cleartext message: {why}, found {found!r}")
 
 
-def _skip_blank(lines: Sequence[bytes], number: int) -> int:
-    while number < len(lines) and not lines[number].strip(_BLANKS):
-        number += 1
-    return number
+def _line(whole: bytes, at: int) -> bytes:
+    return whole[at : _next_line(whole, at) - 1]
 
 
-def _skip_headers(lines: Sequence[bytes], number: int) -> int:
-    """Return the first line of the text: past `Hash:` headers and the one empty line."""
-    while number < len(lines) and lines[number]:
+def _next_line(whole: bytes, at: int) -> int:
+    """Return where the next line begins; one past the end where there is none."""
+    found = whole.find(b"\n", at)
+    return found + 1 if found >= 0 else len(whole) + 1
+
+
+def _after_blank_lines(whole: bytes, at: int) -> int:
+    rest = len(whole[at:].lstrip(_BLANKS + b"\n"))
+    if not rest:
+        return len(whole) + 1
+    return max(at, whole.rfind(b"\n", at, len(whole) - rest) + 1)
+
+
+def _after_headers(whole: bytes, at: int) -> int:
+    """Return where the text begins: past `Hash:` headers and the one empty line."""
+    while line := _line(whole, at):
         # Any other header would be text to a careless reader, and nobody signs headers.
-        if not _HASH_HEADER.match(lines[number]):
-            raise _refused(number, lines, "only `Hash:` headers may stand here")
-        number += 1
-    return number + 1
+        if not _HASH_HEADER.match(line):
+            raise _refused(whole, at, "only `Hash:` headers may stand here")
+        at = _next_line(whole, at)
+    return _next_line(whole, at)
 
 
-def _unescape(lines: Sequence[bytes], number: int) -> tuple[bytes, int]:
-    """Return the text without escapes and line-end blanks, and where the signature is.
+def _signature_at(whole: bytes, start: int) -> int:
+    """Return where the line is that begins the signature; one past the end if there is none."""
+    at = whole.find(SIGNATURE_BEGIN, start)
+    while at >= 0:
+        if (at == start or whole[at - 1 : at] == b"\n") and _line(whole, at) == SIGNATURE_BEGIN:
+            return at
+        at = whole.find(SIGNATURE_BEGIN, at + 1)
+    return len(whole) + 1
 
-    Its lines may be millions: they are looked at one by one only where one needs it.
+
+def _unescaped(whole: bytes, start: int, signature: int) -> bytes:
+    """Return the text without escapes and line-end blanks.
+
+    Its lines may be millions: they are looked at one by one only where one ends with a blank.
     """
-    end = _signature_line(lines, number)
-    body = b"\n".join(lines[number:end])
-    if body.startswith(b"-") or b"\n-" in body:
-        body = b"\n".join(map(_without_escape, lines[number:end], range(number, end)))
+    body = b"\n" + whole[start : signature - 1]
+    if body.count(b"\n-") != body.count(b"\n- "):
+        at = next(each.start() for each in _UNESCAPED.finditer(body))
+        raise _refused(whole, start + at, "a line that begins with a dash must be escaped")
+    if signature > len(whole):
+        raise _refused(whole, signature, f"no {SIGNATURE_BEGIN.decode()}")
+    body = body.replace(b"\n- ", b"\n")[1:]
     if body.endswith((b" ", b"\t")) or b" \n" in body or b"\t\n" in body:
         body = b"\n".join([line.rstrip(_BLANKS) for line in body.split(b"\n")])
-    return body, end
+    return body
 
 
-def _signature_line(lines: Sequence[bytes], number: int) -> int:
-    try:
-        return lines.index(SIGNATURE_BEGIN, number)
-    except ValueError:
-        for at in range(number, len(lines)):
-            _without_escape(lines[at], at)
-        raise _refused(len(lines), lines, f"no {SIGNATURE_BEGIN.decode()}") from None
-
-
-def _without_escape(line: bytes, number: int) -> bytes:
-    if line.startswith(b"-") and not line.startswith(b"- "):
-        words = "a line that begins with a dash must be escaped"
-        raise _refused(number, (b"",) * number + (line,), words)
-    return line.removeprefix(b"- ")
-
-
-def _end_of_block(lines: Sequence[bytes], begin: int) -> int:
-    for at in range(begin + 1, len(lines)):
-        if lines[at] == SIGNATURE_END:
-            return at
-        if lines[at].startswith(b"-"):
-            raise _refused(at, lines, "an armored block inside another")
-    raise _refused(len(lines), lines, f"no {SIGNATURE_END.decode()}")
+def _end_of_block(whole: bytes, begin: int) -> int:
+    """Return where the line ends that closes the signature."""
+    at = whole.find(b"\n-", begin) + 1
+    if not at:
+        raise _refused(whole, len(whole) + 1, f"no {SIGNATURE_END.decode()}")
+    if _line(whole, at) != SIGNATURE_END:
+        raise _refused(whole, at, "an armored block inside another")
+    return at + len(SIGNATURE_END)

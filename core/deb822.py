@@ -27,6 +27,7 @@ _DATE = re.compile(
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DIGITS = re.compile(r"[0-9]{1,18}\Z")
+_LISTED_WORDS = 3  # digest, size, name
 _HEX = re.compile(r"[0-9a-fA-F]+\Z")
 
 
@@ -129,7 +130,7 @@ def _section(value: str, algorithm: str) -> dict[str, ListedFile]:
         words = line.split()
         if not words:
             continue
-        if len(words) != 3:  # noqa: PLR2004 - digest, size, name
+        if len(words) != _LISTED_WORDS:
             raise MalformedError(f"not `digest size name` in {algorithm}: {display(line, 120)}")
         hexadecimal, size, name = words
         if not _DIGITS.match(size):

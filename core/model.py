@@ -18,6 +18,7 @@ from typing import Protocol
 from core.errors import MalformedError
 
 HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128, "sha1": 40, "blake2b512": 128}
+STRONG_DIGESTS = frozenset(HEX_LENGTH) - {"sha1"}  # equal ones mean equal bytes
 _HEX = re.compile(r"[0-9a-f]+\Z")
 
 
@@ -196,6 +197,13 @@ class Subject:
                 return known
         return self.content.digest(algorithm) if self.content is not None else None
 
+    def strong_digests(self) -> tuple[Digest, ...]:
+        """Return the digests stated that bind bytes, else the content's; none where neither is."""
+        stated = tuple(one for one in self.digests if one.algorithm in STRONG_DIGESTS)
+        if stated or self.content is None:
+            return stated
+        return (self.content.digest("sha256"),)
+
 
 @dataclass(frozen=True, slots=True)
 class ListLink:
@@ -263,8 +271,9 @@ class Unread:
 class TrustEntry:
     """One named thing that may vouch: a key, OpenPGP certificates, X.509 authorities.
 
-    `only` narrows a keyring to certificates or subkeys by upper-case fingerprint (a trailing `!`
-    means exactly that subkey). Validity bounds are closed; None is open.
+    `only` narrows it to what it names: of a keyring certificates or subkeys by upper-case
+    fingerprint (a trailing `!` means exactly that subkey), of authorities and keys those with that
+    fingerprint, or the id by which signatures name them. Validity bounds are closed; None is open.
     """
 
     name: str

@@ -22,6 +22,7 @@ _COMMON = "http://linux.duke.edu/metadata/common"
 _ALGORITHMS = frozenset({"sha256", "sha384", "sha512"})
 _ROOT = re.compile(rb"\s*(?:<\?xml[^<>?]{0,200}\?>\s*)?<(repomd|metadata)[\s>]")
 _PIECE = 64 * 1024
+_ROOT_DEPTH, _ENTRY_DEPTH, _FIELD_DEPTH = 1, 2, 3
 _PACKED = re.compile(r"\.(?:gz|xz|bz2|zst|zck)\Z")
 
 
@@ -115,13 +116,13 @@ class _Reader:
         depth = len(self._path)
         if depth > self.limits.json_depth:
             raise TooLargeError(f"XML nested deeper than {self.limits.json_depth} (json_depth)")
-        if depth == 1 and name != self.root:
+        if depth == _ROOT_DEPTH and name != self.root:
             raise MalformedError(f"XML that begins with {name[:80]!r}")
         if self._open is not None:
             self._count(sum(map(len, attributes.values())) + len(name))
-        if depth == 2 and name == self.entry:  # noqa: PLR2004 - directly below the root
+        if depth == _ENTRY_DEPTH and name == self.entry:
             self._open, self._length = _Element(attributes), 0
-        elif depth == 3 and self._open is not None:  # noqa: PLR2004 - directly below an entry
+        elif depth == _FIELD_DEPTH and self._open is not None:
             if name in self._open.below:
                 self._refuse_repeated(name)
             else:
@@ -137,8 +138,8 @@ class _Reader:
         if self._open is None:
             return
         self._count(len(words))
-        if len(self._path) == 3:  # noqa: PLR2004 - directly below an entry
-            self._open.texts[self._path[2]] += words
+        if len(self._path) == _FIELD_DEPTH:
+            self._open.texts[self._path[-1]] += words
 
     def _count(self, length: int) -> None:
         self._length += length

@@ -73,12 +73,14 @@ def without_collection(size: int) -> Iterator[None]:
 
     Searching again for every few hundred new lists takes several times as long as parsing, and
     searching once when it is done half as long; who is soon done with the document holds it off
-    until then. Only who stopped it starts it again, so threads may do this side by side.
+    until then. Threads may do this side by side: only who stopped it starts it again, and does so
+    though another is still inside, which costs that one time. So it is never off for longer than
+    one document takes, and what was due meanwhile is searched at once.
     """
     stops = size > _LARGE and gc.isenabled()
-    if stops:
-        gc.disable()
     try:
+        if stops:
+            gc.disable()
         yield
     finally:
         if stops:

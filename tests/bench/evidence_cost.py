@@ -12,12 +12,13 @@ import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from core.cosign_container import SIMPLE_SIGNING, container
-from core.limits import MIB, Limits
+from core.limits import MIB
 from core.model import Evidence, MemoryContent, TrustEntry, TrustKind, digest_of
+from tests.bench import evidence_signed
+from tests.bench.evidence_case import LIMITS, Case, Worst, case
 from tests.bench.measure import Report, cpu_seconds
 from tests.verification import model_specimens, x509_material
 from tests.verification.index_specimens import (
@@ -47,26 +48,14 @@ from tests.verification.specimens import (
     sign,
 )
 from verification import json_document
-from verification.format import Setting
 from verification.rpm_package import read_package
 from verification.verifier import format_named, verify
 
-LIMITS = Limits()
 MOST_MILLISECONDS = 100
 OURS = ("core.", "verification.")
 SPARE = 128 * 1024  # what stands around the filling
 SLSA = "https://slsa.dev/provenance/v1"
 KEY = private_key("p256", "cost")
-Case = tuple[Evidence, Setting]
-
-
-@dataclass(frozen=True, slots=True)
-class Worst:
-    """One kind of evidence at the limit: how it is made for a number of bytes."""
-
-    format: str
-    kind: str
-    make: Callable[[int], Case]
 
 
 def run(report: Report, size: int, rounds: int) -> None:
@@ -79,7 +68,7 @@ def run(report: Report, size: int, rounds: int) -> None:
             _forget()
             taken.append(cpu_seconds(lambda: verify(offered, under)))  # noqa: B023 - called at once
         counted = offered.content if not offered.is_inside else _whole(offered)
-        mib = len(counted) / MIB
+        mib = (len(counted) + len(offered.hint)) / MIB
         said = verify(offered, under).reason or "verified"
         name = f"{worst.format}: {worst.kind} ({mib:.1f} MiB, {said})"
         values = [each * 1000 / mib for each in taken]
@@ -130,8 +119,26 @@ def _objects(size: int) -> Any:
     return [{"name": f"n{number}", "v": "y" * (size // 30_000 - 34)} for number in range(30_000)]
 
 
+def _deep_objects(_size: int) -> Any:
+    """Return objects and lists in turn, nested deep: the most containers in a byte."""
+    nested: Any = 1
+    for _ in range(24):
+        nested = {"": [nested]}
+    return [nested] * (190_000 // 49)
+
+
+def _empty_objects(_size: int) -> Any:
+    return [{}] * 190_000
+
+
+def _single_fields(_size: int) -> Any:
+    return [{"": 1}] * 95_000
+
+
 FILLINGS: Mapping[str, Callable[[int], Any]] = {
-    "deep": _deep, "numbers": _numbers, "text": _text, "escapes": _escaped, "objects": _objects,
+    "deep": _deep, "deep objects": _deep_objects, "empty objects": _empty_objects,
+    "single fields": _single_fields, "numbers": _numbers, "text": _text, "escapes": _escaped,
+    "objects": _objects,
 }  # fmt: skip
 
 
@@ -157,35 +164,31 @@ def _filled(filling: Callable[[int], Any], size: int) -> dict[str, Any]:
 # --- formats --------------------------------------------------------------------------------------
 
 
-def _case(content: bytes, *entries: TrustEntry, **given: Any) -> Case:
-    return evidence(content, **given), setting(*entries)
-
-
 def _dsse(filling: Callable[[int], Any], signers: int = 1) -> Callable[[int], Case]:
     def make(size: int) -> Case:
         keys = [private_key("p256", f"cost {number}") for number in range(signers)]
         stated = _filled(filling, size * 3 // 4)
-        return _case(_json(envelope(stated, *keys)), key_entry(keys[-1]))
+        return case(_json(envelope(stated, *keys)), key_entry(keys[-1]))
 
     return make
 
 
 def _many_subjects(size: int) -> Case:
     stated = _statement(_subjects(size * 3 // 4), {})
-    return _case(_json(envelope(stated, KEY)), key_entry(KEY))
+    return case(_json(envelope(stated, KEY)), key_entry(KEY))
 
 
 def _bundle(filling: Callable[[int], Any]) -> Callable[[int], Case]:
     def make(size: int) -> Case:
         content = _json(ACME.statement(_json(_filled(filling, size * 3 // 4))))
-        return _case(content, ACME.entry())
+        return case(content, ACME.entry())
 
     return make
 
 
 def _beside(filling: Callable[[int], Any]) -> Callable[[int], Case]:
     """Return a bundle with the filling in a field of its own."""
-    return lambda size: _case(_json(ACME.message(CONTENT) | {"x": filling(size)}), ACME.entry())
+    return lambda size: case(_json(ACME.message(CONTENT) | {"x": filling(size)}), ACME.entry())
 
 
 def _model(listed: Callable[[int], Any]) -> Callable[[int], Case]:
@@ -219,23 +222,31 @@ def _shards(size: int) -> list[dict[str, Any]]:
 def _pep740(size: int) -> Case:
     each = (size * 9 // 16) // LIMITS.signatures - 4000
     made = [attestation(index_statement(predicate={"x": "y" * each}))] * LIMITS.signatures
-    return _case(_json(provenance(*made)), ACME.entry(), subject=artifact(name=NAME))
+    return case(_json(provenance(*made)), ACME.entry(), subject=artifact(name=NAME))
+
+
+def _attestation(filling: Callable[[int], Any]) -> Callable[[int], Case]:
+    def make(size: int) -> Case:
+        made = attestation(index_statement(predicate={"x": filling(size * 3 // 4)}))
+        return case(_json(made), ACME.entry(), subject=artifact(name=NAME))
+
+    return make
 
 
 def _npm(size: int) -> Case:
     each = (size * 9 // 16) // LIMITS.signatures - 4000
     made = npm_provenance(predicate={"x": "y" * each})
-    return _case(_json(npm_document(*[made] * LIMITS.signatures)), ACME.entry())
+    return case(_json(npm_document(*[made] * LIMITS.signatures)), ACME.entry())
 
 
 def _npm_release(filling: Callable[[int], Any]) -> Callable[[int], Case]:
-    return lambda size: _case(_json(release(x=filling(size))), keys_entry())
+    return lambda size: case(_json(release(x=filling(size))), keys_entry())
 
 
 def _notation(make: Callable[..., bytes]) -> Callable[[int], Case]:
     def made(size: int) -> Case:
         held = target(annotations={"x": "y" * (size * 7 // 10)})
-        return _case(make(payload=held), authority_entry(x509_material.ROOT))
+        return case(make(payload=held), authority_entry(x509_material.ROOT))
 
     return made
 
@@ -250,7 +261,7 @@ def _simple(filling: Callable[[int], Any]) -> Callable[[int], Case]:
         payload = _json({"critical": critical, "optional": {"x": filling(size * 3 // 4)}})
         encoded = base64.b64encode(sign(KEY, payload)).decode()
         annotations = {"dev.cosignproject.cosign/signature": encoded}
-        return _case(container(SIMPLE_SIGNING, payload, annotations), key_entry(KEY))
+        return case(container(SIMPLE_SIGNING, payload, annotations), key_entry(KEY))
 
     return make
 
@@ -258,13 +269,15 @@ def _simple(filling: Callable[[int], Any]) -> Callable[[int], Case]:
 def _blob(filling: Callable[[int], Any]) -> Callable[[int], Case]:
     signature = base64.b64encode(sign(KEY, CONTENT)).decode()
     document = {"base64Signature": signature}
-    return lambda size: _case(_json(document | {"cert": "", "x": filling(size)}), key_entry(KEY))
+    return lambda size: case(
+        _json(document | {"rekorBundle": {"x": filling(size // 2)}}), key_entry(KEY)
+    )
 
 
 def _cosign_attestation(size: int) -> Case:
     held = _json(envelope(_statement(_subjects(size * 9 // 16), {}), KEY))
     kind = "application/vnd.dsse.envelope.v1+json"
-    return _case(container(kind, held, {}), key_entry(KEY))
+    return case(container(kind, held, {}), key_entry(KEY))
 
 
 def _openpgp(mode: str, times: int, line: bytes = b"x" * 70 + b"\n") -> Callable[[int], Case]:
@@ -280,24 +293,6 @@ def _openpgp(mode: str, times: int, line: bytes = b"x" * 70 + b"\n") -> Callable
     return make
 
 
-def _git(line: bytes) -> Callable[[int], Case]:
-    def make(size: int) -> Case:
-        head = b"tree " + b"0" * 40 + b"\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n"
-        signature = b"gpgsig -----BEGIN SSH SIGNATURE-----\n AAAA\n -----END SSH SIGNATURE-----\n"
-        content = head + signature + b"\n" + line * (size // len(line))
-        return x509_material.inside(content), setting(key_entry(KEY))
-
-    return make
-
-
-def _merged(size: int) -> Case:
-    head = b"tree " + b"0" * 40 + b"\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n"
-    tag = b"mergetag object " + b"0" * 40 + b"\n"
-    filled = b" " + b"x" * 90 + b"\n"
-    content = head + (tag + filled * (size // 30 // len(filled))) * 30
-    return x509_material.inside(content + b"\nx\n"), setting(key_entry(KEY))
-
-
 def _rpm(size: int) -> Case:
     made = packages()
     content = made.signed["ed"]
@@ -310,27 +305,6 @@ def _rpm(size: int) -> Case:
     return x509_material.inside(whole), setting(ring)
 
 
-def _cms(parts: Callable[[int], tuple[bytes, ...]]) -> Callable[[int], Case]:
-    def make(size: int) -> Case:
-        who = x509_material.identity()
-        info = x509_material.signer_info(who, CONTENT)
-        info = x509_material.with_unsigned(info, *parts(size))
-        content = x509_material.signed_data((info,), (who.certificate,), None)
-        return _case(content, authority_entry(x509_material.ROOT))
-
-    return make
-
-
-def _attributes(size: int) -> tuple[bytes, ...]:
-    value = x509_material.tlv(0x04, b"x" * (size // 60))
-    return tuple(x509_material.attribute(f"1.2.3.{number}", value) for number in range(60))
-
-
-def _elements(_size: int) -> tuple[bytes, ...]:
-    value = x509_material.tlv(0x30, b"\x02\x01\x01" * 190_000)
-    return (x509_material.attribute("1.2.3.4", value),)
-
-
 def _archive(entries: Mapping[str, bytes], name: str) -> Case:
     return x509_material.inside(x509_material.plain_archive(entries, 0), name), setting(
         authority_entry(x509_material.ROOT)
@@ -340,7 +314,7 @@ def _archive(entries: Mapping[str, bytes], name: str) -> Case:
 def _nuget(size: int) -> Case:
     files = {f"lib/{number:06d}{'x' * 60}": b"" for number in range(size // 270)}
     signed = x509_material.signed_package(
-        x509_material.identity("p256", x509_material.CODE), files={"a.nuspec": b"x"} | files
+        x509_material.identity("rsa-2048", x509_material.CODE), files={"a.nuspec": b"x"} | files
     )
     return x509_material.inside(signed), setting(authority_entry(x509_material.ROOT))
 
@@ -362,15 +336,6 @@ def _jar(size: int) -> Case:
     return _archive(files, "app.jar")
 
 
-def _lines(line: bytes) -> Callable[[int], Case]:
-    return lambda size: _case(line * (size // len(line)), key_entry(KEY))
-
-
-def _checksums(size: int) -> Case:
-    lines = (f"{number:064x}  dist/{number:08d}.tar.gz\n" for number in range(size // 90))
-    return _case("".join(lines).encode(), key_entry(KEY))
-
-
 def _kinds() -> Iterator[Worst]:
     for name, filling in FILLINGS.items():
         yield Worst("dsse", name, _dsse(filling))
@@ -384,24 +349,18 @@ def _kinds() -> Iterator[Worst]:
     yield Worst("cosign-attestation", "subjects", _cosign_attestation)
     yield Worst("model-signing", "files", _model(_resources))
     yield Worst("model-signing", "shards", _model(_shards))
+    for name, filling in FILLINGS.items():
+        yield Worst("pep740-attestation", name, _attestation(filling))
     yield Worst("pep740-provenance", "64 attestations", _pep740)
     yield Worst("npm-attestations", "64 attestations", _npm)
     yield Worst("notation-jws", "annotations", _notation(jws))
     yield Worst("notation-cose", "annotations", _notation(cose))
     yield Worst("openpgp-cleartext", "long text", _openpgp("--clearsign", 1))
     yield Worst("openpgp-cleartext", "short lines", _openpgp("--clearsign", 1, b"x\n"))
-    yield Worst("git-object", "message", _git(b"x" * 70 + b"\n"))
-    yield Worst("git-object", "short lines", _git(b"x\n"))
-    yield Worst("git-object", "merged tags", _merged)
     yield Worst("rpm", "entries", _rpm)
-    yield Worst("cms", "attributes", _cms(_attributes))
-    yield Worst("cms", "elements", _cms(_elements))
     yield Worst("nuget", "entries", _nuget)
     yield Worst("jar", "entries", _jar)
-    yield Worst("checksum-list", "lines", _checksums)
-    begin = b"-----BEGIN SSH SIGNATURE-----\n"
-    yield Worst("ssh-signature", "lines", _lines(begin))
-    yield Worst("minisign", "lines", _lines(b"untrusted comment: x\n"))
+    yield from evidence_signed.kinds()
 
 
 KINDS = tuple(_kinds())

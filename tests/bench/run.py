@@ -16,7 +16,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent.parent))
 
 from core.limits import MIB
-from tests.bench import evidence_cost, footprint, ingest, pages, rescan, verify_key, verify_keyless
+from tests.bench import (
+    evidence_cost,
+    footprint,
+    ingest,
+    memory,
+    pages,
+    rescan,
+    verify_key,
+    verify_keyless,
+)
 from tests.bench.measure import Figure, Report, load, machine
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,11 +43,12 @@ class Sizes:
     signed_by_gpg: int
     visits: int
     evidence: int  # bytes of it: the limit, or less
+    verifications: int  # in one process, of which the memory is read
     rounds: int
 
 
-FULL = Sizes(60_000, 20_000, 2_000, (2_000, 20_000), 500, 200, 40, 8 * MIB, 5)
-SMALL = Sizes(2_000, 2_000, 200, (500, 2_000), 50, 20, 5, MIB, 2)
+FULL = Sizes(60_000, 20_000, 2_000, (2_000, 20_000), 500, 200, 40, 8 * MIB, 100_000, 5)
+SMALL = Sizes(2_000, 2_000, 200, (500, 2_000), 50, 20, 5, MIB, 5_000, 2)
 
 WORKLOADS: dict[str, Callable[[Report, Sizes], None]] = {
     "ingest": lambda report, s: ingest.run(report, s.packages, s.on_postgres, s.rounds),
@@ -49,6 +59,7 @@ WORKLOADS: dict[str, Callable[[Report, Sizes], None]] = {
     "verify-keyless": lambda report, s: verify_keyless.run(report, s.signatures, s.rounds * 2),
     "pages": lambda report, s: pages.run(report, s.packages, s.visits),
     "evidence": lambda report, s: evidence_cost.run(report, s.evidence, s.rounds),
+    "memory": lambda report, s: memory.run(report, s.verifications),
     "footprint": lambda report, s: footprint.run(report, s.footprint, max(5, s.rounds)),
 }
 

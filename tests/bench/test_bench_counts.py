@@ -11,12 +11,13 @@ import pytest
 
 from jobs.reading import BATCH
 from jobs.rejudging import follow_policies
-from tests.bench import pages, rescan, verify_key, verify_keyless
+from tests.bench import evidence_cost, pages, rescan, verify_key, verify_keyless
 from tests.bench.archive import LIST, NOW, Bench, compressed, scan, stanza
 from tests.bench.ingest import Ground, ground, raw_sqlite, stored_tables
 from tests.bench.measure import Report, counted_statements
 from tests.bench.rescan import Counts, scanned
 from tests.bench.run import table
+from verification import FORMATS
 
 SIZES = (200, 2_000)
 HEARTBEAT = re.compile(r"\bscan\b")  # of the table that the time alone writes to
@@ -131,3 +132,7 @@ def test_table_says_every_figure() -> None:
     assert "| w | some / floor | 2 | 1 - 3 | x | 1.5 |" in text
     assert "| / | 4 |" in text
     assert text.endswith("nothing was skipped")
+
+
+def test_every_format_has_evidence_of_the_worst_kind() -> None:
+    assert {worst.format for worst in evidence_cost.KINDS} == set(FORMATS)

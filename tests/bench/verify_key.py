@@ -6,10 +6,13 @@ floor has its key parsed already and the bytes at hand, as a scan that reads man
 
 from __future__ import annotations
 
+import base64
 import cProfile
 import io
 import json
 import pstats
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,15 +22,18 @@ import pysequoia
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
+from core.cosign_container import SIMPLE_SIGNING, container
 from core.model import Evidence, Outcome, TrustEntry, TrustKind, digest_of
-from tests.bench.measure import Report, cpu_seconds, interleave, ratios
+from tests.bench.measure import Report, cpu_seconds, interleave, ratios, seconds
 from tests.fakes.apt_archive import signing_key
 from tests.verification import specimens
 from verification.format import Setting
 from verification.verifier import verify
 
 COSTS = 8  # lines of the profile that are worth a look
+PROCESSES = 20  # gpgv takes its time to start
 Bare = Callable[[], object]
+Peer = Callable[[], float]  # how long one verification takes another tool, in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Series:
     evidence: Sequence[Evidence]
     setting: Setting
     bare: Sequence[Bare]
+    peer: Peer | None = None
 
     def subject(self) -> float:
         """Return the processor seconds of all verifications."""
@@ -101,6 +108,25 @@ def dsse_series(count: int) -> Series:
     return Series("dsse", evidence, specimens.setting(specimens.key_entry(private)), bare)
 
 
+def simple_series(count: int) -> Series:
+    """Return cosign's own signatures of images, each with what is signed, under a P-256 key."""
+    private = specimens.private_key("p256")
+    evidence, bare = [], []
+    for content in contents(count):
+        critical = {
+            "identity": {"docker-reference": "registry.example/app"},
+            "image": {"docker-manifest-digest": str(digest_of(content))},
+            "type": "cosign container image signature",
+        }
+        payload = json.dumps({"critical": critical, "optional": None}).encode()
+        made = specimens.sign(private, payload)
+        annotations = {"dev.cosignproject.cosign/signature": base64.b64encode(made).decode()}
+        held = container(SIMPLE_SIGNING, payload, annotations)
+        evidence.append(specimens.evidence(held, specimens.artifact(content)))
+        bare.append(_bare(private, made, payload))
+    return Series("cosign", evidence, specimens.setting(specimens.key_entry(private)), bare)
+
+
 def openpgp_series(count: int) -> Series:
     """Return armored detached signatures by gpg, under one Ed25519 certificate."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name, signing_key(Path(name) / "k") as key:
@@ -112,9 +138,23 @@ def openpgp_series(count: int) -> Series:
         specimens.evidence(signature, specimens.artifact(content)) for content, signature in signed
     ]
     setting = specimens.setting(entry, now=specimens.NOW.replace(year=2100))
-    return Series(
-        "openpgp", evidence, setting, [_bare_openpgp(certificate, *one) for one in signed]
-    )
+    bare = [_bare_openpgp(certificate, *one) for one in signed]
+    return Series("openpgp", evidence, setting, bare, lambda: _gpgv(ring, *signed[0]))
+
+
+def _gpgv(ring: bytes, content: bytes, signature: bytes) -> float:
+    """Return what one call of gpgv takes, its start included: that is how it is used."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        for file, held in (("ring.gpg", ring), ("text", content), ("text.asc", signature)):
+            (folder / file).write_bytes(held)
+        command = ["gpgv", "--keyring", "./ring.gpg", "text.asc", "text"]
+
+        def run_it() -> None:
+            for _ in range(PROCESSES):
+                subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+        return seconds(run_it) / PROCESSES
 
 
 def _bare_openpgp(certificate: pysequoia.Cert, content: bytes, signature: bytes) -> Bare:
@@ -128,7 +168,7 @@ def _bare_openpgp(certificate: pysequoia.Cert, content: bytes, signature: bytes)
 def all_series(count: int, signed_by_gpg: int) -> list[Series]:
     """Return one series of each kind; gpg takes its time to sign, so it gets its own count."""
     keyed = [key_series(kind, count) for kind in ("p256", "ed25519", "rsa-2048", "rsa-4096")]
-    return [*keyed, dsse_series(count), openpgp_series(signed_by_gpg)]
+    return [*keyed, dsse_series(count), simple_series(count), openpgp_series(signed_by_gpg)]
 
 
 def run(report: Report, count: int, signed_by_gpg: int, rounds: int) -> None:
@@ -142,6 +182,12 @@ def run(report: Report, count: int, signed_by_gpg: int, rounds: int) -> None:
         report.add("verify-key", series.name, "us", each)
         bare = [t / size * 1e6 for t in timings["floor"]]
         report.add("verify-key", f"{series.name}, bare", "us", bare)
+        if series.peer is not None and shutil.which("gpgv"):
+            theirs = series.peer()
+            found = [theirs / (t / size) for t in timings["subject"]]
+            report.add(
+                "verify-key", f"gpgv, a process for each / {series.name}", "x", found, ">= 20"
+            )
 
 
 def profile(series: Series) -> str:
