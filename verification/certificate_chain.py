@@ -3,7 +3,8 @@
 Paths are found by certificate_path; what a *signer* must be stands here. Every certificate given
 as an authority is an anchor, an intermediate one too. Where a trusted timestamp or log proves when
 the signature was there, the chain has to hold at that time; without such a proof the time is now.
-Ed25519 and Ed448 authorities are not supported by the library and refused.
+Ed25519 and Ed448 authorities, policies and some name constraints are not judged by the library:
+what leads up through them is `unverifiable`.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ from verification.certificate_usage import (
     usage_fault,
 )
 from verification.certificates import (
+    accepted_authorities,
     certificate_digest,
     certified_key,
-    read_authority,
 )
 from verification.fault import Fault
 from verification.public_key import PublicKey, after
@@ -112,7 +113,7 @@ def _given_authorities(entries: tuple[TrustEntry, ...]) -> Authorities:
         try:
             members += [
                 Authority(certificate, entry.valid_from, entry.valid_until)
-                for certificate in read_authority(entry.content)
+                for certificate in accepted_authorities(entry)
             ]
         except MalformedError as error:
             broken.append(f"{entry.name}: {error}")
@@ -224,7 +225,7 @@ def path_fault(
             expected = "critical extensions that are known"
             return Fault(_CHAIN, "CERT_USAGE", detail, expected, unknown, _PATHS)
     gap = missing_link(certificates, anchors.certificates)
-    return Fault(_CHAIN, "CERT_UNTRUSTED", gap.detail, gap.expected, gap.found, _PATHS)
+    return Fault(_CHAIN, gap.reason, gap.detail, gap.expected, gap.found, _PATHS)
 
 
 def _time_fault(path: CertificatePath, at: datetime, *, is_proved: bool) -> Fault:

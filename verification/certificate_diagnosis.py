@@ -13,23 +13,29 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
+from cryptography.x509.oid import ExtensionOID
 
 from core.text import display
-from verification.certificates import issuer_name
+from verification.certificate_usage import demands_policy
+from verification.certificates import is_issued_by, issuer_name
+from verification.name_constraints import refused_address
 
 _SHOWN_NAME = 120
 _SHOWN_ANCHORS = 4
 _MOST_LINKS = 10
+_MOST_TRIED = 16  # signatures checked on the way, whatever came along
+_MAPPINGS = ExtensionOID.POLICY_MAPPINGS
+_JUDGED = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
 
 
 class Gap(NamedTuple):
-    """The first link that does not hold."""
+    """The first link that does not hold, or what no judgement is possible of."""
 
     detail: str
     expected: str
     found: str
+    reason: str = "CERT_UNTRUSTED"
 
 
 def missing_link(
@@ -42,24 +48,83 @@ def missing_link(
             "an authority inside the window its trust entry sets",
             "none",
         )
-    link, passed = certificates[0], 0
+    walked, passed, budget = [certificates[0]], 0, iter(range(_MOST_TRIED))
     for _ in range(_MOST_LINKS):
+        link = walked[-1]
         named = [one for one in (*anchors, *certificates[1:]) if one.subject == link.issuer]
-        issuers = [one for one in named if _issued(one, link)]
-        if not issuers:
+        tried = (one for _, one in zip(budget, named, strict=False))
+        issuer = next((one for one in tried if is_issued_by(link, one)), None)
+        if issuer is None:
             return _no_issuer(link, named, anchors)
-        issuer = issuers[0]
-        broken = _broken_rule(issuer, passed)
+        broken = "" if _is_anchor_without_version(issuer, anchors) else _broken_rule(issuer, passed)
         if broken:
             return Gap(f"{_name(issuer)} may not issue {_name(link)}: {broken}", _wanted(anchors),
                        f"issued by {_name(issuer)}")  # fmt: skip
+        walked.append(issuer)
         if issuer in anchors:
-            break
+            return _broken_way(walked, anchors)
         passed += link.subject != link.issuer
-        link = issuer
+    return _lost(walked, anchors)
+
+
+def _broken_way(walked: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]) -> Gap:
+    """Say what the library had against a way that leads up to an anchor."""
+    unjudged = _unjudged(walked)
+    if unjudged:
+        detail = f"the certificates lead to a given authority, but {unjudged}: not supported"
+        expected = "a chain of which all can be judged"
+        return Gap(detail, expected, unjudged, "FORMAT_UNSUPPORTED")
+    address = refused_address(walked)
+    if address:
+        detail = "the certificates lead to a given authority, but one above the signer may not"
+        detail += " vouch for an address in the subject (nameConstraints)"
+        return Gap(detail, _wanted(anchors), f"the address {display(address, _SHOWN_NAME)}")
+    return _lost(walked, anchors)
+
+
+def _lost(walked: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]) -> Gap:
     detail = "the certificates lead to a given authority, but the chain breaks a rule for chains"
-    found = f"{_name(certificates[0])}, issued by {display(issuer_name(certificates[0]), 120)}"
+    signer = walked[0]
+    found = f"{_name(signer)}, issued by {display(issuer_name(signer), _SHOWN_NAME)}"
     return Gap(f"{detail} (names, length or algorithms)", _wanted(anchors), found)
+
+
+def _unjudged(walked: Sequence[x509.Certificate]) -> str:
+    """Return what of a whole way the library cannot judge, or an empty string."""
+    for link in walked:
+        if demands_policy(link):
+            return f"{_name(link)} demands a policy (requireExplicitPolicy)"
+        if any(each.critical and each.oid == _MAPPINGS for each in link.extensions):
+            return f"{_name(link)} maps policies, critical (policyMappings)"
+    for issuer in walked[1:]:
+        if isinstance(issuer.public_key(), ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
+            return f"{_name(issuer)} is an authority with an Ed25519 or Ed448 key"
+        if issuer.version is x509.Version.v1:
+            return f"{_name(issuer)} is an authority of X.509 version 1"
+        kinds = _unjudged_names(issuer)
+        if kinds:
+            return f"{_name(issuer)} constrains names of the kind {kinds} (nameConstraints)"
+    return ""
+
+
+def _unjudged_names(issuer: x509.Certificate) -> str:
+    try:
+        stated = issuer.extensions.get_extension_for_class(x509.NameConstraints).value
+    except x509.ExtensionNotFound:
+        return ""
+    subtrees = (*(stated.permitted_subtrees or ()), *(stated.excluded_subtrees or ()))
+    foreign = {type(each).__name__ for each in subtrees if not isinstance(each, _JUDGED)}
+    return ", ".join(sorted(foreign))
+
+
+def _is_anchor_without_version(
+    issuer: x509.Certificate, anchors: Sequence[x509.Certificate]
+) -> bool:
+    """Say whether the trust itself makes it an authority: version 1 has no extensions to say so.
+
+    RFC 5280 section 6.1.1 (d): what an anchor's certificate says is not asked.
+    """
+    return issuer.version is x509.Version.v1 and issuer in anchors
 
 
 def _no_issuer(
@@ -69,6 +134,9 @@ def _no_issuer(
     if link.issuer == link.subject and not named:
         detail = f"{_name(link)} vouches for itself, and is no authority that was given"
         return Gap(detail, _wanted(anchors), f"self-issued by {issuer}")
+    if len(named) > 1:
+        detail = f"certificates named {issuer} are at hand, but none was found to have issued"
+        return Gap(f"{detail} {_name(link)}", _wanted(anchors), f"{len(named)} named {issuer}")
     if named:
         detail = f"a certificate named {issuer} is at hand, but its key did not issue {_name(link)}"
         return Gap(detail, _wanted(anchors), f"issued by another key under the name {issuer}")
@@ -77,18 +145,8 @@ def _no_issuer(
     return Gap(detail, _wanted(anchors), f"issued by {issuer}")
 
 
-def _issued(issuer: x509.Certificate, link: x509.Certificate) -> bool:
-    try:
-        link.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
 def _broken_rule(issuer: x509.Certificate, passed: int) -> str:
     """Return the rule for issuers that a certificate breaks, `passed` others below it, or ""."""
-    if isinstance(issuer.public_key(), ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
-        return "authorities with Ed25519 and Ed448 keys are not supported"
     try:
         basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
     except x509.ExtensionNotFound:

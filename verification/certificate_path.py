@@ -1,23 +1,31 @@
 """Paths from a signer's certificate up to an anchor at one time, each searched for once.
 
 RFC 5280 section 6.1 (signatures, validity, basicConstraints, path length, name constraints,
-critical extensions) is the library's. Building its store and checking a chain's signatures is most
-of the cost of a verification, so a path that was found is kept, with the window in which all of
-its certificates are valid: inside it nothing of the answer depends on the time.
+critical extensions) is the library's, but for what it leaves unread: e-mail addresses in subjects,
+and demands for a policy. Building its store and checking a chain's signatures is most of the cost
+of a verification, so a path that was found is kept, with the window in which all of its
+certificates are valid: inside it nothing of the answer depends on the time.
+
+The library tries every way between the certificates it is given, and evidence may bring dozens
+that vouch for one another. It is given those alone that lead up to an anchor, each looked at once.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from verification.certificates import is_issued_by
+from verification.name_constraints import refused_address
 
 MAX_CHAIN = 8  # certificates between the signer's and the anchor
 SECOND = timedelta(seconds=1)  # notAfter is a closed bound in whole seconds
@@ -68,7 +76,10 @@ def find_path(
     for one in known:
         if one.begins <= at < one.ends:
             return one
-    path = _search(leaf, others, anchors, purpose, at)
+    anchored = leading_up(others, anchors)
+    if not _may_be_issued(leaf, anchored, anchors):
+        return None
+    path = _search(leaf, anchored, anchors, purpose, at)
     if path is not None and len(known) < MAX_CHAIN:
         known.append(path)
     return path
@@ -83,6 +94,52 @@ def _found(
 ) -> list[CertificatePath]:
     """Return the list in which the paths between these are kept."""
     return []
+
+
+def _may_be_issued(
+    leaf: x509.Certificate, anchored: tuple[x509.Certificate, ...], anchors: Anchors
+) -> bool:
+    """Say whether a search is worth it: an issuer of that name leads up, or it is an anchor."""
+    if leaf.issuer in _by_subject(anchors) or leaf in anchors.certificates:
+        return True
+    return any(issuer.subject == leaf.issuer for issuer in anchored)
+
+
+@lru_cache(maxsize=_KEPT)
+def leading_up(
+    others: tuple[x509.Certificate, ...], anchors: Anchors
+) -> tuple[x509.Certificate, ...]:
+    """Return those of the certificates that lead up to an anchor, by names and signatures alone.
+
+    From the anchors downwards: a stranger's certificate is tried under the few issuers of its
+    name that lead up themselves, and never under another stranger's.
+    """
+    given, waiting = _by_subject(anchors), _grouped(dict.fromkeys(others), _issuer)
+    issuers = [anchor for name in waiting for anchor in given.get(name, ())]
+    found: set[x509.Certificate] = set()
+    for issuer in issuers:  # grows while it is walked
+        below = [each for each in waiting.get(issuer.subject, ()) if each not in found]
+        led = [each for each in below if is_issued_by(each, issuer)]
+        found.update(led)
+        issuers += led
+    return tuple(each for each in others if each in found)
+
+
+@lru_cache(maxsize=_KEPT)
+def _by_subject(anchors: Anchors) -> dict[x509.Name, list[x509.Certificate]]:
+    return _grouped(anchors.certificates, _subject)
+
+
+def _grouped(
+    certificates: Iterable[x509.Certificate], name: Callable[[x509.Certificate], x509.Name]
+) -> dict[x509.Name, list[x509.Certificate]]:
+    found: dict[x509.Name, list[x509.Certificate]] = {}
+    for each in certificates:
+        found.setdefault(name(each), []).append(each)
+    return found
+
+
+_subject, _issuer = attrgetter("subject"), attrgetter("issuer")
 
 
 @lru_cache(maxsize=_KEPT)
@@ -108,6 +165,8 @@ def _search(
     try:
         links = tuple(builder.build_client_verifier().verify(leaf, fit).chain)
     except (verification.VerificationError, ValueError, OverflowError):
+        return None
+    if refused_address(links):
         return None
     begins, ends = max(link.not_valid_before_utc for link in links), _first_end(links)
     return CertificatePath(links, begins, ends) if begins <= at < ends else None
@@ -145,9 +204,25 @@ def _may_sign_certificates(
         raise ValueError("keyUsage does not let this certificate sign others")
 
 
-_ISSUERS = (
+def _demands_no_policy(
+    _policy: verification.Policy,
+    _certificate: x509.Certificate,
+    stated: x509.PolicyConstraints | None,
+) -> None:
+    if stated is not None and stated.require_explicit_policy is not None:
+        raise ValueError("policyConstraints demand a policy, and policies are not followed here")
+
+
+# We ask for no policy ourselves. Then no policy at all is a good end for a path, unless one of its
+# certificates demands one (RFC 5280 section 6.1.5 (g)); whatever else is said of policies only
+# narrows a set that may be empty.
+_EVERY = (
     verification.ExtensionPolicy.permit_all()
-    .require_present(x509.BasicConstraints, verification.Criticality.AGNOSTIC, _may_issue)
-    .may_be_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _may_sign_certificates)
+    .may_be_present(x509.CertificatePolicies, verification.Criticality.AGNOSTIC, None)
+    .may_be_present(x509.InhibitAnyPolicy, verification.Criticality.AGNOSTIC, None)
+    .may_be_present(x509.PolicyConstraints, verification.Criticality.AGNOSTIC, _demands_no_policy)
 )
-_SIGNERS = verification.ExtensionPolicy.permit_all()
+_ISSUERS = _EVERY.require_present(
+    x509.BasicConstraints, verification.Criticality.AGNOSTIC, _may_issue
+).may_be_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _may_sign_certificates)
+_SIGNERS = _EVERY

@@ -21,6 +21,10 @@ _CRITICAL = frozenset(
         ExtensionOID.EXTENDED_KEY_USAGE,
         ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
         ExtensionOID.NAME_CONSTRAINTS,
+        ExtensionOID.CERTIFICATE_POLICIES,
+        ExtensionOID.POLICY_MAPPINGS,
+        ExtensionOID.POLICY_CONSTRAINTS,
+        ExtensionOID.INHIBIT_ANY_POLICY,
     }
 )
 CODE_SIGNING = (ExtendedKeyUsageOID.CODE_SIGNING,)
@@ -35,6 +39,15 @@ def unknown_critical(certificate: x509.Certificate) -> str:
     """Return the first critical extension that we do not know, or an empty string."""
     unknown = (x.oid for x in certificate.extensions if x.critical and x.oid not in _CRITICAL)
     return next((oid.dotted_string for oid in unknown), "")
+
+
+def demands_policy(certificate: x509.Certificate) -> bool:
+    """Say whether it demands a policy of the chain (RFC 5280 section 4.2.1.11), critical or not."""
+    try:
+        stated = certificate.extensions.get_extension_for_class(x509.PolicyConstraints).value
+    except x509.ExtensionNotFound:
+        return False
+    return stated.require_explicit_policy is not None
 
 
 def usage_fault(

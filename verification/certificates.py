@@ -9,16 +9,18 @@ from datetime import UTC
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from core import wire
 from core.errors import MalformedError
-from core.model import Signer, SignerKind
+from core.model import Signer, SignerKind, TrustEntry
 from verification import der
 from verification.der import DerReader
-from verification.public_key import PublicKey, public_key
+from verification.only import kept_by_only
+from verification.public_key import PublicKey, limited, public_key
 
 MAX_CERTIFICATES = 32  # read from one piece of evidence
 MAX_BYTES = 256 * 1024  # of one piece of evidence's certificates
@@ -119,12 +121,31 @@ def read_authority(content: bytes) -> tuple[x509.Certificate, ...]:
     return tuple(_load(block) for block in blocks)
 
 
+def accepted_authorities(entry: TrustEntry) -> tuple[x509.Certificate, ...]:
+    """Read a trust entry of kind AUTHORITY: what its `only` names; raise MalformedError."""
+    read = read_authority(entry.content)
+    return tuple(kept_by_only(entry, [((certificate_digest(one),), one) for one in read]))
+
+
 def certified_key(certificate: x509.Certificate) -> PublicKey:
     """Return the key that a certificate certifies; raise MalformedError for a foreign kind."""
     try:
-        return public_key(certificate.public_key(), name="certificate")
+        key = public_key(certificate.public_key(), name="certificate")
     except (ValueError, UnsupportedAlgorithm) as error:
         raise MalformedError(f"the certificate's key cannot be used: {error}") from None
+    if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
+        return limited(key, _certified_spki(certificate))
+    return key
+
+
+def _certified_spki(certificate: x509.Certificate) -> bytes:
+    """Return the SubjectPublicKeyInfo as it stands in a certificate (RFC 5280 section 4.1)."""
+    signed = DerReader(certificate.tbs_certificate_bytes, "the certificate").inside(der.SEQUENCE)
+    if signed.tag == der.CONTEXT_CONSTRUCTED:
+        signed.element()  # the version
+    for _ in ("serialNumber", "signature", "issuer", "validity", "subject"):
+        signed.element()
+    return signed.element(der.SEQUENCE)
 
 
 def certificate_key_algorithm(certificate: x509.Certificate) -> str:
@@ -138,6 +159,15 @@ def certificate_key_algorithm(certificate: x509.Certificate) -> str:
 def certificate_digest(certificate: x509.Certificate) -> str:
     """Return `sha256:<hex>` over the certificate's DER."""
     return f"sha256:{certificate.fingerprint(SHA256()).hex()}"
+
+
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Say whether the certificate names this issuer and was signed with its key; nothing more."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def issuer_name(certificate: x509.Certificate) -> str:

@@ -12,6 +12,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from core.errors import MalformedError
 from core.limits import Limits
@@ -28,7 +29,14 @@ COUNTERSIGNATURE = "1.2.840.113549.1.9.6"
 ALGORITHM_PROTECTION = "1.2.840.113549.1.9.52"
 SIGNING_CERTIFICATE = "1.2.840.113549.1.9.16.2.12"
 SIGNING_CERTIFICATE_V2 = "1.2.840.113549.1.9.16.2.47"
-TIMESTAMP_TOKEN = "1.2.840.113549.1.9.16.2.14"  # noqa: S105 - an object identifier
+TST_INFO = "1.2.840.113549.1.9.16.1.4"
+TIMESTAMP = "1.2.840.113549.1.9.16.2.14"
+MICROSOFT_TIMESTAMP = "1.3.6.1.4.1.311.3.3.1"
+NESTED_SIGNATURE = "1.3.6.1.4.1.311.2.4.1"
+REKOR_ENTRY = "1.3.6.1.4.1.57264.3.1"
+READ_UNSIGNED = frozenset(
+    {COUNTERSIGNATURE, TIMESTAMP, MICROSOFT_TIMESTAMP, NESTED_SIGNATURE, REKOR_ENTRY}
+)
 DIGESTS = {
     "2.16.840.1.101.3.4.2.1": "sha256",
     "2.16.840.1.101.3.4.2.2": "sha384",
@@ -45,6 +53,7 @@ MAX_SIGNERS = 16
 _MAX_ATTRIBUTES = 64
 _MAX_VALUES = 32
 _NULL = b"\x05\x00"
+_KEPT_BYTES = 64  # of an algorithm with short parameters or none, as they come again and again
 _WHAT = "the CMS"
 _VERSIONS = (1, 3, 4, 5)
 _CERTIFICATES, _LISTS = der.CONTEXT_CONSTRUCTED, der.CONTEXT_CONSTRUCTED + 1
@@ -55,6 +64,7 @@ _PEM = re.compile(
 )
 _SIGNED_DATA_OID = bytes.fromhex("06092a864886f70d010702")
 _HEADER_BYTES = 32
+_OUTER_HEADER = range(2, 7)  # bytes of tag and length before the type of the content
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ class SignerInfo:
 class SignedData:
     """One SignedData; `content` is what stands inside it (None: it is detached), without header."""
 
+    version: int
     content_type: str
     content: bytes | None
     content_tag: int
@@ -99,6 +110,7 @@ class SignedData:
     certificates: tuple[bytes, ...]  # DER, as they came along: nobody's word
     revocations: tuple[bytes, ...]
     signers: tuple[SignerInfo, ...]
+    is_bare: bool  # neither certificates nor revocation lists came along, of no kind
 
 
 def is_signed_data(content: bytes) -> bool:
@@ -106,7 +118,7 @@ def is_signed_data(content: bytes) -> bool:
     if content[:1] != b"\x30":
         content = _unarmored(content[: 4 * _HEADER_BYTES], is_start=True) or b""
     found = content.find(_SIGNED_DATA_OID, 0, _HEADER_BYTES)
-    return content[:1] == b"\x30" and 2 <= found <= 6  # noqa: PLR2004 - after the header
+    return content[:1] == b"\x30" and found in _OUTER_HEADER
 
 
 def read_signed_data(content: bytes, limits: Limits, what: str = _WHAT) -> SignedData:
@@ -122,6 +134,11 @@ def read_signed_data(content: bytes, limits: Limits, what: str = _WHAT) -> Signe
     document = DerReader(encoded, what)
     outer = document.inside(der.SEQUENCE)
     document.finish()
+    return read_content_info(outer, what)
+
+
+def read_content_info(outer: DerReader, what: str) -> SignedData:
+    """Read the SignedData in the parts of a ContentInfo whose form `check_der` has seen."""
     kind = outer.oid()
     if kind != SIGNED_DATA:
         raise MalformedError(f"{what} holds {kind} where signed data belongs")
@@ -154,6 +171,7 @@ def _signed_data(body: DerReader, what: str) -> SignedData:
     version = body.integer()
     digests = _algorithms(body.inside(der.SET), what)
     content_type, content, tag = _encapsulated(body.inside(der.SEQUENCE))
+    is_bare = body.tag == der.SET
     certificates: tuple[bytes, ...] = ()
     revocations: tuple[bytes, ...] = ()
     if body.tag == _CERTIFICATES:
@@ -167,7 +185,9 @@ def _signed_data(body: DerReader, what: str) -> SignedData:
     # RFC 5652 section 5.1 lets a reader refuse what is not listed, or listed otherwise.
     if {each.digest for each in signers} - set(digests):
         raise MalformedError(f"{what} does not list a digest algorithm that a signer uses")
-    return SignedData(content_type, content, tag, digests, certificates, revocations, signers)
+    return SignedData(
+        version, content_type, content, tag, digests, certificates, revocations, signers, is_bare
+    )
 
 
 def _encapsulated(reader: DerReader) -> tuple[str, bytes | None, int]:
@@ -194,11 +214,19 @@ def _algorithms(listed: DerReader, what: str) -> tuple[Algorithm, ...]:
 
 def read_algorithm(reader: DerReader) -> Algorithm:
     """Step over one AlgorithmIdentifier (RFC 5280 section 4.1.1.2)."""
-    stated = reader.inside(der.SEQUENCE)
+    encoded = reader.element(der.SEQUENCE)
+    return _kept_algorithm(encoded) if len(encoded) <= _KEPT_BYTES else _algorithm(encoded)
+
+
+def _algorithm(encoded: bytes) -> Algorithm:
+    stated = DerReader(encoded, "the algorithm identifier").inside(der.SEQUENCE)
     oid = stated.oid()
     parameters = stated.element() if stated.tag >= 0 else b""
     stated.finish()
     return Algorithm(oid, b"" if parameters == _NULL else parameters)
+
+
+_kept_algorithm = lru_cache(maxsize=256)(_algorithm)
 
 
 def _members(listed: DerReader, what: str) -> tuple[bytes, ...]:
@@ -285,9 +313,11 @@ def _signed_attributes(encoded: bytes, what: str) -> tuple[bytes, bytes, dict[st
         if len(values) != 1:
             raise MalformedError(f"{what} has {len(values)} values of the signed attribute {kind}")
         signed[kind] = values[0]
+    in_order = sorted(spelled)
+    if in_order == spelled:
+        return attributes, b"", signed
     header = attributes[: len(attributes) - sum(map(len, spelled))]
-    in_order = header + b"".join(sorted(spelled))
-    return attributes, b"" if in_order == attributes else in_order, signed
+    return attributes, header + b"".join(in_order), signed
 
 
 def _unsigned_attributes(listed: DerReader, what: str) -> list[tuple[str, bytes]]:

@@ -56,21 +56,21 @@ WEAK = {
     "2.16.840.1.101.3.4.3.3": "DSA with SHA-384",
     "2.16.840.1.101.3.4.3.4": "DSA with SHA-512",
 }
+_KINDS: tuple[tuple[type, dict[str, str]], ...] = (
+    (rsa.RSAPublicKey, _RSA | {_PSS: ""}),
+    (ec.EllipticCurvePublicKey, _ECDSA),
+    (ed25519.Ed25519PublicKey, {_ED25519: ""}),
+)
 _HASHES: dict[str, type[HashAlgorithm]] = {"sha256": SHA256, "sha384": SHA384, "sha512": SHA512}
 
 
 def algorithm_fault(signer: SignerInfo, key: PublicKey, algorithm: str) -> Fault | None:
     """Refuse a signature algorithm that fits neither the key nor the digest."""
     oid, reference = signer.signing.oid, "RFC 5652 5.3"
-    kinds: tuple[tuple[type, dict[str, str]], ...] = (
-        (rsa.RSAPublicKey, _RSA | {_PSS: ""}),
-        (ec.EllipticCurvePublicKey, _ECDSA),
-        (ed25519.Ed25519PublicKey, {_ED25519: ""}),
-    )
-    if not any(oid in known for _, known in kinds):
+    if not any(oid in known for _, known in _KINDS):
         detail = f"there is no reader for the signature algorithm {oid}"
         return Fault(STEP, "FORMAT_UNSUPPORTED", detail, STRONG_KEYS, oid, reference)
-    known = next(known for kind, known in kinds if isinstance(key.material, kind))
+    known = next(known for kind, known in _KINDS if isinstance(key.material, kind))
     if oid not in known:
         detail = "the signature algorithm is not one of the certified key"
         return Fault(STEP, "ALGORITHM_MISMATCH", detail, key.algorithm, oid, reference)
@@ -86,14 +86,18 @@ def algorithm_fault(signer: SignerInfo, key: PublicKey, algorithm: str) -> Fault
 def signature_scheme(
     signer: SignerInfo, key: PublicKey, algorithm: str, subject: Subject, limits: Limits
 ) -> str | None:
-    """Return the scheme under which the signature holds, "" where not; None: content is needed."""
+    """Return the scheme under which the signature holds, "" where not; None: content is needed.
+
+    Under a weak key it proves nothing, but holds: whoever asks has to look at the key, too.
+    """
     if signer.signing.oid == _PSS:
         return _pss_holds(signer, key, algorithm, subject)
     terms = Terms((algorithm,), paddings=(Padding.PKCS1,))
     attempt = verify_signature(key, signer.signature, subject, limits, terms)
     if attempt.outcome is AttemptOutcome.CONTENT_NEEDED:
         return None
-    return attempt.scheme if attempt.outcome is AttemptOutcome.VERIFIED else ""
+    is_weak_key = attempt.outcome is AttemptOutcome.WEAK and key.weakness
+    return attempt.scheme if attempt.outcome is AttemptOutcome.VERIFIED or is_weak_key else ""
 
 
 def _pss_holds(signer: SignerInfo, key: PublicKey, algorithm: str, subject: Subject) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -18,6 +18,7 @@ from cryptography import x509
 from core.errors import MalformedError
 from core.model import Outcome, Signer, Verification
 from core.reasons import outcome_of
+from verification import cms
 from verification.certificate_chain import (
     CODE_SIGNING,
     Authorities,
@@ -26,15 +27,17 @@ from verification.certificate_chain import (
 )
 from verification.certificates import certificate_claims, certificate_signer, read_certificates
 from verification.cms import SignedData, SignerInfo
-from verification.cms_signature import Certificates, Held, Signed, check_signer
+from verification.cms_naming import Certificates
+from verification.cms_signature import Held, Signed, check_signer
 from verification.cms_time import CLAIMED, Countersignatures, Proved, claimed_time, read_times
-from verification.fault import Fault
+from verification.fault import Fault, refuse_fault
 from verification.format import Setting
 from verification.keyed import GivenKeys, given_keys, key_signer, refuse_keyless, shown_keys
 from verification.public_key import PublicKey, Window
 from verification.trail import Trail
 
 _SIGNATURE, _CHAIN = "signature", "certificate chain"
+_SHOWN_KINDS = 5
 _REFERENCE = "RFC 5652 5.6"
 _WORST = (Outcome.INVALID, Outcome.UNTRUSTED, Outcome.UNVERIFIABLE)
 
@@ -83,6 +86,7 @@ def judge(
     held = [each for each in checked if isinstance(each, Held)]
     for each in held:
         trail.passed(_SIGNATURE, each.scheme, reference=_REFERENCE)
+    _note_unread(trail, data)
     if not faults and keys.none_given and authorities.none_given:
         return refuse_keyless(trail, setting.trust, "public key or authority")
     # 2. Who vouches for them.
@@ -101,22 +105,18 @@ def judge(
     return tuple(each for each in found if isinstance(each, Vouched))
 
 
+def _note_unread(trail: Trail, data: SignedData) -> None:
+    """Say which unsigned attributes nothing reads: anybody may have written them."""
+    kinds = {kind for signer in data.signers for kind, _ in signer.unsigned}
+    unread = sorted(kinds - cms.READ_UNSIGNED)
+    if unread:
+        words = f"covered by no signature and not read: {', '.join(unread[:_SHOWN_KINDS])}"
+        trail.noted("unsigned attributes", words)
+
+
 def _rank(fault: Fault) -> int:
     outcome = outcome_of(fault.reason)
     return _WORST.index(outcome) if outcome in _WORST else len(_WORST)
-
-
-def refuse_fault(trail: Trail, fault: Fault) -> Verification:
-    """Return the end of a trail at a fault."""
-    refusal = trail.refuse(
-        fault.step,
-        fault.reason,
-        fault.detail,
-        expected=fault.expected,
-        found=fault.found,
-        reference=fault.reference,
-    )
-    return replace(refusal, due_at=fault.due_at)
 
 
 def _certificates(

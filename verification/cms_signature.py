@@ -3,36 +3,32 @@
 RFC 5652 sections 5.4 to 5.6 (what is digested and signed), RFC 5754 (SHA-2), RFC 4056 (RSASSA-PSS),
 RFC 5753 (ECDSA), RFC 8419 (Ed25519), RFC 5035 (the certificate named in a signed attribute),
 RFC 6211 (algorithms named in a signed attribute). Who may vouch for the certificate is not asked
-here.
+here. Timestamps (RFC 3161) take the same steps with rules of their own between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Subject, digest_of
+from core.model import Subject
 from core.text import display
 from verification import cms, der
-from verification.certificates import certified_key, read_certificates
+from verification.certificates import certified_key
 from verification.cms import Algorithm, SignerInfo
 from verification.cms_algorithm import STEP, WEAK, algorithm_fault, signature_scheme
+from verification.cms_naming import SIGNER, Certificates, certificate_ids
 from verification.der import DerReader
 from verification.fault import Fault
 from verification.keyed import signed_bytes
-from verification.public_key import (
-    STRONG_KEYS,
-    PublicKey,
-)
+from verification.public_key import STRONG_KEYS, PublicKey
 
 STRONG_DIGEST = "SHA-256, SHA-384 or SHA-512"
 _ATTRIBUTES_READ = 64 * 1024
-_SIGNER, _ATTRIBUTES = "signer's certificate", "signed attributes"
+_ATTRIBUTES = "signed attributes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,57 +53,12 @@ class Signed:
     is_countersignature: bool = False
 
 
-class Certificates:
-    """The certificates at hand, those that cannot be read set aside."""
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a signature has to be over for the content: spellings of the same, and their hash."""
 
-    def __init__(self, encoded: Sequence[bytes], also: Sequence[x509.Certificate] = ()) -> None:
-        self.broken: list[str] = []
-        self.members: list[x509.Certificate] = []
-        for each in encoded:
-            try:
-                self.members += read_certificates(each)
-            except MalformedError as error:
-                self.broken.append(str(error))
-        self.members += [one for one in also if one not in self.members]
-
-    def of(self, signer: SignerInfo) -> x509.Certificate | Fault:
-        """Return the one certificate that the signer names (RFC 5652 section 5.3)."""
-        fitting = [one for one in self.members if _is_named(one, signer)]
-        if len(fitting) == 1:
-            return fitting[0]
-        name = _shown(signer)
-        if fitting:
-            detail = f"{len(fitting)} different certificates fit the signer named"
-            return Fault(
-                _SIGNER, "MALFORMED", detail, "exactly one certificate", name, "RFC 5652 5.3"
-            )
-        detail = "the certificate of the signer is neither in the signature nor given"
-        if self.broken:
-            detail = f"{detail}, or cannot be read: {self.broken[0]}"
-        return Fault(
-            _SIGNER, "KEY_UNKNOWN", detail, "the certificate that is named", name, "RFC 5652 5.3"
-        )
-
-    def chain(self, leaf: x509.Certificate) -> tuple[x509.Certificate, ...]:
-        """Return the leaf, and all others after it."""
-        return (leaf, *(one for one in self.members if one != leaf))
-
-
-def _is_named(certificate: x509.Certificate, signer: SignerInfo) -> bool:
-    if signer.issuer:
-        same_serial = certificate.serial_number == signer.serial
-        return same_serial and certificate.issuer.public_bytes() == signer.issuer
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except x509.ExtensionNotFound:
-        return False
-    return found.digest == signer.key_identifier
-
-
-def _shown(signer: SignerInfo) -> str:
-    if signer.issuer:
-        return f"serial {signer.serial:x} of the issuer named"
-    return f"key identifier {display(signer.key_identifier.hex(), 80)}"
+    algorithm: str
+    spellings: tuple[Subject, ...]
 
 
 def check_signer(
@@ -119,7 +70,7 @@ def check_signer(
     if weak:
         detail = f"{weak} is not accepted"
         return Fault(STEP, "ALGORITHM_WEAK", detail, STRONG_KEYS, weak, "RFC 5754 3")
-    algorithm = _digest_algorithm(signer)
+    algorithm = digest_algorithm(signer)
     if isinstance(algorithm, Fault):
         return algorithm
     # 2. Exactly one certificate is the one that is named.
@@ -127,61 +78,64 @@ def check_signer(
     if isinstance(certificate, Fault):
         return certificate
     # 3. What is signed: the attributes that name the content, or the content itself.
-    over = _signed_bytes(signer, signed, algorithm, limits)
-    if isinstance(over, Fault):
-        return over
-    # 4. What signed attributes say of certificate and algorithms.
-    fault = _binding_fault(signer, certificate)
+    bound = bind_content(signer, signed, algorithm, limits)
+    if isinstance(bound, Fault):
+        return bound
+    # 4. A signed attribute may name the certificate, too.
+    fault = _naming_fault(signer, certificate)
     if fault is not None:
         return fault
+    try:
+        key = certified_key(certificate)
+    except MalformedError as error:
+        found = "a key of another kind"
+        return Fault(SIGNER, "FORMAT_UNSUPPORTED", str(error), STRONG_KEYS, found)
+    if key.weakness:
+        return _weak_key(key)
     # 5. The mathematics.
-    return _check_signature(signer, certificate, algorithm, over, limits)
+    scheme = check_signature(signer, key, bound, limits)
+    if isinstance(scheme, Fault):
+        return scheme
+    return Held(certificate, key, scheme, algorithm)
 
 
-def _digest_algorithm(signer: SignerInfo) -> str | Fault:
+def _weak_key(key: PublicKey) -> Fault:
+    return Fault(SIGNER, "ALGORITHM_WEAK", key.weakness, STRONG_KEYS, key.algorithm)
+
+
+def digest_algorithm(signer: SignerInfo) -> str | Fault:
+    """Return the name of the hash that the signer uses, or why it is none to be accepted."""
     stated = signer.digest
     algorithm = cms.DIGESTS.get(stated.oid, "")
     if algorithm and not stated.parameters:
         return algorithm
     if algorithm:
-        expected = "no parameters, or NULL"
-        return Fault(
-            STEP, "MALFORMED", "a digest with parameters", expected, "others", "RFC 5754 2"
-        )
+        detail, expected = "a digest with parameters", "no parameters, or NULL"
+        return Fault(STEP, "MALFORMED", detail, expected, "others", "RFC 5754 2")
     weak = cms.WEAK_DIGESTS.get(stated.oid)
     if weak:
-        return Fault(
-            STEP, "ALGORITHM_WEAK", f"{weak} can be forged", STRONG_DIGEST, weak, "RFC 5754"
-        )
+        detail = f"{weak} can be forged"
+        return Fault(STEP, "ALGORITHM_WEAK", detail, STRONG_DIGEST, weak, "RFC 5754")
     detail = f"there is no reader for the digest algorithm {stated.oid}"
     return Fault(STEP, "FORMAT_UNSUPPORTED", detail, STRONG_DIGEST, stated.oid)
 
 
-def _signed_bytes(
+def bind_content(
     signer: SignerInfo, signed: Signed, algorithm: str, limits: Limits
-) -> tuple[Subject, ...] | Fault:
-    """Return what the signature may be over, each a spelling of the same; or why there is none."""
+) -> Bound | Fault:
+    """Return what the signature has to be over for this content, or why it is of other content."""
     if not signer.attributes:
-        return _bare_content(signed, limits)
+        return _bare_content(signed, algorithm, limits)
     try:
-        stated_type, stated = (
-            _stated_type(signer, signed),
-            _one(signer, cms.MESSAGE_DIGEST).octets(),
-        )
+        stated_type = _stated_type(signer, signed)
+        stated = _one(signer, cms.MESSAGE_DIGEST).octets()
     except MalformedError as error:
-        return Fault(
-            _ATTRIBUTES,
-            "MALFORMED",
-            str(error),
-            "a content type and a message digest",
-            "an attribute that is missing or of another form",
-            "RFC 5652 5.3",
-        )
+        expected = "a content type and a message digest"
+        found = "an attribute that is missing or of another form"
+        return Fault(_ATTRIBUTES, "MALFORMED", str(error), expected, found, "RFC 5652 5.3")
     if stated_type != signed.content_type:
-        detail = "the signed attributes name another type of content"
-        return Fault(
-            _ATTRIBUTES, "PAYLOAD_TYPE", detail, signed.content_type, stated_type, "RFC 5652 11.1"
-        )
+        detail, wanted = "the signed attributes name another type of content", signed.content_type
+        return Fault(_ATTRIBUTES, "PAYLOAD_TYPE", detail, wanted, stated_type, "RFC 5652 11.1")
     ours = signed.subject.digest(algorithm)
     if ours is None:
         detail = f"the {algorithm} digest of the content is not at hand"
@@ -191,8 +145,8 @@ def _signed_bytes(
         detail = "the signature was made for other content"
         found = f"{algorithm}:{display(stated.hex(), 128)} in the signature"
         return Fault(_ATTRIBUTES, "DIGEST_MISMATCH", detail, str(ours), found, "RFC 5652 11.2")
-    spellings = [signer.attributes, *([signer.in_order] if signer.in_order else [])]
-    return tuple(map(signed_bytes, spellings))
+    spellings = (signer.attributes, signer.in_order) if signer.in_order else (signer.attributes,)
+    return Bound(algorithm, tuple(map(signed_bytes, spellings)))
 
 
 def _stated_type(signer: SignerInfo, signed: Signed) -> str:
@@ -202,7 +156,7 @@ def _stated_type(signer: SignerInfo, signed: Signed) -> str:
     return _one(signer, cms.CONTENT_TYPE).oid()
 
 
-def _bare_content(signed: Signed, limits: Limits) -> tuple[Subject, ...] | Fault:
+def _bare_content(signed: Signed, algorithm: str, limits: Limits) -> Bound | Fault:
     """Return the content itself, where no attributes stand between it and the signature."""
     if signed.content_type != cms.DATA:
         detail = "content that is no plain data is signed without attributes"
@@ -216,42 +170,47 @@ def _bare_content(signed: Signed, limits: Limits) -> tuple[Subject, ...] | Fault
             detail = "the content reads as the signed attributes of another signature"
             expected, found = "content that is no set of attributes", "signed attributes"
             return Fault(_ATTRIBUTES, "MALFORMED", detail, expected, found, "RFC 5652 14")
-    return (signed.subject,)
+    return Bound(algorithm, (signed.subject,))
 
 
 def _one(signer: SignerInfo, kind: str) -> DerReader:
     return DerReader(signer.signed.get(kind, b""), "the signed attributes")
 
 
-def _binding_fault(signer: SignerInfo, certificate: x509.Certificate) -> Fault | None:
+def _naming_fault(signer: SignerInfo, certificate: x509.Certificate) -> Fault | None:
+    """Compare the certificate with what signed attributes say of it (RFC 5035 section 3)."""
     try:
-        for kind in (cms.SIGNING_CERTIFICATE, cms.SIGNING_CERTIFICATE_V2):
-            if kind in signer.signed and not _names_certificate(
-                _one(signer, kind), kind, certificate
-            ):
-                detail = "the signed attributes name another certificate than the signer's"
-                expected, found = "the certificate of the signer", "the digest of another one"
-                return Fault(_ATTRIBUTES, "MALFORMED", detail, expected, found, "RFC 5035 3")
-        if cms.ALGORITHM_PROTECTION in signer.signed:
-            stated = _one(signer, cms.ALGORITHM_PROTECTION).inside(der.SEQUENCE)
-            digest = cms.read_algorithm(stated)
-            signing = _tagged_algorithm(stated)
-            stated.finish()
-            if (digest, signing) != (signer.digest, signer.signing):
-                detail = "the signed attributes name other algorithms than the signature uses"
-                found = f"{signer.digest.oid} and {signer.signing.oid}"
-                return Fault(
-                    _ATTRIBUTES,
-                    "ALGORITHM_MISMATCH",
-                    detail,
-                    f"{digest.oid} and {signing.oid}",
-                    found,
-                    "RFC 6211 3",
-                )
+        if all(each.fits(certificate) for each in certificate_ids(signer)):
+            return None
     except MalformedError as error:
-        expected, found = "attributes in their form", "another form"
-        return Fault(_ATTRIBUTES, "MALFORMED", str(error), expected, found)
-    return None
+        return _formless(error)
+    detail = "the signed attributes name another certificate than the signer's"
+    expected, found = "the certificate of the signer", "the digest of another one"
+    return Fault(_ATTRIBUTES, "MALFORMED", detail, expected, found, "RFC 5035 3")
+
+
+def _formless(error: MalformedError) -> Fault:
+    expected, found = "attributes in their form", "another form"
+    return Fault(_ATTRIBUTES, "MALFORMED", str(error), expected, found)
+
+
+def _protection_fault(signer: SignerInfo) -> Fault | None:
+    """Compare the algorithms used with what a signed attribute says of them (RFC 6211)."""
+    if cms.ALGORITHM_PROTECTION not in signer.signed:
+        return None
+    try:
+        stated = _one(signer, cms.ALGORITHM_PROTECTION).inside(der.SEQUENCE)
+        digest = cms.read_algorithm(stated)
+        signing = _tagged_algorithm(stated)
+        stated.finish()
+    except MalformedError as error:
+        return _formless(error)
+    if (digest, signing) == (signer.digest, signer.signing):
+        return None
+    detail = "the signed attributes name other algorithms than the signature uses"
+    expected = f"{digest.oid} and {signing.oid}"
+    found = f"{signer.digest.oid} and {signer.signing.oid}"
+    return Fault(_ATTRIBUTES, "ALGORITHM_MISMATCH", detail, expected, found, "RFC 6211 3")
 
 
 def _tagged_algorithm(reader: DerReader) -> Algorithm:
@@ -260,55 +219,26 @@ def _tagged_algorithm(reader: DerReader) -> Algorithm:
     return cms.read_algorithm(DerReader(bytes([der.SEQUENCE]) + body[1:], "the signed attributes"))
 
 
-def _names_certificate(reader: DerReader, kind: str, certificate: x509.Certificate) -> bool:
-    """Say whether the first certificate id is that of this certificate (RFC 5035 sections 3, 5)."""
-    first = reader.inside(der.SEQUENCE).inside(der.SEQUENCE).inside(der.SEQUENCE)
-    algorithm = "sha1"
-    if kind == cms.SIGNING_CERTIFICATE_V2:
-        stated = cms.read_algorithm(first).oid if first.tag == der.SEQUENCE else ""
-        algorithm = cms.DIGESTS.get(stated, "") if stated else "sha256"
-        if not algorithm:
-            raise MalformedError(f"the signing certificate is named by the digest {stated}")
-    encoded = certificate.public_bytes(Encoding.DER)
-    if first.octets() != digest_of(encoded, algorithm).raw:
-        return False
-    if first.tag == der.SEQUENCE:
-        named = first.inside(der.SEQUENCE)
-        names = named.inside(der.SEQUENCE)
-        issuer = names.inside(der.CONTEXT_CONSTRUCTED + 4).element(der.SEQUENCE)
-        if issuer != certificate.issuer.public_bytes():
-            return False
-        return named.integer() == certificate.serial_number
-    return True
-
-
-def _check_signature(
-    signer: SignerInfo,
-    certificate: x509.Certificate,
-    algorithm: str,
-    over: tuple[Subject, ...],
-    limits: Limits,
-) -> Held | Fault:
-    try:
-        key = certified_key(certificate)
-    except MalformedError as error:
-        return Fault(
-            _SIGNER, "FORMAT_UNSUPPORTED", str(error), STRONG_KEYS, "a key of another kind"
-        )
-    if key.weakness:
-        return Fault(_SIGNER, "ALGORITHM_WEAK", key.weakness, STRONG_KEYS, key.algorithm)
-    fault = algorithm_fault(signer, key, algorithm)
+def check_signature(
+    signer: SignerInfo, key: PublicKey, bound: Bound, limits: Limits
+) -> str | Fault:
+    """Return the name of the scheme under which the signature holds, or why it does not."""
+    # 1. The algorithms are the ones that were signed, and those of the key.
+    fault = _protection_fault(signer)
     if fault is not None:
         return fault
-    for subject in over:
-        found = signature_scheme(signer, key, algorithm, subject, limits)
-        if found is None:
+    fault = algorithm_fault(signer, key, bound.algorithm)
+    if fault is not None:
+        return fault
+    # 2. The signature, over one of the spellings.
+    for subject in bound.spellings:
+        scheme = signature_scheme(signer, key, bound.algorithm, subject, limits)
+        if scheme is None:
             detail = "the content itself is signed, and it is not at hand or too large"
-            return Fault(
-                STEP, "CONTENT_NEEDED", detail, "the bytes of the artifact", "none of them"
-            )
-        if found:
-            return Held(certificate, key, found, algorithm)
+            expected = "the bytes of the artifact"
+            return Fault(STEP, "CONTENT_NEEDED", detail, expected, "none of them")
+        if scheme:
+            return _weak_key(key) if key.weakness else scheme
     detail = "the signature does not hold under the certificate that the signer names"
     expected = f"a signature by {key.fingerprint}"
     found = "a signature by another key, or over other bytes"

@@ -21,13 +21,18 @@ from core.limits import Limits
 from verification import cms
 from verification.certificate_chain import Authorities, verify_chain
 from verification.cms import SignerInfo
-from verification.cms_signature import Certificates, Signed, check_signer
+from verification.cms_naming import Certificates
+from verification.cms_signature import Signed, check_signer
 from verification.der import DerReader
 from verification.fault import Fault
 from verification.keyed import signed_bytes
-from verification.timestamps import given_timestamp_authorities, verify_timestamp
+from verification.timestamp_token import read_inner_timestamp
+from verification.timestamps import (
+    broken_time,
+    given_timestamp_authorities,
+    verify_timestamp,
+)
 
-MICROSOFT_TOKEN = "1.3.6.1.4.1.311.3.3.1"  # noqa: S105 - an object identifier
 RFC3161, COUNTERSIGNED, CLAIMED = "rfc3161", "countersignature", "signing-time"
 MAX_TIMES = 16
 _STEP = "timestamp"
@@ -72,7 +77,7 @@ def read_times(
     countersignatures: Countersignatures = Countersignatures.FOREIGN,
 ) -> Times | Fault:
     """Return the earliest time proved for a signature, or the fault of one that is broken."""
-    tokens = signer.unsigned_values(cms.TIMESTAMP_TOKEN, MICROSOFT_TOKEN)
+    tokens = signer.unsigned_values(cms.TIMESTAMP, cms.MICROSOFT_TIMESTAMP)
     are_times = countersignatures is Countersignatures.TIMES
     older = signer.unsigned_values(cms.COUNTERSIGNATURE) if are_times else ()
     if len(tokens) + len(older) > MAX_TIMES:
@@ -102,7 +107,7 @@ def _token(
 ) -> Proved | Fault:
     """Judge a timestamp over the signature's bytes (RFC 3161 appendix A)."""
     given = given_timestamp_authorities(authorities)
-    proved = verify_timestamp(token, signer.signature, given, limits)
+    proved = verify_timestamp(token, signer.signature, given, limits, read_inner_timestamp)
     if isinstance(proved, Fault):
         return proved
     name = proved.signer.subject.rfc4514_string()
@@ -126,10 +131,7 @@ def _countersigned(
     signed = Signed(cms.DATA, signed_bytes(signer.signature), is_countersignature=True)
     held = check_signer(other, signed, at_hand, limits)
     if isinstance(held, Fault):
-        broken = held.reason in ("DIGEST_MISMATCH", "SIGNATURE_INVALID")
-        reason = "TIMESTAMP_INVALID" if broken else held.reason
-        detail = f"the countersignature does not hold: {held.detail}"
-        return Fault(_STEP, reason, detail, held.expected, held.found, held.reference)
+        return broken_time(held, "the countersignature")
     at = claimed_time(other)
     if at is None:
         detail = "the countersignature states no time"

@@ -10,6 +10,7 @@ authorities write certificate sets in any order, and what is signed is taken as 
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import repeat
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
@@ -23,8 +24,14 @@ _CONSTRUCTED = 0x20
 _HIGH_TAG = 0x1F
 _LONG = 0x80
 _MAX_LENGTH_BYTES = 4
+_LEAST = (0, _LONG, 1 << 8, 1 << 16, 1 << 24)  # that a length of so many bytes may state
 _MAX_INTEGER_BYTES = 1024
 _MAX_OID_BYTES = 64
+_PLAIN, _HOLDS, _UNREAD = range(3)  # what a tag's first byte says of its element
+_KINDS = tuple(
+    _UNREAD if tag & _HIGH_TAG == _HIGH_TAG else _HOLDS if tag & _CONSTRUCTED else _PLAIN
+    for tag in range(256)
+)
 
 
 def check_der(content: bytes, limits: Limits, what: str) -> None:
@@ -33,50 +40,57 @@ def check_der(content: bytes, limits: Limits, what: str) -> None:
     Raises TooLargeError for its size (`evidence_bytes`), nesting (`json_depth`) or number of
     elements (`json_items`), MalformedError for the rest; `what` names it.
     """
+    _check_size(content, limits, what)
+    around: list[int] = []  # ends of the elements around the innermost that is open
+    at, end, most = 0, len(content), limits.json_depth
+    content += b"\xff"  # so that the last byte may be taken for a tag
+    for _ in repeat(None, limits.json_items):
+        kind, length = _KINDS[content[at]], content[at + 1]
+        start = at + 2
+        stop = start + length
+        if length >= _LONG or stop > end or kind == _UNREAD:
+            start, stop = _bounds(content, at, end, what)
+        at = stop
+        if kind == _HOLDS:
+            if len(around) == most:
+                words = f"{what} is nested deeper than {most} at byte {start} (json_depth)"
+                raise TooLargeError(words)
+            if start != stop:
+                around.append(end)
+                at, end = start, stop
+                continue
+        while at == end:
+            if not around:
+                return
+            end = around.pop()
+        if not around:
+            raise MalformedError(f"{what}: {end - at} bytes after its end")
+    raise TooLargeError(f"{what} has more than {limits.json_items} elements (json_items)")
+
+
+def _check_size(content: bytes, limits: Limits, what: str) -> None:
     if len(content) > limits.evidence_bytes:
         most = limits.evidence_bytes
         raise TooLargeError(f"{len(content)} bytes of {what}, more than {most} (evidence_bytes)")
     if not content:
         raise MalformedError(f"{what} is empty")
-    ends = [len(content)]  # of the elements that are open, innermost last
-    at, left = 0, limits.json_items
-    while True:
-        while ends and at == ends[-1]:
-            ends.pop()
-        if not ends:
-            return
-        if at and len(ends) == 1:
-            raise MalformedError(f"{what}: {ends[0] - at} bytes after its end")
-        tag = content[at]
-        start, end = _bounds(content, at, ends[-1], what)
-        left -= 1
-        if left < 0:
-            raise TooLargeError(f"{what} has more than {limits.json_items} elements (json_items)")
-        if not tag & _CONSTRUCTED:
-            at = end
-            continue
-        at = start
-        ends.append(end)
-        if len(ends) > limits.json_depth + 1:
-            most = limits.json_depth
-            raise TooLargeError(f"{what} is nested deeper than {most} at byte {at} (json_depth)")
 
 
 def _bounds(content: bytes, at: int, stop: int, what: str) -> tuple[int, int]:
     """Return where the contents of the element at `at` start and end."""
     if at + 2 > stop:
         raise MalformedError(f"{what} ends inside an element, at byte {at}")
+    length, start = content[at + 1], at + 2
     if content[at] & _HIGH_TAG == _HIGH_TAG:
         raise MalformedError(f"{what} has a tag of more than one byte at byte {at}")
-    length, start = content[at + 1], at + 2
     if length >= _LONG:
         count = length - _LONG
         if count == 0:
             raise MalformedError(f"{what} has an indefinite length at byte {at}, which DER forbids")
         if count > _MAX_LENGTH_BYTES or start + count > stop:
             raise MalformedError(f"{what} states a length that cannot be, at byte {at}")
-        length = int.from_bytes(content[start : start + count])
-        if length < _LONG or length >> 8 * (count - 1) == 0:
+        length = content[start] if count == 1 else int.from_bytes(content[start : start + count])
+        if length < _LEAST[count]:
             raise MalformedError(f"{what} spells a length longer than DER does, at byte {at}")
         start += count
     if start + length > stop:
@@ -102,19 +116,19 @@ class DerReader:
 
     def inside(self, tag: int) -> DerReader:
         """Step over the next element, which must have this tag, and return its contents."""
-        start, end = self._take(tag)
-        return DerReader(self._content, self._what, start, end)
+        start = self._take(tag)
+        return DerReader(self._content, self._what, start, self._at)
 
     def octets(self, tag: int = OCTET_STRING) -> bytes:
         """Step over the next element, which must have this tag, and return its contents' bytes."""
-        start, end = self._take(tag)
-        return self._content[start:end]
+        start = self._take(tag)
+        return self._content[start : self._at]
 
     def element(self, tag: int | None = None) -> bytes:
         """Step over the next element and return all of its bytes, header too."""
         before = self._at
-        _, end = self._take(self.tag if tag is None else tag)
-        return self._content[before:end]
+        self._take(self.tag if tag is None else tag)
+        return self._content[before : self._at]
 
     def integer(self, tag: int = INTEGER) -> int:
         """Step over a whole number in its shortest spelling (X.690 section 8.3.2)."""
@@ -146,15 +160,23 @@ class DerReader:
                 f"{self._what}: {self._end - self._at} bytes more than it may have"
             )
 
-    def _take(self, tag: int) -> tuple[int, int]:
+    def _take(self, tag: int) -> int:
+        """Step over the next element, which must have this tag; return where its contents start."""
+        at, end, content = self._at, self._end, self._content
+        start = at + 2
+        if start <= end and content[at] == tag and tag & _HIGH_TAG != _HIGH_TAG:
+            length = content[at + 1]
+            stop = start + length
+            if length < _LONG and stop <= end:
+                self._at = stop
+                return start
         found = self.tag
         if found != tag or found < 0:
             shown = "nothing" if found < 0 else f"tag {found:#04x}"
             wanted = "an element" if tag < 0 else f"tag {tag:#04x}"
-            raise MalformedError(f"{self._what}: {wanted} expected at byte {self._at}, {shown}")
-        start, end = _bounds(self._content, self._at, self._end, self._what)
-        self._at = end
-        return start, end
+            raise MalformedError(f"{self._what}: {wanted} expected at byte {at}, {shown}")
+        start, self._at = _bounds(content, at, end, self._what)
+        return start
 
 
 @lru_cache(maxsize=512)

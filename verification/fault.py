@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from core.errors import MalformedError, TooLargeError
+from core.model import Verification
+from verification.trail import Trail
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +21,30 @@ class Fault:
     found: str
     reference: str = ""
     due_at: datetime | None = None  # from when on time alone may mend it
+
+
+def malformed(step: str, error: MalformedError, expected: str, reference: str = "") -> Fault:
+    """Return the fault of something that cannot be read: it is too large, or in another form."""
+    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+    return Fault(step, reason, str(error), expected, str(error), reference)
+
+
+def refuse_fault(trail: Trail, fault: Fault) -> Verification:
+    """Return the end of a trail at a fault."""
+    refusal = trail.refuse(
+        fault.step,
+        fault.reason,
+        fault.detail,
+        expected=fault.expected,
+        found=fault.found,
+        reference=fault.reference,
+    )
+    return replace(refusal, due_at=fault.due_at)
+
+
+def refuse_malformed(
+    trail: Trail, step: str, error: MalformedError, expected: str = "", reference: str = ""
+) -> Verification:
+    """Return the end of a trail where something cannot be read."""
+    expected = expected or f"a {step} that keeps its format"
+    return refuse_fault(trail, malformed(step, error, expected, reference))

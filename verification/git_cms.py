@@ -21,10 +21,11 @@ from core.limits import Limits
 from core.model import TrustKind, Verification, digest_of
 from verification import cms, der
 from verification.cms import SignedData, SignerInfo, read_signed_data
-from verification.cms_judgement import Rules, conclude, judge, refuse_fault
-from verification.cms_signature import Certificates, Held, Signed, check_signer
+from verification.cms_judgement import Rules, conclude, judge
+from verification.cms_naming import Certificates
+from verification.cms_signature import Held, Signed, check_signer
 from verification.der import DerReader
-from verification.fault import Fault
+from verification.fault import Fault, refuse_fault, refuse_malformed
 from verification.format import Setting
 from verification.formats.cms_detached import PURPOSES
 from verification.keyed import signed_bytes
@@ -32,7 +33,6 @@ from verification.protobuf import Message
 from verification.trail import Trail
 
 BEGIN = b"-----BEGIN SIGNED MESSAGE-----"
-LOG_ENTRY = "1.3.6.1.4.1.57264.3.1"
 _STEP = "signed data"
 _REFERENCE = "RFC 5652 5.1"
 _V01 = "application/vnd.dev.sigstore.bundle+json;version=0.1"
@@ -54,7 +54,7 @@ def judge_git_cms(trail: Trail, signature: bytes, payload: bytes, setting: Setti
     signed = Signed(cms.DATA, signed_bytes(payload))
     # 2. gitsign's way, where a trusted root of Sigstore is given; else authorities and keys.
     kinds = {entry.kind for entry in setting.trust.entries}
-    logged = bool(data.signers) and bool(data.signers[0].unsigned_values(LOG_ENTRY))
+    logged = bool(data.signers) and bool(data.signers[0].unsigned_values(cms.REKOR_ENTRY))
     if TrustKind.ROOT in kinds and (logged or not kinds & {TrustKind.AUTHORITY, TrustKind.KEY}):
         return _keyless(trail, data, signed, setting)
     vouched = judge(trail, data, signed, setting, Rules(PURPOSES))
@@ -62,11 +62,8 @@ def judge_git_cms(trail: Trail, signature: bytes, payload: bytes, setting: Setti
 
 
 def _refuse_malformed(trail: Trail, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
     expected = "a detached SignedData by one signer"
-    return trail.refuse(
-        _STEP, reason, str(error), expected=expected, found=str(error), reference=_REFERENCE
-    )
+    return refuse_malformed(trail, _STEP, error, expected, _REFERENCE)
 
 
 def _keyless(trail: Trail, data: SignedData, signed: Signed, setting: Setting) -> Verification:
@@ -101,7 +98,9 @@ def _document(
     signer: SignerInfo, held: Held, chain: tuple[x509.Certificate, ...], limits: Limits
 ) -> dict[str, object]:
     """Return the document of a Sigstore bundle with what the CMS holds."""
-    entries = [_entry(each, signer, held, limits) for each in signer.unsigned_values(LOG_ENTRY)]
+    entries = [
+        _entry(each, signer, held, limits) for each in signer.unsigned_values(cms.REKOR_ENTRY)
+    ]
     with_promise = all("inclusionPromise" in each for each in entries)
     encoded = [each.public_bytes(Encoding.DER) for each in chain]
     certificates = [{"rawBytes": _base64(each)} for each in encoded]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from core.model import NOT_SIGNED, Subject, Verification
+from core.model import NOT_SIGNED, STRONG_DIGESTS, Content, Subject, Verification
 from verification.trail import Trail
 
 SUBJECT = "covers this artifact"
-_STRONG_DIGESTS = frozenset({"sha512", "sha384", "sha256", "blake2b512"})
 
 
 def refuse_without_content(trail: Trail) -> Verification:
@@ -18,6 +17,13 @@ def refuse_without_content(trail: Trail) -> Verification:
         expected="the bytes of the artifact",
         found="its name or digest alone",
     )
+
+
+def known_content(trail: Trail, subject: Subject) -> Content | Verification:
+    """Return the artifact's bytes, if those at hand are the ones it is known by."""
+    if subject.content is None:
+        return refuse_without_content(trail)
+    return refuse_other_digest(trail, subject) or subject.content
 
 
 def refuse_unsigned(trail: Trail, what: str) -> Verification:
@@ -35,7 +41,7 @@ def refuse_other_digest(trail: Trail, subject: Subject) -> Verification | None:
     """Compare the artifact's bytes with every strong digest it is known by; None where equal."""
     content = subject.content
     for stated in subject.digests:
-        if content is not None and stated.algorithm in _STRONG_DIGESTS:
+        if content is not None and stated.algorithm in STRONG_DIGESTS:
             found = content.digest(stated.algorithm)
             if found != stated:
                 return trail.refuse(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
-from verification.fault import Fault
+from verification.fault import Fault, malformed
 from verification.jar_manifest import Manifest, Section, read_manifest, stated_digests
 from verification.zip_archive import ZipArchive
 from verification.zip_directory import Entry, shown
@@ -131,9 +131,7 @@ def covered_names(jar: JarFile, signature: SignatureFile) -> frozenset[str] | Fa
     try:
         return _covered(jar, read_manifest(signature.content, "the signature file"))
     except MalformedError as error:
-        reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-        expected = "a signature file in its form"
-        return Fault("signature file", reason, str(error), expected, str(error), REFERENCE)
+        return malformed("signature file", error, "a signature file in its form", REFERENCE)
 
 
 def _covered(jar: JarFile, stated: Manifest) -> frozenset[str] | Fault:

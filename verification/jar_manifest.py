@@ -22,6 +22,7 @@ MAX_SECTIONS = 200_000
 _MAX_VALUE_BYTES = 64 * 1024
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _KEY = re.compile(rb"[A-Za-z0-9][A-Za-z0-9_-]{0,69}")
+_SIZES = {name: hashlib.new(name).digest_size for name in STRONG.values()}
 _SHOWN = 80
 
 
@@ -92,7 +93,9 @@ def _sections(content: bytes, what: str) -> Iterator[Section]:
 def _attributes(lines: list[bytes], what: str) -> dict[str, str]:
     """Join continued lines (each begins with one blank), and read the pairs."""
     read: dict[str, str] = {}
-    for pair in _joined(lines, what):
+    whole = b"\n".join(lines)
+    is_plain = len(whole) <= _MAX_VALUE_BYTES and b"\n " not in whole and whole[:1] != b" "
+    for pair in lines if is_plain else _joined(lines, what):
         key, colon, value = pair.partition(b": ")
         if not colon or not _KEY.fullmatch(key):
             raise MalformedError(f"{what} has a line that is no attribute: {pair[:_SHOWN]!r}")
@@ -150,6 +153,6 @@ def stated_digests(section: Section, suffix: str) -> Digests:
 
 def _decoded(value: str, algorithm: str, name: str) -> bytes:
     digest = wire.decode_base64(value, what=f"the attribute {name!r}")
-    if len(digest) != hashlib.new(algorithm).digest_size:
+    if len(digest) != _SIZES[algorithm]:
         raise MalformedError(f"the attribute {name!r} is no {algorithm} digest")
     return digest

@@ -13,6 +13,7 @@ from core.model import (
     Outcome,
     Signer,
     SignerKind,
+    Statement,
     Subject,
     Trust,
     TrustKind,
@@ -165,7 +166,9 @@ def key_signer(key: PublicKey) -> Signer:
     )
 
 
-def verified(trail: Trail, trials: Sequence[Trial]) -> Verification:
+def verified(
+    trail: Trail, trials: Sequence[Trial], statement: Statement | None = None
+) -> Verification:
     """Return the good end of a trail: every trial in it holds, under distinct keys.
 
     The outcome lasts as long as one of the keys does, and the signer is the key that lasts longest.
@@ -184,6 +187,7 @@ def verified(trail: Trail, trials: Sequence[Trial]) -> Verification:
         anchors=tuple(dict.fromkeys(key.fingerprint for key in keys)),
         due_at=lasting.due_at,
         due_reason="KEY_EXPIRED" if lasting.due_at else "",
+        statement=statement,
     )
 
 

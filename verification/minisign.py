@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from core.errors import MalformedError
 from core.model import TrustEntry
 from core.wire import decode_base64
+from verification.only import kept_by_only
 from verification.public_key import PublicKey, public_key
 
 UNTRUSTED = b"untrusted comment:"
@@ -71,6 +72,8 @@ def read_signature(content: bytes) -> MinisignSignature:
     if kind not in (_PURE, _PREHASHED) or len(value) != _SIGNATURE_BYTES:
         raise MalformedError("a minisign signature of an unknown algorithm")
     trusted = found["trusted"]
+    if trusted is None and (not content.endswith(b"\n") or b"\0" in content):
+        raise MalformedError("lines of a signify signature that signify reads as no lines")
     if kind == _PREHASHED and trusted is None:
         raise MalformedError("a minisign signature without its trusted comment")
     over = b""
@@ -83,7 +86,7 @@ def read_signature(content: bytes) -> MinisignSignature:
 
 @lru_cache(maxsize=256)
 def read_key(entry: TrustEntry) -> MinisignKey:
-    """Read a trust entry of kind MINISIGN; raise MalformedError."""
+    """Read a trust entry of kind MINISIGN, where its `only` names it; raise MalformedError."""
     found = _KEY.match(entry.content) if len(entry.content) <= MAX_BYTES else None
     if found is None:
         raise MalformedError("not a public key of minisign or signify")
@@ -92,4 +95,7 @@ def read_key(entry: TrustEntry) -> MinisignKey:
         raise MalformedError("a minisign key of an unknown algorithm")
     material = ed25519.Ed25519PublicKey.from_public_bytes(raw[10:])
     comment = (found["untrusted"] or b"").decode("utf-8", "backslashreplace").strip()
-    return MinisignKey(raw[2:10], public_key(material, name=entry.name), material, comment)
+    key = public_key(material, name=entry.name)
+    read = MinisignKey(raw[2:10], key, material, comment)
+    (kept,) = kept_by_only(entry, [((shown_id(read.key_id), key.fingerprint), read)])
+    return kept

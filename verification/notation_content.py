@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from core import wire
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Subject, Verification
+from core.model import STRONG_DIGESTS, Subject, Verification
 from core.text import display
 from verification.certificates import certificate_claims, certificate_signer
-from verification.fault import Fault
+from verification.fault import Fault, refuse_fault, refuse_malformed
 from verification.format import Setting
 from verification.notation_envelope import (
     PAYLOAD_TYPE,
@@ -22,31 +20,9 @@ from verification.notation_envelope import (
 from verification.notation_signature import Chain, check_signer
 from verification.trail import Trail
 
-_SPECIFICATION = "Notary Project signature specification"
+SPECIFICATION = "Notary Project signature specification"
 _CLAIM_CHARACTERS = 1024
 _MANIFESTS = ("application/vnd.oci.image.", "application/vnd.docker.distribution.")
-
-
-def refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
-    """Return the end of a trail where something cannot be read."""
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    expected = f"a {step} that keeps its format"
-    return trail.refuse(
-        step, reason, str(error), expected=expected, found=str(error), reference=_SPECIFICATION
-    )
-
-
-def refuse_fault(trail: Trail, fault: Fault) -> Verification:
-    """Return the end of a trail at a fault."""
-    refusal = trail.refuse(
-        fault.step,
-        fault.reason,
-        fault.detail,
-        expected=fault.expected,
-        found=fault.found,
-        reference=fault.reference,
-    )
-    return replace(refusal, due_at=fault.due_at)
 
 
 def judge_content(
@@ -70,13 +46,13 @@ def judge_content(
         return refuse_fault(trail, key)
     trail.signer = certificate_signer(chain[0], key)
     trail.claims |= certificate_claims(chain[0]) | _attribute_claims(envelope)
-    trail.passed("certificate usage", "made for signing", reference=_SPECIFICATION)
-    trail.passed("signature", envelope.algorithm, reference=_SPECIFICATION)
+    trail.passed("certificate usage", "made for signing", reference=SPECIFICATION)
+    trail.passed("signature", envelope.algorithm, reference=SPECIFICATION)
     # 5. The descriptor is of this artifact.
     try:
         target = read_target(envelope.payload, setting.limits)
     except MalformedError as error:
-        return refuse_malformed(trail, "payload", error)
+        return refuse_malformed(trail, "payload", error, reference=SPECIFICATION)
     trail.claims |= target_claims(target)
     return _refuse_target(trail, target, subject, setting.limits)
 
@@ -97,6 +73,10 @@ def _attribute_claims(envelope: NotationEnvelope) -> dict[str, str]:
 def _refuse_target(
     trail: Trail, target: Target, subject: Subject, limits: Limits
 ) -> Verification | None:
+    if target.digest.algorithm not in STRONG_DIGESTS:
+        detail = "the signature names its artifact by a digest that others can be made to have"
+        expected, found = ", ".join(sorted(STRONG_DIGESTS)), str(target.digest)
+        return trail.refuse("subject", "ALGORITHM_WEAK", detail, expected=expected, found=found)
     ours = subject.digest(target.digest.algorithm)
     if ours is None:
         detail = f"the signature names a {target.digest.algorithm} digest that is not at hand"
@@ -122,7 +102,7 @@ def _refuse_target(
         return trail.refuse(
             "subject", "SUBJECT_MISMATCH", detail, expected=display(stated, 120), found=found
         )
-    trail.passed("subject", str(ours), reference=_SPECIFICATION)
+    trail.passed("subject", str(ours), reference=SPECIFICATION)
     return None
 
 

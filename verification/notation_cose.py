@@ -16,7 +16,7 @@ from verification.notation_envelope import (
 )
 
 _WHAT = "the envelope"
-_SIGN1 = 18
+_SIGN1, _PARTS = 18, 4  # RFC 9052 section 4.2
 _EPOCH = 1  # RFC 8949 section 3.4.2
 _ALGORITHM, _CRITICAL, _CONTENT_TYPE, _CHAIN, _HASH_ENVELOPE = 1, 2, 3, 33, 258
 _COMMON = range(9)  # RFC 9052 section 3.1: labels everybody understands are never marked critical
@@ -40,7 +40,7 @@ def read_cose(content: bytes, limits: Limits) -> NotationEnvelope:
     if not isinstance(document, Tagged) or document.number != _SIGN1:
         raise MalformedError("not a tagged COSE_Sign1")
     parts = document.value
-    if not isinstance(parts, list) or len(parts) != 4:  # noqa: PLR2004 - the four of COSE_Sign1
+    if not isinstance(parts, list) or len(parts) != _PARTS:
         raise MalformedError("a COSE_Sign1 has four parts")
     protected, payload, signature = (_bytes(parts[at], "a part") for at in (0, 2, 3))
     inside = _map(read_cbor(protected, limits=limits, what="the protected header"))

@@ -1,10 +1,13 @@
-"""Names and versions of npm packages, as they stand in what the registry signs."""
+"""What an npm registry serves and signs: its documents, and the names in them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
 
 from core.errors import MalformedError
+from core.limits import Limits
+from verification.json_document import read_document
 
 MAX_NAME = 214  # the registry's own bound; older packages keep to it too
 MAX_VERSION = 256
@@ -26,3 +29,18 @@ def demand_package(name: str, version: str) -> None:
 def package_url(name: str, version: str) -> str:
     """Return the package URL (purl) of a version, a scope's `@` escaped as the purl type says."""
     return f"pkg:npm/{name.replace('@', '%40', 1)}@{version}"
+
+
+def is_served(
+    content: bytes, marks: Sequence[bytes], fits: Callable[[Mapping[str, object]], bool]
+) -> bool:
+    """Say whether this is a JSON object with these marks that fits.
+
+    A broken one is, too: nothing else bears all the marks of a document of a registry.
+    """
+    if content.lstrip()[:1] != b"{" or not all(mark in content for mark in marks):
+        return False
+    try:
+        return fits(read_document(content, Limits()))
+    except MalformedError:
+        return True

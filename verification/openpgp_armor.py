@@ -1,22 +1,26 @@
 """Read OpenPGP ASCII armor (RFC 9580 section 6.2), strictly.
 
-Nothing in armor is signed: headers and checksum are claims. Known headers are read over, the
-checksum is ignored as section 6.1 demands, anything else is refused.
+Nothing in armor is signed: headers and checksum are claims. A header is read over, of whatever
+name (section 6.2.2.1), the checksum is ignored as section 6.1 demands, blanks at the end of a line
+count for nothing, lines may be of any length; anything else is refused.
 """
 
 from __future__ import annotations
 
 import re
 
-from core.errors import MalformedError
+from core.errors import MalformedError, TooLargeError
 from core.wire import decode_base64
 
 SIGNATURE = "PGP SIGNATURE"
 PUBLIC_KEY = "PGP PUBLIC KEY BLOCK"
-_HEADER = re.compile(rb"(?:Version|Comment|Hash|Charset|MessageID): [\x20-\x7e\x80-\xff]{0,200}\Z")
-_LINE = re.compile(rb"[A-Za-z0-9+/]{1,76}={0,2}\Z")
+_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,75}:(?: [\x20-\x7e\x80-\xff]{0,1000})?\Z")
+_OTHER_LINE = re.compile(rb"^(?![A-Za-z0-9+/]++={0,2}$).*", re.MULTILINE)
+_BASE64_LINES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\n"
 _CHECKSUM = re.compile(rb"=[A-Za-z0-9+/]{4}\Z")
 _BLANKS = b" \t"
+_BLANK_LINES = re.compile(rb"[ \t\n]*+")
+_BLANK_ENDS = re.compile(rb"(?<![ \t])[ \t]++$", re.MULTILINE)
 _SHOWN = 60
 
 
@@ -35,37 +39,87 @@ def dearmor(content: bytes, label: str) -> bytes:
 
     Raises MalformedError naming the line.
     """
-    lines = [line.removesuffix(b"\r") for line in content.split(b"\n")]
-    first = 0
-    while first < len(lines) and not lines[first].strip(_BLANKS):
-        first += 1
-    last = len(lines) - 1
-    while last > first and not lines[last].strip(_BLANKS):
-        last -= 1
-    if first >= last or lines[first] != begin_line(label) or lines[last] != end_line(label):
-        raise MalformedError(f"not one {label} in ASCII armor, with nothing around it")
-    body = _after_headers(lines[first + 1 : last], first + 2)
-    return _decode(body, label)
+    return dearmor_each(content, label, most=1)[0]
 
 
-def _after_headers(lines: list[bytes], number: int) -> list[bytes]:
-    for at, line in enumerate(lines):
+def dearmor_each(content: bytes, label: str, *, most: int) -> tuple[bytes, ...]:
+    """Return what each block in `content` holds: one to `most`, with blank lines alone around them.
+
+    Raises MalformedError naming the line, TooLargeError where there are more.
+    """
+    text = content.replace(b"\r\n", b"\n").removesuffix(b"\r")
+    blocks: list[bytes] = []
+    at = _after_blank_lines(text, 0)
+    while at < len(text) or not blocks:
+        start, end, after = _places(text, at, label)
+        if len(blocks) == most:
+            kind = TooLargeError if most > 1 else MalformedError
+            raise kind(f"more than {most} of {label} in ASCII armor")
+        blocks.append(_decode(text[_after_headers(text, start, end) : end], label))
+        at = _after_blank_lines(text, after)
+    return tuple(blocks)
+
+
+def _after_blank_lines(text: bytes, at: int) -> int:
+    """Return where the next line begins that is not blank; the end where there is none."""
+    found = _BLANK_LINES.match(text, at)
+    end = found.end() if found is not None else at
+    return end if end == len(text) else max(at, text.rfind(b"\n", at, end) + 1)
+
+
+def _places(text: bytes, at: int, label: str) -> tuple[int, int, int]:
+    """Return where the lines of the block begin and end, and where what follows it begins."""
+    begin, end = begin_line(label), b"\n" + end_line(label)
+    first = text.find(b"\n", at)
+    last = text.find(end, first) if first >= 0 else -1
+    after = text.find(b"\n", last + 1)
+    after = len(text) if after < 0 else after
+    is_whole = last >= 0 and not text[last + len(end) : after].strip(_BLANKS)
+    if not is_whole or text[at:first].rstrip(_BLANKS) != begin:
+        number = text.count(b"\n", 0, at) + 1
+        raise MalformedError(f"line {number}: not {label} in ASCII armor, with nothing around it")
+    return first + 1, last + 1, after
+
+
+def _after_headers(text: bytes, start: int, stop: int) -> int:
+    at = start
+    while at < stop:
+        end = text.index(b"\n", at)
+        line = text[at:end]
         if not line.strip(_BLANKS):
-            return lines[at + 1 :]
+            return end + 1
         if not _HEADER.match(line):
             found = line[:_SHOWN].decode("ascii", "backslashreplace")
-            raise MalformedError(f"line {number + at}: not a header of ASCII armor: {found!r}")
+            number = text.count(b"\n", 0, at) + 1
+            raise MalformedError(f"line {number}: not a header of ASCII armor: {found!r}")
+        at = end + 1
     raise MalformedError("no empty line between the headers of ASCII armor and what it holds")
 
 
-def _decode(lines: list[bytes], label: str) -> bytes:
-    if lines and _CHECKSUM.match(lines[-1]):
-        lines = lines[:-1]
-    for line in lines:
-        if not _LINE.match(line):
-            found = line[:_SHOWN].decode("ascii", "backslashreplace")
+def _decode(lines: bytes, label: str) -> bytes:
+    if b" " in lines or b"\t" in lines:
+        lines = _BLANK_ENDS.sub(b"", lines)
+    last = lines.rfind(b"\n", 0, -1) + 1
+    if _CHECKSUM.match(lines[last:-1]):
+        lines = lines[:last]
+    if not _are_plain(lines):
+        other = _OTHER_LINE.search(lines)
+        if other is not None and other.start() < len(lines):
+            found = other[0][:_SHOWN].decode("ascii", "backslashreplace")
             raise MalformedError(f"not a line of ASCII armor: {found!r}")
-    return decode_base64(b"".join(lines), what=f"the {label}")
+    return decode_base64(lines.replace(b"\n", b""), what=f"the {label}")
+
+
+def _are_plain(lines: bytes) -> bool:
+    """Say at once that all lines hold base64 alone; False is no finding."""
+    return (
+        not lines.translate(None, _BASE64_LINES)
+        and not lines.startswith((b"\n", b"="))
+        and b"\n\n" not in lines
+        and lines.rstrip(b"=\n").find(b"=") < 0
+        and lines[-4:].count(b"=") < 3  # noqa: PLR2004 - base64 ends with two at most
+        and b"\n=" not in lines
+    )
 
 
 def armored_blocks(content: bytes, label: str) -> tuple[bytes, ...]:

@@ -33,7 +33,6 @@ from verification.trail import Trail
 _PACKETS, _KEYRING = "packets", "keyring"
 _SUBJECT, _TODAY = "covers this subject", "key as of today"
 _STATES = {"KEY_REVOKED": "revoked", "KEY_EXPIRED": "expired"}
-_STRONG_DIGESTS = ("sha512", "sha384", "sha256", "blake2b512")
 # Least telling first: which of several refusals says most about what to do.
 _TELLING = (
     "FORMAT_UNSUPPORTED",
@@ -150,6 +149,9 @@ def _with_checks(
     for number, (name, one) in enumerate(zip(names, judged, strict=True), start=1):
         called = f" ({name})" if name else ""
         prefix = f"signature {number} of {len(judged)}{called}: " if len(judged) > 1 else ""
+        if not prefix and one is best:
+            checks += one.verification.checks
+            continue
         for check in one.verification.checks:
             fails = check.outcome is CheckOutcome.FAILED
             outcome = CheckOutcome.NOTED if fails and is_verified else check.outcome
@@ -175,18 +177,15 @@ def _beyond_signature(case: Case, verification: Verification, best: Judgement) -
         verification = replace(verification, checks=(*verification.checks, failed))
         return refused(verification, differs)
     passed = Check(_SUBJECT, CheckOutcome.PASSED, reference="RFC 9580 section 5.2.4")
-    verification = replace(verification, checks=(*verification.checks, passed))
     # 8. What has become of the key since?
-    verification = with_today(verification, best, case.setting.now)
+    verification = with_today(verification, best, case.setting.now, passed)
     # 9. Is it the Release that the source asks for?
     return _release(case, verification)
 
 
 def _differs(case: Case) -> Cause | None:
     """Compare what was signed with every digest the subject states; None where all are equal."""
-    stated = [one for one in case.evidence.subject.digests if one.algorithm in _STRONG_DIGESTS]
-    if not stated and case.evidence.subject.content is not None:
-        stated = [case.evidence.subject.content.digest("sha256")]
+    stated = case.evidence.subject.strong_digests()
     if not stated:
         detail = "the subject states no strong digest to compare the signed text with"
         return Cause("CONTENT_NEEDED", detail, "a SHA-2 or BLAKE2 digest of the subject", "none")
@@ -225,11 +224,16 @@ def refused(verification: Verification, cause: Cause) -> Verification:
     )
 
 
-def with_today(verification: Verification, best: Judgement, now: datetime) -> Verification:
-    """Return the verification with the key's state then and now: shown, and never deciding."""
+def with_today(
+    verification: Verification, best: Judgement, now: datetime, *further: Check
+) -> Verification:
+    """Return the verification with the key's state then and now: shown, and never deciding.
+
+    `further` checks, which passed, stand before it.
+    """
     certificate = best.certificate
     if certificate is None:
-        return verification
+        return replace(verification, checks=(*verification.checks, *further))
     said: list[Check] = []
     fingerprint = verification.claims.get("signing_key_fingerprint", "")
     key = next((one for one in certificate.keys if one.fingerprint == fingerprint), None)
@@ -247,7 +251,7 @@ def with_today(verification: Verification, best: Judgement, now: datetime) -> Ve
     }
     if state.expires_at is not None:
         claims["key_expires_at"] = state.expires_at.isoformat()
-    return replace(verification, checks=(*verification.checks, *said), claims=claims)
+    return replace(verification, checks=(*verification.checks, *further, *said), claims=claims)
 
 
 def _release(case: Case, verification: Verification) -> Verification:

@@ -39,6 +39,7 @@ _SECTION = {
 _TYPES = {BINARY: "binary", TEXT: "text"}
 _STRONG = "Ed25519, ECDSA P-256 or larger, RSA of 2048 bits or more"
 _SHOWN_KEYS = 6
+_ENDS_LEFT = "a text signature: it holds over the same lines ended by LF alone, too"
 _READABLE = "a signature over a document, binary or text, of a version that is read"
 _USABLE = "a keyring that can be read"
 
@@ -49,7 +50,8 @@ class Signed:
 
     content: bytes | Path | None
     missing: str = ""  # why there are none
-    has_loose_ends: bool = False  # carriage returns, which a text signature does not fix
+    has_loose_ends: bool = False  # carriage returns that end no line: readers differ over them
+    has_crlf: bool = False  # lines that end in CR LF, which a text signature takes for LF
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,14 +217,17 @@ def _mathematics(
         cause = Cause("CONTENT_NEEDED", signed.missing, "the bytes of the artifact", "none")
         return Judgement(_refuse(trail, MATHEMATICS, cause), eligible[0].certificate)
     if signature.type == TEXT and signed.has_loose_ends:
-        # A text signature reads CRLF and LF as one: it would hold over two different artifacts.
-        detail = "a text signature does not fix line ends, and the content has carriage returns"
-        cause = Cause("SUBJECT_MISMATCH", detail, "lines that end in LF alone", "carriage returns")
+        # Section 5.2.4 speaks of line ends; the engine takes a CR alone for one, gpg does not.
+        detail = "a text signature over content with a carriage return that ends no line"
+        expected = "lines that end in LF or CR LF"
+        cause = Cause("SUBJECT_MISMATCH", detail, expected, "a carriage return alone")
         return Judgement(_refuse(trail, MATHEMATICS, cause), eligible[0].certificate)
     winner = _try(signature, signed.content, eligible)
     if winner is not None:
         _pass(trail, TIME, f"as of {signature.created_at.isoformat()}")
         _pass(trail, MATHEMATICS)
+        if signature.type == TEXT and signed.has_crlf:
+            trail.noted(MATHEMATICS, _ENDS_LEFT)
         return Judgement(_verified(trail, signature, winner), winner.certificate)
     if not signature.names:
         return Judgement(

@@ -15,8 +15,14 @@ from typing import NamedTuple
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
-from verification.openpgp_armor import SIGNATURE, dearmor
-from verification.openpgp_subpackets import Hashed, read_hashed, read_hints
+from verification.openpgp_armor import SIGNATURE, dearmor_each
+from verification.openpgp_subpackets import (
+    FIVE_OCTETS,
+    TWO_OCTETS,
+    Hashed,
+    read_hashed,
+    read_hints,
+)
 
 TAG_SIGNATURE = 2
 MAX_SIGNATURE_BYTES = 64 * 1024  # a post-quantum signature takes 50 KB, any other under 3
@@ -28,6 +34,7 @@ _FINGERPRINT_BYTES = {_V4: 20, _V6: 32}
 _MPI_COUNTS = {1: 1, 3: 1, 17: 2, 19: 2, 22: 2}  # RSA, RSA sign-only, DSA, ECDSA, EdDSA
 _FIXED_BYTES = {27: 64, 28: 114}  # Ed25519, Ed448
 _MAX_MPI_BITS = 16384
+_PARTIAL = 224  # section 4.2.1.4: first octets from here to the five octets' are of pieces
 HASHES = {
     1: "MD5",
     2: "SHA-1",
@@ -137,11 +144,11 @@ def _header(content: bytes, at: int) -> tuple[int, int, int]:
 
 def _new_length(content: bytes, at: int) -> tuple[int, int]:
     first = _number(content, at, 1)
-    if first < 192:  # noqa: PLR2004 - the three ranges are RFC 9580 section 4.2.1's own numbers
+    if first < TWO_OCTETS:
         return at + 1, first
-    if first < 224:  # noqa: PLR2004 - the same
-        return at + 2, ((first - 192) << 8) + _number(content, at + 1, 1) + 192
-    if first < 255:  # noqa: PLR2004 - the same
+    if first < _PARTIAL:
+        return at + 2, ((first - TWO_OCTETS) << 8) + _number(content, at + 1, 1) + TWO_OCTETS
+    if first < FIVE_OCTETS:
         raise MalformedError(f"an OpenPGP packet of partial length at byte {at - 1}")
     return at + 5, _number(content, at + 1, 4)
 
@@ -154,9 +161,9 @@ def _number(content: bytes, at: int, octets: int) -> int:
 
 
 def read_signatures(
-    content: bytes, *, limits: Limits
+    content: bytes, *, limits: Limits, most_blocks: int = 1
 ) -> tuple[SignaturePacket | UnreadSignature, ...]:
-    """Read a file of signatures, armored or binary: at least one and nothing else.
+    """Read a file of signatures, binary or of armored blocks: at least one and nothing else.
 
     A signature that cannot be judged stands as UnreadSignature, so that others beside it count.
     Raises MalformedError or TooLargeError where the file as a whole is not of this kind.
@@ -166,10 +173,17 @@ def read_signatures(
             f"{len(content)} bytes of signatures, more than {limits.evidence_bytes}"
             " (evidence_bytes)"
         )
-    binary = dearmor(content, SIGNATURE) if content.lstrip().startswith(_ARMORED) else content
-    packets = tuple(split_packets(binary, most=limits.signatures))
-    if not packets:
+    blocks: tuple[bytes, ...] = (content,)
+    if content.lstrip().startswith(_ARMORED):
+        blocks = dearmor_each(content, SIGNATURE, most=most_blocks)
+    if not all(blocks):
         raise MalformedError("no OpenPGP signature in it")
+    # One by one: what one block lacks, the next must not complete.
+    packets = tuple(
+        each for block in blocks for each in split_packets(block, most=limits.signatures)
+    )
+    if len(packets) > limits.signatures:
+        raise TooLargeError(f"more than {limits.signatures} OpenPGP packets")
     for packet in packets:
         if packet.tag != TAG_SIGNATURE:
             raise MalformedError(f"an OpenPGP packet of type {packet.tag} among signatures")

@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from core.errors import MalformedError
+
+# First octets from which on a length has two or five octets (RFC 9580 sections 4.2.1, 5.2.3.7).
+TWO_OCTETS, FIVE_OCTETS = 192, 255
 
 _CREATED, _LIFETIME, _KEY_LIFETIME, _ISSUER = 2, 3, 9, 16
 _KEY_FLAGS, _REVOCATION, _ISSUER_FINGERPRINT = 27, 29, 33
@@ -23,6 +27,7 @@ _SOFT = frozenset({1, 3})  # section 5.2.3.31: superseded, retired; any other vo
 _TIME_BYTES, _KEY_ID_BYTES = 4, 8
 _FINGERPRINTS = {4: 20, 6: 32}
 _MAX_HINTS = 8
+_MAX_UNSIGNED = 256  # subpackets that anybody may have written; signers write two or three
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ def read_hints(area: bytes) -> tuple[str, ...]:
     """Return the key ids and fingerprints in the unsigned area; what is broken there is nothing."""
     hints: list[str] = []
     try:
-        for kind, body in _subpackets(area):
+        for kind, body in islice(_subpackets(area), _MAX_UNSIGNED):
             if kind == _ISSUER:
                 hints.append(_key_id(body))
             elif kind == _ISSUER_FINGERPRINT:
@@ -100,13 +105,13 @@ def _subpackets(area: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _length(area: bytes, at: int) -> tuple[int, int]:
     first = area[at]
-    if first < 192:  # noqa: PLR2004 - the three ranges are RFC 9580 section 5.2.3.7's own numbers
+    if first < TWO_OCTETS:
         return 1, first
-    octets = 2 if first < 255 else 5  # noqa: PLR2004 - the same
+    octets = 2 if first < FIVE_OCTETS else 5
     if at + octets > len(area):
         raise MalformedError("the length of a subpacket runs past the area that holds it")
-    if octets == 2:  # noqa: PLR2004 - the same
-        return octets, ((first - 192) << 8) + area[at + 1] + 192
+    if first < FIVE_OCTETS:
+        return octets, ((first - TWO_OCTETS) << 8) + area[at + 1] + TWO_OCTETS
     return octets, int.from_bytes(area[at + 1 : at + 5], "big")
 
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Content, Digest
+from verification import der
+from verification.der import DerReader
 
 MAGIC = b"MZ"
 _PE = b"PE\0\0"
@@ -129,25 +131,10 @@ def _signature(table: bytes) -> bytes:
     if length <= _CERTIFICATE.size or end != len(table):
         raise MalformedError("the certificate table holds something beside one signature")
     body, rest = table[_CERTIFICATE.size : length], table[length:]
-    whole = _der_bytes(body)
+    whole = len(DerReader(body, "the signature").element(der.SEQUENCE))
     if any(body[whole:]) or any(rest) or len(body) - whole >= _ALIGNED:
         raise MalformedError("the room behind the signature is not filled with zeros")
     return body[:whole]
-
-
-def _der_bytes(body: bytes) -> int:
-    """Return how long the DER element at the start is."""
-    if len(body) < 2 or body[0] != 0x30:  # noqa: PLR2004 - a header has two bytes at least
-        raise MalformedError("the signature does not begin like one")
-    length = 2 + body[1]
-    if body[1] >= 0x80:  # noqa: PLR2004 - X.690 8.1.3.4
-        count = body[1] & 0x7F
-        if not 1 <= count <= 4 or len(body) < 2 + count:  # noqa: PLR2004 - four bytes are plenty
-            raise MalformedError("the signature's length cannot be read")
-        length = 2 + count + int.from_bytes(body[2 : 2 + count])
-    if length > len(body):
-        raise MalformedError("the signature is cut off")
-    return length
 
 
 def _read(content: Content, at: int, length: int) -> bytes:

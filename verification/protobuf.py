@@ -13,6 +13,7 @@ from core.errors import MalformedError
 
 _VARINT, _BYTES = 0, 2
 _MAX_VARINT_BYTES = 10
+_MORE = 0x80  # set in every byte of a number but its last
 _MAX_FIELDS = 4096
 _MAX_INT64 = (1 << 63) - 1
 
@@ -97,8 +98,8 @@ def _varint(content: bytes, at: int, what: str) -> tuple[int, int]:
         if at + place >= len(content):
             break
         octet = content[at + place]
-        value |= (octet & 0x7F) << 7 * place
-        if octet < 0x80:  # noqa: PLR2004 - the last byte has its top bit clear
+        value |= (octet & ~_MORE) << 7 * place
+        if not octet & _MORE:
             if place and not octet:
                 break
             return value, at + place + 1

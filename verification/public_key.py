@@ -2,6 +2,7 @@
 
 Accepted: EC keys on P-256, P-384 and P-521, RSA keys from 2048 bits, Ed25519 keys; PEM or DER, as
 SubjectPublicKeyInfo (RFC 5280 section 4.1.2.7) or, for RSA, PKCS #1 (RFC 8017 appendix A.1.1).
+Under an RSA key made for PSS alone (RFC 4055 section 1.2) nothing else verifies.
 A shorter RSA key or another curve is read, so that a refusal can name it, but nothing verifies
 under it. Hashes: SHA-256, SHA-384, SHA-512. SHA-1 is tried last, only to say ALGORITHM_WEAK.
 
@@ -12,9 +13,10 @@ reads them twice. Where bytes or a digest are not at hand, the answer says so.
 
 from __future__ import annotations
 
+import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from functools import lru_cache
@@ -26,12 +28,13 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
     load_der_public_key,
-    load_pem_public_key,
 )
 
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Digest, Subject, TrustEntry, digest_of
+from verification.only import kept_by_only
+from verification.rsa_pss import PssLimits, pss_limits
 
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 16384  # above it a single check costs seconds, and the key may be an attacker's
@@ -52,6 +55,7 @@ _ECDSA = {name: ec.ECDSA(utils.Prehashed(hashed)) for name, hashed in _HASHES.it
 _CURVES = {"secp256r1": ("P256", 32), "secp384r1": ("P384", 48), "secp521r1": ("P521", 66)}
 _PEM_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _PEM_KEYS = frozenset({b"PUBLIC KEY", b"RSA PUBLIC KEY"})
+_PEM_BLOCK = re.compile(rb"-----BEGIN ([A-Z ]{1,40})-----([A-Za-z0-9+/=\s]*)-----END \1-----")
 _FORMS = "give one public key on P-256, P-384 or P-521, an RSA or an Ed25519 one, as PEM or DER"
 
 KeyMaterial = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
@@ -99,6 +103,7 @@ class PublicKey:
     weakness: str = ""
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    pss: PssLimits | None = None  # of an RSA key that was made for PSS alone
 
     def window(self, now: datetime) -> Window:
         """Say where `now` stands to the key's window; a signature without proved time is of now."""
@@ -112,6 +117,11 @@ class PublicKey:
     def due_at(self) -> datetime | None:
         """The first instant past the window, or None where it is open."""
         return after(self.valid_until)
+
+    @property
+    def paddings(self) -> tuple[Padding, ...]:
+        """How signatures under an RSA key may be padded."""
+        return (Padding.PKCS1, Padding.PSS) if self.pss is None else (Padding.PSS,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,25 +162,46 @@ def load_public_key(content: bytes, *, name: str = "") -> PublicKey:
     if labels and labels[0] not in _PEM_KEYS:
         raise MalformedError(f"a PEM block {labels[0].decode()!r} is no public key: {_FORMS}")
     try:
-        material = load_pem_public_key(content) if labels else load_der_public_key(content)
+        encoded = _unwrapped(content) if labels else content
+        material = load_der_public_key(encoded)
     except (ValueError, UnsupportedAlgorithm):
         raise MalformedError(f"not a public key: {_FORMS}") from None
-    return public_key(material, name=name)
+    return limited(public_key(material, name=name), encoded)
+
+
+def _unwrapped(content: bytes) -> bytes:
+    """Return the DER in the one PEM block; raise ValueError where it is none."""
+    block = _PEM_BLOCK.search(content)
+    if block is None:
+        raise ValueError("a PEM block without a proper end")
+    return binascii.a2b_base64(b"".join(block[2].split()), strict_mode=True)
+
+
+def limited(key: PublicKey, spki: bytes) -> PublicKey:
+    """Return a key read from a DER SubjectPublicKeyInfo with what that limits it to.
+
+    Raises MalformedError for limits under which nothing could verify.
+    """
+    if not isinstance(key.material, rsa.RSAPublicKey):
+        return key
+    limits = pss_limits(spki)
+    if limits is None:
+        return key
+    weakness = key.weakness
+    if limits.hashed not in ("", *STRONG_HASHES):
+        weakness = weakness or f"an RSASSA-PSS key for {limits.hashed} is not accepted"
+    return replace(key, pss=limits, weakness=weakness, fingerprint=str(digest_of(spki)))
 
 
 @lru_cache(maxsize=256)
 def load_entry(entry: TrustEntry) -> PublicKey:
-    """Read the key of a trust entry of kind KEY, with its window; raise MalformedError."""
+    """Read the key of a trust entry of kind KEY, with its window; raise MalformedError.
+
+    Where the entry's `only` does not name the key's fingerprint, it holds none either.
+    """
     read = load_public_key(entry.content, name=entry.name)
-    return PublicKey(
-        read.name,
-        read.material,
-        read.fingerprint,
-        read.algorithm,
-        read.weakness,
-        entry.valid_from,
-        entry.valid_until,
-    )
+    (kept,) = kept_by_only(entry, [((read.fingerprint,), read)])
+    return replace(kept, valid_from=entry.valid_from, valid_until=entry.valid_until)
 
 
 def public_key(material: object, *, name: str = "") -> PublicKey:
@@ -208,7 +239,7 @@ def verify_signature(
         if digest is None:
             refused = refused if algorithm == "sha1" else AttemptOutcome.CONTENT_NEEDED
             continue
-        scheme = _scheme(key.material, signature, digest, terms)
+        scheme = _scheme(key, signature, digest, terms)
         if scheme:
             weak = algorithm not in STRONG_HASHES or key.weakness
             outcome = AttemptOutcome.WEAK if weak else AttemptOutcome.VERIFIED
@@ -216,18 +247,13 @@ def verify_signature(
     return Attempt(refused)
 
 
-def _scheme(
-    material: ec.EllipticCurvePublicKey | rsa.RSAPublicKey,
-    signature: bytes,
-    digest: Digest,
-    terms: Terms,
-) -> str:
+def _scheme(key: PublicKey, signature: bytes, digest: Digest, terms: Terms) -> str:
     """Return the name of the scheme under which the signature holds, or an empty string."""
     hashed = f"SHA-{digest.algorithm.removeprefix('sha')}"
-    if isinstance(material, rsa.RSAPublicKey):
-        found = _rsa_padding(material, signature, digest, terms)
-        return f"{hashed} ({found})" if found else ""
-    return hashed if _ecdsa_holds(material, signature, digest, terms) else ""
+    if isinstance(key.material, ec.EllipticCurvePublicKey):
+        return hashed if _ecdsa_holds(key.material, signature, digest, terms) else ""
+    found = _rsa_padding(key, signature, digest, terms)
+    return f"{hashed} ({found})" if found else ""
 
 
 def _ecdsa_holds(
@@ -253,24 +279,42 @@ def _encodings(
         yield utils.encode_dss_signature(r, s)
 
 
-def _rsa_padding(
-    material: rsa.RSAPublicKey, signature: bytes, digest: Digest, terms: Terms
-) -> Padding | None:
-    """Try RFC 8017 section 8.2.2 (PKCS #1 v1.5), then 8.1.2 (PSS, any salt length)."""
-    if material.key_size > MAX_RSA_BITS or len(signature) != (material.key_size + 7) // 8:
+def _rsa_padding(key: PublicKey, signature: bytes, digest: Digest, terms: Terms) -> Padding | None:
+    """Try RFC 8017 section 8.2.2 (PKCS #1 v1.5), then 8.1.2 (PSS)."""
+    material = key.material
+    if not isinstance(material, rsa.RSAPublicKey) or material.key_size > MAX_RSA_BITS:
+        return None
+    if len(signature) != (material.key_size + 7) // 8:
         return None
     hashed = _HASHES[digest.algorithm]
-    schemes: dict[Padding, padding.AsymmetricPadding] = {
-        Padding.PKCS1: padding.PKCS1v15(),
-        Padding.PSS: padding.PSS(padding.MGF1(hashed), padding.PSS.AUTO),
-    }
     for allowed in terms.paddings:
-        try:
-            material.verify(signature, digest.raw, schemes[allowed], utils.Prehashed(hashed))
-        except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        if allowed not in key.paddings:
             continue
-        return allowed
+        for scheme in _rsa_schemes(key, material, allowed, hashed):
+            try:
+                material.verify(signature, digest.raw, scheme, utils.Prehashed(hashed))
+            except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+                continue
+            return allowed
     return None
+
+
+def _rsa_schemes(
+    key: PublicKey, material: rsa.RSAPublicKey, allowed: Padding, hashed: hashes.HashAlgorithm
+) -> Iterator[padding.AsymmetricPadding]:
+    """Yield what to try for one padding: PSS with any salt, unless the key demands a long one.
+
+    The library does not tell how long a salt it found, so the lengths in use are tried by turns.
+    """
+    if allowed is Padding.PKCS1:
+        yield padding.PKCS1v15()
+    elif key.pss is None or not key.pss.hashed:
+        yield padding.PSS(padding.MGF1(hashed), padding.PSS.AUTO)
+    else:
+        longest = padding.calculate_max_pss_salt_length(material, hashed)
+        for salt_bytes in dict.fromkeys((key.pss.least_salt, hashed.digest_size, longest)):
+            if salt_bytes <= longest and key.pss.allow(hashed.name, salt_bytes):
+                yield padding.PSS(padding.MGF1(hashed), salt_bytes)
 
 
 def _try_ed25519(

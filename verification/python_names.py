@@ -29,6 +29,7 @@ _VERSION = re.compile(
 )
 _PRE = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc"}
 _SOURCE_ENDS = (".tar.gz", ".zip")
+_WHEEL_PARTS, _WITH_BUILD = 5, 6  # PEP 427: without and with the optional build tag
 _SHOWN = 120
 
 
@@ -58,10 +59,14 @@ def read_python_name(name: str) -> PythonFile:
 
 def _wheel(name: str) -> PythonFile:
     parts = name.removesuffix(".whl").split("-")
-    if len(parts) not in (5, 6) or not _WHEEL_PROJECT.fullmatch(parts[0]) or "__" in parts[0]:
+    if (
+        len(parts) not in (_WHEEL_PARTS, _WITH_BUILD)
+        or not _WHEEL_PROJECT.fullmatch(parts[0])
+        or "__" in parts[0]
+    ):
         raise _foreign(name)
     build = None
-    if len(parts) == 6:  # noqa: PLR2004 - PEP 427: with the optional build tag
+    if len(parts) == _WITH_BUILD:
         found = _BUILD.fullmatch(parts[2])
         if found is None:
             raise _foreign(name)

@@ -17,6 +17,7 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Trust, TrustEntry, TrustKind
 from verification.keyed import GivenKeys
+from verification.only import kept_by_only
 from verification.predicates import fields
 from verification.public_key import PublicKey, load_public_key
 
@@ -52,7 +53,8 @@ class RegistryKeys:
 def read_registry_keys(entry: TrustEntry) -> RegistryKeys:
     """Read a trust entry of kind REGISTRY_KEYS; raise MalformedError where no key can be read.
 
-    A key counts inside the window the list gives it and inside the one of the trust entry.
+    A key counts inside the window the list gives it and inside the one of the trust entry, and
+    only where the entry's `only` names its id or fingerprint.
     """
     document = wire.as_mapping(wire.read_json(entry.content, limits=Limits()), "the list of keys")
     items = wire.items(document, "keys")
@@ -67,7 +69,8 @@ def read_registry_keys(entry: TrustEntry) -> RegistryKeys:
             broken.append(f"key {number} of the list: {error}")
     if not keys:
         raise MalformedError(broken[0] if broken else "a list without any key")
-    return RegistryKeys(tuple(keys), tuple(broken))
+    kept = kept_by_only(entry, [((one.key_id, one.key.fingerprint), one) for one in keys])
+    return RegistryKeys(tuple(kept), tuple(broken))
 
 
 def keys_named(trust: Trust, key_id: str, usage: str) -> GivenKeys:

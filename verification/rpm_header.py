@@ -8,6 +8,7 @@ Only what a signature covers is believed: the lead and the signature header are 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ MAX_SIGNATURE_ENTRIES = 64
 MAX_ENTRIES = 65_535
 SIGNATURES_REGION, IMMUTABLE_REGION = 62, 63
 _ENTRY_BYTES = 16
+_TRAILER = struct.Struct(">2LlL")  # an entry whose offset is negative: back to the first one
 _FIRST_TAG = 100  # below it are regions
 _INT8, _INT16, _INT32, _INT64, _STRING, _BINARY, _STRINGS, _I18N = 2, 3, 4, 5, 6, 7, 8, 9
 _WIDTHS = {1: 1, _INT8: 1, _INT16: 2, _INT32: 4, _INT64: 8, _BINARY: 1}
@@ -140,12 +142,9 @@ def read_header(raw: bytes, region: int, *, what: str) -> Header:
 def _region_start(row: tuple[int, ...], region: int, count: int, store: bytes, what: str) -> int:
     """Return where the region's trailer begins; everything must be inside it (hregions)."""
     tag, kind, offset, items = row
-    trailer = store[offset : offset + _ENTRY_BYTES]
-    signed = [
-        int.from_bytes(trailer[at : at + 4], "big", signed=at == 8)  # noqa: PLR2004 - a negative offset
-        for at in (0, 4, 8, 12)
-    ]
-    is_whole = offset + _ENTRY_BYTES == len(store) and signed[2:3] == [-count * _ENTRY_BYTES]
+    is_last = 0 <= offset == len(store) - _ENTRY_BYTES
+    signed = _TRAILER.unpack_from(store, offset) if is_last else ()
+    is_whole = signed[2:3] == (-count * _ENTRY_BYTES,)
     if (tag, kind, items) != (region, _BINARY, _ENTRY_BYTES) or not is_whole:
         raise MalformedError(f"the {what} is not one region from its first entry to its last byte")
     if (signed[0], signed[1], signed[3]) != (region, _BINARY, _ENTRY_BYTES):

@@ -52,7 +52,7 @@ def read_envelope(content: bytes) -> Envelope:
 
 
 def _dearmor(content: bytes) -> bytes:
-    bare = content.strip(_BLANKS)
+    bare = content.rstrip(_BLANKS)  # ssh-keygen takes nothing before it
     if not bare.startswith(BEGIN) or not bare.endswith(END):
         raise MalformedError("not one SSH signature in armor, with nothing around it")
     lines = bare[len(BEGIN) : -len(END)].split(b"\n")

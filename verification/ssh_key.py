@@ -25,6 +25,7 @@ CERTIFICATE_SUFFIX = "-cert-v01@openssh.com"
 USER_PRESENT, USER_VERIFIED = 0x01, 0x04  # flags of a security key
 _SK_ED25519, _SK_ECDSA = "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"
 _ED25519, _RSA = "ssh-ed25519", "ssh-rsa"
+_MAX_EXPONENT_BITS = 64  # no key in use has more
 _ED25519_BYTES, _ED25519_SIGNATURE_BYTES = 32, 64
 _CURVES: dict[str, tuple[str, ec.EllipticCurve, hashes.HashAlgorithm]] = {
     "ecdsa-sha2-nistp256": ("P256", ec.SECP256R1(), hashes.SHA256()),
@@ -132,7 +133,7 @@ def _ecdsa(kind: str, reader: WireReader, blob: bytes) -> SshKey:
 def _rsa(reader: WireReader, blob: bytes) -> SshKey:
     exponent, modulus = reader.positive(), reader.positive()
     bits = modulus.bit_length()
-    if bits > MAX_RSA_BITS or exponent.bit_length() > 64:  # noqa: PLR2004 - no key in use has more
+    if bits > MAX_RSA_BITS or exponent.bit_length() > _MAX_EXPONENT_BITS:
         raise MalformedError(f"an RSA key of {bits} bits, more than {MAX_RSA_BITS}")
     try:
         material = rsa.RSAPublicNumbers(exponent, modulus).public_key()

@@ -15,15 +15,20 @@ from functools import lru_cache
 
 from core.errors import MalformedError
 from core.model import Trust, TrustKind
-from verification.ssh_certificate import SshCertificate
-from verification.ssh_key import KEY_TYPES, SshKey, fingerprint_of
-from verification.ssh_wire import WireReader
+from verification.ssh_certificate import SshCertificate, is_certificate, read_certificate
+from verification.ssh_key import CERTIFICATE_SUFFIX, KEY_TYPES, SshKey, fingerprint_of
+from verification.ssh_wire import WireReader, wire_string
 
 MAGIC = b"SSHKRL\n\0"
+_CERTIFICATE_LIST = b"-----BEGIN X509 CRL-----"
+_DER_SEQUENCE = 0x30
+_LONG_FORM = 0x80  # of a DER length; text has no such byte there
 _VERSION = 1
 _CERTIFICATES, _EXPLICIT, _SHA1, _SIGNATURE, _SHA256, _EXTENSION = 1, 2, 3, 4, 5, 255
 _SERIALS, _RANGE, _BITMAP, _KEY_IDS, _CERTIFICATE_EXTENSION = 0x20, 0x21, 0x22, 0x23, 0x39
 _KEPT_LISTS = 16
+# Types as the names of certificates have them: those of security keys leave their domain out.
+_CERTIFIED = frozenset(kind.removesuffix("@openssh.com") for kind in KEY_TYPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class _Authority:
 
     authority: bytes
     ranges: tuple[tuple[int, int], ...]
+    bitmaps: tuple[tuple[int, bytes], ...]  # the serial of the last bit, and the bits
     key_ids: frozenset[str]
 
     def withdraws(self, certificate: SshCertificate) -> bool:
@@ -41,7 +47,10 @@ class _Authority:
             return True
         # Serial 0 means "no serial": no list can mean one certificate by it.
         number = certificate.serial
-        return bool(number) and any(first <= number <= last for first, last in self.ranges)
+        return bool(number) and (
+            any(first <= number <= last for first, last in self.ranges)
+            or any(_is_set(bits, number - offset) for offset, bits in self.bitmaps)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +88,34 @@ class Revocations:
         )
 
 
+@lru_cache(maxsize=_KEPT_LISTS)
 def is_revocation_list(content: bytes) -> bool:
-    """Say whether a revocation entry is one of OpenSSH's, not a CRL or OCSP response."""
+    """Say whether an entry shows that it is one of OpenSSH's: by its magic, or by a key in it."""
     if content.startswith(MAGIC):
         return True
-    first = next((line for line in content[:4096].split(b"\n") if _counts(line)), b"")
-    return any(f"{kind} ".encode() in first for kind in KEY_TYPES)
+    return not _is_of_certificates(content) and any(
+        _key_at(line.split()) for line in content.split(b"\n") if _counts(line)
+    )
+
+
+@lru_cache(maxsize=_KEPT_LISTS)
+def _is_of_certificates(content: bytes) -> bool:
+    """Say whether an entry is of the other kinds: PEM or DER, a CRL or an OCSP response."""
+    if content[:1] == bytes([_DER_SEQUENCE]):
+        return len(content) > 1 and (content[1] >= _LONG_FORM or content[1] + 2 == len(content))
+    lines = content.split(b"\n") if _CERTIFICATE_LIST in content else []
+    return bool(lines) and not any(_key_at(line.split()) for line in lines if _counts(line))
 
 
 def given_revocations(trust: Trust) -> Revocations:
-    """Read every revocation entry of OpenSSH's kinds; raise MalformedError where one is broken."""
+    """Read every revocation entry that is no CRL or OCSP response, so that none is passed over.
+
+    Raises MalformedError where one is broken, or is nothing that anybody here reads.
+    """
     read = [
         _read(entry.content)
         for entry in trust.entries
-        if entry.kind is TrustKind.REVOCATION and is_revocation_list(entry.content)
+        if entry.kind is TrustKind.REVOCATION and not _is_of_certificates(entry.content)
     ]
     return Revocations(
         frozenset().union(*(one.blobs for one in read)),
@@ -111,20 +134,34 @@ def _counts(line: bytes) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith(b"#")
 
 
+def _key_at(words: list[bytes]) -> int:
+    """Return which word is the base64 of a key, by how all of them begin; 0 where none is."""
+    return next((at for at, one in enumerate(words) if one.startswith(b"AAAA")), 0)
+
+
 def _read_lines(content: bytes) -> Revocations:
     blobs: set[bytes] = set()
     for number, line in enumerate(content.split(b"\n"), start=1):
-        if not _counts(line):
-            continue
-        words = line.split()
-        at = next((at for at, one in enumerate(words) if one.startswith(b"AAAA")), -1)
-        try:
-            blobs.add(base64.b64decode(words[at], validate=True) if at > 0 else b"")
-        except binascii.Error:
-            blobs.add(b"")
-        if b"" in blobs:
-            raise MalformedError(f"line {number} of a list of revoked SSH keys holds no key")
+        if _counts(line):
+            try:
+                blobs |= _blobs(line.split())
+            except (MalformedError, binascii.Error):
+                words = f"line {number} of a list of revoked SSH keys holds no key"
+                raise MalformedError(words) from None
     return Revocations(frozenset(blobs))
+
+
+def _blobs(words: list[bytes]) -> set[bytes]:
+    """Return what a line withdraws: a key, or a certificate and, as OpenSSH has it, its key."""
+    at = _key_at(words)
+    blob = base64.b64decode(words[at], validate=True) if at else b""
+    kind = words[at - 1]
+    if not blob.startswith(wire_string(kind)):
+        raise MalformedError("the key is of another type than its line says")
+    # A key of a type that is not read verifies nothing: withdrawing it needs its blob alone.
+    if not is_certificate(blob) or kind.decode().removesuffix(CERTIFICATE_SUFFIX) not in _CERTIFIED:
+        return {blob}
+    return {blob, read_certificate(blob).key.blob}
 
 
 def _read_binary(content: bytes) -> Revocations:
@@ -170,6 +207,7 @@ def _authority(section: WireReader) -> _Authority:
     authority = section.string()
     section.string()  # reserved
     ranges: list[tuple[int, int]] = []
+    bitmaps: list[tuple[int, bytes]] = []
     key_ids: set[str] = set()
     while not section.is_at_end:
         kind = section.number(1)
@@ -179,12 +217,12 @@ def _authority(section: WireReader) -> _Authority:
         elif kind == _RANGE:
             ranges.append((part.number(8), part.number(8)))
         elif kind == _BITMAP:
-            ranges += _bitmap(part)
+            bitmaps.append((part.number(8), part.string()))
         elif kind == _KEY_IDS:
             key_ids |= {one.decode("utf-8", "replace") for one in _strings(part)}
         elif kind != _CERTIFICATE_EXTENSION or _is_critical(part):
             raise MalformedError(f"a part of the unknown kind {kind} in an SSH revocation list")
-    return _Authority(authority, tuple(ranges), frozenset(key_ids))
+    return _Authority(authority, tuple(ranges), tuple(bitmaps), frozenset(key_ids))
 
 
 def _numbers(part: WireReader) -> Iterator[int]:
@@ -192,9 +230,8 @@ def _numbers(part: WireReader) -> Iterator[int]:
         yield part.number(8)
 
 
-def _bitmap(part: WireReader) -> Iterator[tuple[int, int]]:
-    offset = part.number(8)
-    bits = int.from_bytes(part.string(), "big")
-    for place in range(bits.bit_length()):
-        if bits >> place & 1:
-            yield offset + place, offset + place
+def _is_set(bits: bytes, place: int) -> bool:
+    """Look at one bit, counted from the last, without a step for each of the others."""
+    if not 0 <= place < 8 * len(bits):
+        return False
+    return bool(bits[-1 - place // 8] >> place % 8 & 1)

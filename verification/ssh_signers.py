@@ -22,6 +22,7 @@ from verification.ssh_key import KEY_TYPES, SshKey, read_key
 
 MAX_LINES = 100_000
 _KEPT_LISTS = 64
+_MAX_WORDS = 5  # principals, options, type, key, note
 _MAX_PATTERN = 1024
 _OPTION = re.compile(r'([A-Za-z-]{1,32})(?:="([^"]*)")?(?:,|\Z)')
 _TIME = re.compile(r"(\d{8})(\d{4}(?:\d{2})?)?(Z?)\Z")
@@ -161,7 +162,7 @@ def _words(line: str) -> list[str]:
     """Split at blanks outside quotes into at most five words."""
     words: list[str] = []
     at = 0
-    while at < len(line) and len(words) < 5:  # noqa: PLR2004 - principals, options, type, key, note
+    while at < len(line) and len(words) < _MAX_WORDS:
         word = _WORD.match(line, at)
         end = word.end() if word is not None else at
         if end == at and line[at] == '"':

@@ -9,7 +9,7 @@ from functools import lru_cache
 from core import wire
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import HEX_LENGTH, Digest, Role, Statement, Subject
+from core.model import HEX_LENGTH, STRONG_DIGESTS, Digest, Role, Statement, Subject, Verification
 from verification.builder_identity import builder_claims
 from verification.predicates import PROVENANCE_TYPES, view_of
 from verification.trail import Trail
@@ -17,7 +17,6 @@ from verification.trail import Trail
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_V1 = "https://in-toto.io/Statement/v1"
 STATEMENT_TYPES = frozenset({"https://in-toto.io/Statement/v0.1", STATEMENT_V1})
-STRONG_DIGESTS = ("sha256", "sha384", "sha512", "blake2b512")
 _SHOWN_SUBJECTS = 3
 
 
@@ -90,6 +89,27 @@ def _match(subject: Subject, artifact: Subject) -> SubjectMatch:
     if any(theirs != ours for theirs, ours in compared) or not stated:
         return SubjectMatch.MISMATCHED
     return SubjectMatch.MATCHED if compared else SubjectMatch.DIGEST_NEEDED
+
+
+def refuse_subject(
+    trail: Trail, statement: Statement, artifact: Subject, reference: str = "in-toto Statement"
+) -> Verification | None:
+    """Record that a statement is about this artifact, or return the refusal where it is not."""
+    found = match(statement, artifact)
+    if found is SubjectMatch.MATCHED:
+        trail.passed("subject", reference=reference)
+        return None
+    needed = found is SubjectMatch.DIGEST_NEEDED
+    return trail.refuse(
+        "subject",
+        "CONTENT_NEEDED" if needed else "SUBJECT_MISMATCH",
+        "the statement gives a digest of another algorithm than those at hand"
+        if needed
+        else "the statement is about other artifacts",
+        expected=shown_digests(artifact),
+        found=shown_subjects(statement),
+        reference=reference,
+    )
 
 
 def role_of(predicate_type: str) -> Role:

@@ -8,21 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from core.errors import MalformedError
 from verification import der
+from verification.cms import Algorithm, read_algorithm
 from verification.der import DerReader
 
 _WHAT = "the timestamp"
 _MAX_SECONDS = 10**7
 _THOUSANDTHS = frozenset(range(1000))
-_NULL = b"\x05\x00"
-_TIME = re.compile(rb"(\d{14})(?:\.(\d{1,9}))?Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Algorithm:
-    """An AlgorithmIdentifier; absent parameters and NULL are the same here."""
-
-    oid: str
-    parameters: bytes = b""
+_TIME = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.(\d{1,9}))?Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +27,6 @@ class TstInfo:
     serial: int
     made_at: datetime
     accuracy: timedelta
-
-
-def read_algorithm(reader: DerReader) -> Algorithm:
-    """Read an AlgorithmIdentifier."""
-    stated = reader.inside(der.SEQUENCE)
-    oid = stated.oid()
-    parameters = stated.element() if stated.tag >= 0 else b""
-    stated.finish()
-    return Algorithm(oid, b"" if parameters == _NULL else parameters)
 
 
 def read_info(content: bytes) -> TstInfo:
@@ -77,13 +60,12 @@ def _time(spelled: bytes) -> datetime:
     found = _TIME.fullmatch(spelled)
     if found is None:
         raise MalformedError(f"{_WHAT} has a time that is not in DER's form")
-    digits = found[1].decode()
-    month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(4, 14, 2))
+    micros = (found[7] or b"").ljust(6, b"0")[:6]
+    year, month, day, hour, minute, second, micro = map(int, (*found.groups()[:6], micros))
     try:
-        whole = datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
+        return datetime(year, month, day, hour, minute, second, micro, UTC)
     except ValueError:
-        raise MalformedError(f"{_WHAT} has a time that cannot be: {digits}") from None
-    return whole + timedelta(microseconds=int((found[2] or b"0").ljust(6, b"0")[:6]))
+        raise MalformedError(f"{_WHAT} has a time that cannot be: {spelled.decode()}") from None
 
 
 def _accuracy(reader: DerReader) -> timedelta:

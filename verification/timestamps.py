@@ -11,32 +11,45 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Digest, digest_of
 from verification.certificate_chain import path_fault
 from verification.certificate_path import Anchors, CertificatePath, find_path
 from verification.certificates import certificate_digest, load_der
-from verification.fault import Fault
-from verification.public_key import STRONG_HASHES, PublicKey
+from verification.cms import DIGESTS, TST_INFO, WEAK_DIGESTS
+from verification.cms_naming import is_named
+from verification.cms_signature import (
+    STRONG_DIGEST,
+    Bound,
+    Signed,
+    bind_content,
+    check_signature,
+    digest_algorithm,
+)
+from verification.fault import Fault, malformed
+from verification.keyed import signed_bytes
+from verification.public_key import PublicKey
 from verification.revocation import judge_revocation
 from verification.timestamp_authority import (
     TimestampAuthority,
     chain_authority,
     given_timestamp_authorities,
 )
-from verification.timestamp_signature import SignatureFault, check_signature
 from verification.timestamp_signer import PURPOSE as _PURPOSE
-from verification.timestamp_signer import is_named, usable_key
-from verification.timestamp_token import DIGESTS, TST_INFO, Refusal, Token, read_timestamp
+from verification.timestamp_signer import usable_key
+from verification.timestamp_token import Refusal, Token, read_timestamp
 
 __all__ = [
     "IMPRINT_STEP",
     "ProvedTime",
     "TimestampAuthority",
+    "broken_time",
     "chain_authority",
     "given_timestamp_authorities",
     "judge_timestamp",
@@ -46,9 +59,9 @@ __all__ = [
 _STEP = "timestamp"
 _SHOWN = 4
 IMPRINT_STEP, _CHAIN = "timestamp imprint", "timestamp authority"
-_WEAK = frozenset(
-    {"1.3.14.3.2.26", "1.2.840.113549.2.5", "2.16.840.1.101.3.4.2.4"}
-)  # SHA-1, MD5, SHA-224
+_WHAT = "the timestamp"
+Reader = Callable[[bytes, Limits], Token | Refusal]
+_BROKEN = frozenset({"DIGEST_MISMATCH", "PAYLOAD_TYPE", "SIGNATURE_INVALID"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +82,14 @@ class ProvedTime:
 
 
 def verify_timestamp(
-    token: bytes, signed: bytes, authorities: Sequence[TimestampAuthority], limits: Limits
+    token: bytes,
+    signed: bytes,
+    authorities: Sequence[TimestampAuthority],
+    limits: Limits,
+    reader: Reader = read_timestamp,
 ) -> ProvedTime | Fault:
     """Say what a TimeStampResp or a bare token proves of the bytes `signed`."""
-    return judge_timestamp(token, lambda name: digest_of(signed, name), authorities, limits)
+    return judge_timestamp(token, lambda name: digest_of(signed, name), authorities, limits, reader)
 
 
 def judge_timestamp(
@@ -80,6 +97,7 @@ def judge_timestamp(
     digest: Callable[[str], Digest | None],
     authorities: Sequence[TimestampAuthority],
     limits: Limits,
+    reader: Reader = read_timestamp,
 ) -> ProvedTime | Fault:
     """Say what a timestamp proves of something whose digest of any strong algorithm is asked for.
 
@@ -87,11 +105,10 @@ def judge_timestamp(
     """
     # 1. The form (RFC 3161 section 2.4.2, RFC 5652 section 5).
     try:
-        read = read_timestamp(token, limits)
+        read = reader(token, limits)
     except MalformedError as error:
-        reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
         expected = "a TimeStampResp or a timestamp token, in DER, within the limits"
-        return Fault(_STEP, reason, str(error), expected, str(error), "RFC 3161 2.4.2")
+        return malformed(_STEP, error, expected, "RFC 3161 2.4.2")
     if isinstance(read, Refusal):
         detail = "the authority's answer grants no timestamp"
         expected, found = "the state 0 or 1 (granted)", f"the state {read.state}"
@@ -100,22 +117,32 @@ def judge_timestamp(
     imprint = _imprint(read, digest)
     if isinstance(imprint, Fault):
         return imprint
-    # 3. What was signed is this TSTInfo, and under which certificate.
-    fault = _content_fault(read)
-    if fault is not None:
-        return fault
-    return _judge_signers(read, imprint, authorities, limits)
+    # 3. What was signed is this TSTInfo (RFC 5652 sections 5.3, 11.1 and 11.2).
+    algorithm = digest_algorithm(read.signer)
+    if isinstance(algorithm, Fault):
+        return broken_time(algorithm, _WHAT)
+    content = Signed(TST_INFO, signed_bytes(read.info_bytes))
+    bound = bind_content(read.signer, content, algorithm, limits)
+    if isinstance(bound, Fault):
+        return broken_time(bound, _WHAT)
+    return _judge_signers(read, imprint, bound, authorities, limits)
+
+
+def broken_time(fault: Fault, what: str) -> Fault:
+    """Return the fault of a signature that should prove a time, as one of `what` proves it."""
+    reason = "TIMESTAMP_INVALID" if fault.reason in _BROKEN else fault.reason
+    return replace(fault, step=_STEP, reason=reason, detail=f"{what} does not hold: {fault.detail}")
 
 
 def _imprint(token: Token, digest: Callable[[str], Digest | None]) -> Digest | Fault:
     """Check that the imprint is of a strong hash, and of the bytes that it should be of."""
     info, reference = token.info, "RFC 3161 2.4.1"
-    name = DIGESTS.get(info.imprint.oid, "")
-    if name not in STRONG_HASHES or info.imprint.parameters:
+    name, weak = DIGESTS.get(info.imprint.oid, ""), WEAK_DIGESTS.get(info.imprint.oid, "")
+    if not name or info.imprint.parameters:
         detail = "the timestamp's imprint is of a hash that proves nothing, or is unknown to us"
-        reason = "ALGORITHM_WEAK" if info.imprint.oid in _WEAK else "FORMAT_UNSUPPORTED"
-        expected = "an imprint of SHA-256, SHA-384 or SHA-512"
-        return Fault(IMPRINT_STEP, reason, detail, expected, name or info.imprint.oid, reference)
+        reason = "ALGORITHM_WEAK" if weak else "FORMAT_UNSUPPORTED"
+        expected, found = f"an imprint of {STRONG_DIGEST}", weak or name or info.imprint.oid
+        return Fault(IMPRINT_STEP, reason, detail, expected, found, reference)
     ours = digest(name)
     if ours is None:
         detail = f"the timestamp is over a {name} digest that is not at hand"
@@ -129,32 +156,12 @@ def _imprint(token: Token, digest: Callable[[str], Digest | None]) -> Digest | F
     return ours
 
 
-def _content_fault(token: Token) -> Fault | None:
-    """Check RFC 5652 sections 5.3, 11.1 and 11.2: the attributes are about this TSTInfo."""
-    signer, reference = token.signer, "RFC 5652 11.2"
-    name = DIGESTS.get(signer.digest.oid, "")
-    if name not in STRONG_HASHES or signer.digest.parameters:
-        detail = "the timestamp's content is digested with a hash that proves nothing, or unknown"
-        reason = "ALGORITHM_WEAK" if signer.digest.oid in _WEAK else "FORMAT_UNSUPPORTED"
-        expected = "SHA-256, SHA-384 or SHA-512"
-        return Fault(_STEP, reason, detail, expected, name or signer.digest.oid, reference)
-    if signer.digest not in token.digests:
-        detail = "the signer's digest algorithm is not among those the token lists"
-        expected, found = signer.digest.oid, ", ".join(each.oid for each in token.digests)
-        return Fault(_STEP, "MALFORMED", detail, expected, found or "none", "RFC 5652 5.1")
-    if signer.content_type != TST_INFO:
-        detail = "the timestamp's signature is about content of another type"
-        return Fault(_STEP, "TIMESTAMP_INVALID", detail, TST_INFO, signer.content_type, reference)
-    computed = digest_of(token.info_bytes, name)
-    if computed.raw != signer.message_digest:
-        detail = "the timestamp's signature is about another content than the token holds"
-        found = f"{name}:{signer.message_digest.hex()}"
-        return Fault(_STEP, "TIMESTAMP_INVALID", detail, str(computed), found, reference)
-    return None
-
-
 def _judge_signers(
-    token: Token, imprint: Digest, authorities: Sequence[TimestampAuthority], limits: Limits
+    token: Token,
+    imprint: Digest,
+    bound: Bound,
+    authorities: Sequence[TimestampAuthority],
+    limits: Limits,
 ) -> ProvedTime | Fault:
     """Find the signer's certificate, check signature and usage, then each authority's chain."""
     embedded = _embedded(token)
@@ -166,11 +173,9 @@ def _judge_signers(
     key = usable_key(signer)
     if isinstance(key, Fault):
         return key
-    scheme = check_signature(token.signer, key, limits)
-    if isinstance(scheme, SignatureFault):
-        return Fault(
-            _STEP, scheme.reason, scheme.detail, scheme.expected, scheme.found, "RFC 5652 5.4"
-        )
+    scheme = _scheme(token, key, bound, limits)
+    if isinstance(scheme, Fault):
+        return scheme
     # 6. A chain to an authority that counts, at the time stated.
     at, faults = token.info.made_at, []
     for authority in authorities:
@@ -185,6 +190,16 @@ def _judge_signers(
             return _proved(token, imprint, path, key, scheme)
         faults.append(fault)
     return faults[0] if faults else _chain_fault(signer, embedded, authorities, at)
+
+
+def _scheme(token: Token, key: PublicKey, bound: Bound, limits: Limits) -> str | Fault:
+    """Return the name of the scheme under which the token's signature holds, or why it does not."""
+    if isinstance(key.material, Ed25519PublicKey) and bound.algorithm != "sha512":
+        detail, expected = "Ed25519 in a timestamp goes with SHA-512 alone", "sha512"
+        found = bound.algorithm
+        return Fault(_STEP, "FORMAT_UNSUPPORTED", detail, expected, found, "RFC 8419 3.1")
+    scheme = check_signature(token.signer, key, bound, limits)
+    return broken_time(scheme, _WHAT) if isinstance(scheme, Fault) else scheme
 
 
 def _embedded(token: Token) -> tuple[x509.Certificate, ...]:
@@ -202,22 +217,25 @@ def _signer(
     token: Token, embedded: tuple[x509.Certificate, ...], authorities: Sequence[TimestampAuthority]
 ) -> x509.Certificate | None:
     """Return the certificate that SignerInfo and every ESSCertID name (RFC 3161 section 2.4.2)."""
-    for certificate in embedded:
-        if is_named(certificate, token.signer):
-            return certificate
     given = (each for authority in authorities for each in authority.certificates())
-    return next((each for each in given if is_named(each, token.signer)), None)
+    return next((each for each in (*embedded, *given) if _is_signer(each, token)), None)
+
+
+def _is_signer(certificate: x509.Certificate, token: Token) -> bool:
+    return is_named(certificate, token.signer) and all(
+        each.fits(certificate) for each in token.named
+    )
 
 
 def _unknown_signer(token: Token, authorities: Sequence[TimestampAuthority]) -> Fault:
     """Tell a token that left its certificate out from one that holds another than it names."""
-    named = token.signer.certificates[0]
+    named = token.named[0]
     detail = "the certificate that signed the timestamp is not at hand: neither among the"
     detail += " authorities given nor in the timestamp"
     if not token.is_bare:
         detail = "the timestamp holds certificates, but not the one that its signer names"
     reason = "CERT_UNTRUSTED" if token.is_bare else "TIMESTAMP_INVALID"
-    expected = f"the certificate {named.hash_name or 'unknown hash'}:{named.digest.hex()}"
+    expected = f"the certificate {named.hash_name}:{named.digest.hex()}"
     found = f"{len(authorities)} authorities and {len(token.certificates)} certificates without it"
     return Fault(_CHAIN, reason, detail, expected, found, "RFC 3161 2.4.2")
 
@@ -272,12 +290,15 @@ def _proved(
         path.links[0],
         key,
         path,
-        certificate_digest(path.links[-1]),
+        _anchor(path.links[-1]),
         info.policy,
         info.serial,
         imprint,
         scheme,
     )
+
+
+_anchor = lru_cache(maxsize=64)(certificate_digest)
 
 
 def _shifted(at: datetime, by: timedelta) -> datetime:

@@ -20,6 +20,15 @@ class Trail:
     claims: dict[str, str] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
 
+    def fork(self) -> Trail:
+        """Return a trail that goes on from here by itself, until it is adopted or dropped."""
+        return Trail(self.format, self.role, self.signer, dict(self.claims), list(self.checks))
+
+    def adopt(self, fork: Trail) -> None:
+        """Go on where a fork has come to."""
+        self.role, self.signer = fork.role, fork.signer
+        self.claims, self.checks = fork.claims, fork.checks
+
     def passed(self, step: str, detail: str = "", *, reference: str = "") -> None:
         """Record a step that held."""
         self.checks.append(Check(step, CheckOutcome.PASSED, detail, "", reference))

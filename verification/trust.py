@@ -11,9 +11,9 @@ from cryptography import x509
 from core.limits import Limits
 from core.model import Digest, Trust, TrustEntry, TrustKind, digest_of
 from verification.certificates import (
+    accepted_authorities,
     certificate_digest,
     certificate_key_algorithm,
-    read_authority,
 )
 from verification.minisign import read_key, shown_id
 from verification.openpgp_keyring import read_keyring
@@ -93,7 +93,7 @@ def _describe_key(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
 
 
 def _describe_authorities(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
-    return tuple(_authority(entry, each) for each in read_authority(entry.content))
+    return tuple(_authority(entry, each) for each in accepted_authorities(entry))
 
 
 def _authority(entry: TrustEntry, certificate: x509.Certificate) -> Credential:

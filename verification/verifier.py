@@ -28,8 +28,10 @@ from core.model import (
     Trust,
     Verification,
 )
+from core.wire import without_collection
 from verification import FORMATS, INSIDE
 from verification.format import VERIFIER_VERSION, Format, Setting
+from verification.json_document import forget_large
 from verification.ssh_signers import answers_to
 from verification.subject_names import is_subject_identity, subject_matches
 from verification.trail import Trail
@@ -46,6 +48,8 @@ _NAMES_COUNT = frozenset(
         "pep740-provenance",
     }
 )
+_WITHIN = tuple(name for name in FORMATS if name in INSIDE)
+_BESIDE = tuple(name for name in FORMATS if name not in INSIDE)
 _MAILBOX = re.compile(r"[^<>]*<([^<>\s]+)>")
 _IDENTITY_STEP = "identity"
 _CERTIFIED = frozenset({SignerKind.CERTIFICATE, SignerKind.KEYLESS})
@@ -77,24 +81,38 @@ def verify(evidence: Evidence, setting: Setting) -> Verification:
     if excess:
         return _unread("limits", "TOO_LARGE", excess, "evidence within the limits")
     try:
-        # 2. The format is recognised, not asked for.
-        recognised = _recognised(evidence)
-        if recognised is None:
-            words = "no reader recognises this evidence"
-            return _unread("format", "FORMAT_UNSUPPORTED", words, _formats_read())
-        # 3. The rest is the format's.
-        return recognised.verify(evidence, setting)
+        with without_collection(_bytes_read_at_once(evidence, setting.limits)):
+            return _judge(evidence, setting)
     except CollectionError:
         raise
     except Exception as error:  # noqa: BLE001 - the edge: whatever a hostile byte reached stops here
-        import structlog  # noqa: PLC0415 - only a fault of ours pays for it
+        from core.logs import logger  # noqa: PLC0415 - only a fault of ours pays for it
 
         kind = type(error).__name__
-        structlog.get_logger(__name__).exception(
-            "verification_failed", origin=evidence.origin[:200], error=kind
-        )
+        logger(__name__).exception("verification_failed", origin=evidence.origin[:200], error=kind)
         words = f"reading it failed with {kind}"
         return _unread("format", "FORMAT_UNSUPPORTED", words, _formats_read())
+
+
+def _judge(evidence: Evidence, setting: Setting) -> Verification:
+    # 2. The format is recognised, not asked for.
+    recognised = _recognised(evidence)
+    if recognised is None:
+        words = "no reader recognises this evidence"
+        return _unread("format", "FORMAT_UNSUPPORTED", words, _formats_read())
+    try:
+        # 3. The rest is the format's.
+        return recognised.verify(evidence, setting)
+    finally:
+        forget_large()
+
+
+def _bytes_read_at_once(evidence: Evidence, limits: Limits) -> int:
+    """Return the size of evidence that is soon read; nothing where an artifact may take long."""
+    content = evidence.subject.content
+    if evidence.is_inside or (content is not None and content.size > limits.evidence_bytes):
+        return 0
+    return len(evidence.content)
 
 
 def is_recognised(evidence: Evidence) -> bool:
@@ -109,8 +127,11 @@ def verifier_version() -> str:
 
 def _recognised(evidence: Evidence) -> Format | None:
     # one by one: what stands behind the right one, or is never asked, is not even loaded
-    asked = (format_named(name) for name in FORMATS if (name in INSIDE) == evidence.is_inside)
-    return next((each for each in asked if each.recognises(evidence)), None)
+    for name in _WITHIN if evidence.is_inside else _BESIDE:
+        asked = format_named(name)
+        if asked.recognises(evidence):
+            return asked
+    return None
 
 
 def _excess(evidence: Evidence, limits: Limits) -> str:

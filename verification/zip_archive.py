@@ -42,6 +42,7 @@ FREE_BYTES = 64 * MIB  # that may be unpacked whatever the ratio
 _APK_BLOCK = b"APK Sig Block 42"  # how an APK signing block ends
 _LOCAL, _DESCRIPTOR = b"PK\x03\x04", b"PK\x07\x08"
 _LOCAL_FORM = struct.Struct("<4s5H3L2H")
+_WIDE_FORM = struct.Struct("<2Q")
 _CHUNK = 256 * 1024
 
 
@@ -178,9 +179,9 @@ def _local_lengths(extra: bytes, size: int, packed: int) -> tuple[int, int]:
     wide = [body for kind, body in fields if kind == ZIP64_EXTRA]
     if not wide:
         return size, packed
-    if len(wide) > 1 or len(wide[0]) != 16:  # noqa: PLR2004 - two numbers of eight bytes
+    if len(wide) > 1 or len(wide[0]) != _WIDE_FORM.size:
         raise MalformedError("an entry's Zip64 field does not have both lengths")
-    numbers = struct.unpack("<2Q", wide[0])
+    numbers = _WIDE_FORM.unpack(wide[0])
     size = numbers[0] if size == FULL32 else size
     packed = numbers[1] if packed == FULL32 else packed
     return size, packed

@@ -89,8 +89,8 @@ def read_end(content: Content) -> End:
     if disk or start_disk or here != entries:
         raise MalformedError("the archive is one of several parts")
     at = tail_at + found
-    is_zip64 = content.read_at(at - 20, 4) == _LOCATOR64 if at >= 20 else False  # noqa: PLR2004 - the locator's size
-    if is_zip64:
+    before = at - _LOCATOR64_FORM.size
+    if before >= 0 and content.read_at(before, len(_LOCATOR64)) == _LOCATOR64:
         return _read_end64(content, at, (entries, length, offset), comment)
     if offset + length != at:
         raise MalformedError("the list of entries does not end where the archive's end begins")

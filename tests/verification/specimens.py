@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -20,13 +20,15 @@ from core.model import (
     Digest,
     Evidence,
     MemoryContent,
+    Outcome,
     Subject,
     Trust,
     TrustEntry,
     TrustKind,
+    Verification,
     digest_of,
 )
-from verification.format import Setting
+from verification.format import Format, Setting
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -87,6 +89,28 @@ def evidence(
     content: bytes, subject: Subject | None = None, *, hint: bytes = b"", media_type: str = ""
 ) -> Evidence:
     return Evidence(content, media_type, "test", subject or artifact(), hint=hint)
+
+
+def judge_document(
+    formats: Sequence[Format], document: object, subject: Subject | None, *entries: TrustEntry
+) -> Verification:
+    """Judge JSON, or bytes as they are, by the one of these formats that recognises it."""
+    content = document if isinstance(document, bytes) else json.dumps(document).encode()
+    offered = evidence(content, subject)
+    (reading,) = (each for each in formats if each.recognises(offered))
+    found = reading.verify(offered, setting(*entries))
+    assert found.format == reading.name
+    assert found.outcome is Outcome.VERIFIED or (found.expected and found.found)
+    return found
+
+
+def is_verified(verification: Verification) -> bool:
+    return verification.outcome is Outcome.VERIFIED
+
+
+def reason_of(verification: Verification) -> str:
+    """Return the reason, of a good end the outcome."""
+    return verification.reason or verification.outcome.value
 
 
 def sign(key: PrivateKey, content: bytes) -> bytes:

@@ -61,7 +61,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
-def test_broken(content: bytes) -> None:
+def test_attack_18_broken(content: bytes) -> None:
     with pytest.raises(MalformedError):
         to_der(content, LIMITS, WHAT)
 

@@ -45,7 +45,7 @@ BUILDERS = {
 @pytest.mark.parametrize(
     ("builder", "certificate", "signer", "certified"), BUILDERS.values(), ids=BUILDERS.keys()
 )
-def test_builder_counts_as_certified_only_where_the_certificate_says_the_same(
+def test_attack_06_builder_counts_as_certified_only_where_the_certificate_says_the_same(
     builder: str, certificate: dict[str, str], signer: Signer | None, certified: str
 ) -> None:
     found = builder_claims(certificate | {"builder_id": builder}, signer)

@@ -76,7 +76,7 @@ def test_anchors_are_equal_by_what_they_hold() -> None:
         ((SERVER,), False),
     ],
 )
-def test_attack_9_authority_for_other_purposes_does_not_lead_on(
+def test_attack_09_authority_for_other_purposes_does_not_lead_on(
     purposes: tuple[x509.ObjectIdentifier, ...],
     leads: bool,  # noqa: FBT001 - a column of a table
 ) -> None:

@@ -28,9 +28,10 @@ from tests.verification.x509_material import (
     tlv,
     with_unsigned,
 )
+from verification import cms
 from verification.der import DerReader
 from verification.formats.git_object import GitObjectSignature
-from verification.git_cms import BEGIN, LOG_ENTRY, judge_git_cms
+from verification.git_cms import BEGIN, judge_git_cms
 from verification.protobuf import Message
 from verification.trail import Trail
 
@@ -105,7 +106,7 @@ def gitsign(
         digest = hashlib.sha256(attributes).digest()
         body = world.body(making, signature, leaf, digest, b"")
         logged = entry or protobuf(world.log_entry(making, body))
-        info = with_unsigned(info, attribute(LOG_ENTRY, tlv(0x04, logged)))
+        info = with_unsigned(info, attribute(cms.REKOR_ENTRY, tlv(0x04, logged)))
     return signed_data((info,), (leaf,), None)
 
 
@@ -137,7 +138,7 @@ def test_signature_without_its_log_entry() -> None:
     assert verification.reason in ("LOG_MISSING", "TIMESTAMP_MISSING")
 
 
-def test_attack_1_log_entry_of_another_signature() -> None:
+def test_attack_01_log_entry_of_another_signature() -> None:
     other = gitsign(b"other")
     reader = other[other.index(bytes.fromhex("060a2b0601040183bf3003 01".replace(" ", ""))) :]
     listed = DerReader(reader[12:], "made").inside(0x31)
@@ -148,7 +149,7 @@ def test_attack_1_log_entry_of_another_signature() -> None:
     assert swapped.reason.startswith("LOG_")
 
 
-def test_attack_3_time_of_the_log_counts_by_its_promise_alone() -> None:
+def test_attack_03_time_of_the_log_counts_by_its_promise_alone() -> None:
     making = replace(KEYLESS, promised=False)
     assert judged(gitsign(making=making)).outcome is not Outcome.VERIFIED
 

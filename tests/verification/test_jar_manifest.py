@@ -65,7 +65,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN.keys())
-def test_broken_manifest(content: bytes) -> None:
+def test_attack_18_broken_manifest(content: bytes) -> None:
     with pytest.raises(MalformedError):
         read_manifest(content, WHAT)
 

@@ -117,7 +117,7 @@ MATRIX = {
 
 
 @pytest.mark.parametrize(("name", "content", "reason"), MATRIX.values(), ids=MATRIX)
-def test_matrix(name: str, content: bytes, reason: str) -> None:
+def test_attack_10_matrix(name: str, content: bytes, reason: str) -> None:
     verification = detached(material().signatures[name], content=content)
     assert verification.reason == reason
     assert verification.outcome is (outcome_of(reason) if reason else Outcome.VERIFIED)
@@ -211,7 +211,7 @@ def test_the_time_passed_in_decides_what_is_the_future() -> None:
     assert (early.reason, early.due_at) == ("TIME_IN_FUTURE", made)
 
 
-def test_keyring_counts_only_inside_its_window() -> None:
+def test_attack_02_keyring_counts_only_inside_its_window() -> None:
     signature = material().signatures["ed"]
     made, instant = datetime(2024, 6, 1, tzinfo=UTC), timedelta(microseconds=1)
     whole = trusting("ed")[0]
@@ -243,11 +243,11 @@ def test_subkey_signs_for_its_primary_key() -> None:
     assert verification.claims["signing_key_fingerprint"] != fingerprint("sub")
 
 
-def test_revoked_subkey_is_refused() -> None:
+def test_attack_10_revoked_subkey_is_refused() -> None:
     assert detached(material().signatures["lost"]).reason == "KEY_REVOKED"
 
 
-def test_unbound_subkey_is_refused() -> None:
+def test_attack_10_unbound_subkey_is_refused() -> None:
     packets = [one.raw for one in split_packets(material().certificates["sub"], most=50)]
     own, subkey, binding = material().certificates["ed"], packets[3], packets[4]
     for graft in (own + subkey, own + subkey + binding):
@@ -258,7 +258,7 @@ def test_unbound_subkey_is_refused() -> None:
     assert detached(material().signatures["sub"], entry(unbound)).reason == "KEY_UNKNOWN"
 
 
-def test_altered_binding_is_refused() -> None:
+def test_attack_10_altered_binding_is_refused() -> None:
     whole = material().certificates["sub"]
     packets = list(split_packets(whole, most=50))
     end = sum(len(one.raw) for one in packets[:5])
@@ -391,11 +391,77 @@ def test_content_of_another_digest_is_not_the_subject() -> None:
         assert verification.found.startswith("sha")
 
 
-def test_text_signature_counts_only_where_line_ends_are_fixed() -> None:
+def test_text_signature_holds_over_both_line_ends_and_says_so() -> None:
     signature = material().signatures["textmode"]
-    assert detached(signature).outcome is Outcome.VERIFIED
+    assert not [each for each in detached(signature).checks if each.outcome is CheckOutcome.NOTED]
     windows = TEXT.replace(b"\n", b"\r\n")
-    assert detached(signature, content=windows).reason == "SUBJECT_MISMATCH"
+    verification = detached(signature, content=windows)
+    assert verification.outcome is Outcome.VERIFIED
+    noted = [each.detail for each in verification.checks if each.outcome is CheckOutcome.NOTED]
+    assert [each for each in noted if "LF alone" in each]
+    other = Subject("text", (digest_of(TEXT),), MemoryContent(windows))
+    assert detached(signature, subject=other).reason == "SUBJECT_MISMATCH"
+    binary = material().signatures["ed"]
+    assert detached(binary, content=windows).reason == "SIGNATURE_INVALID"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT.replace(b"\n", b"\r"),
+        TEXT.replace(b"\n", b"\r\r\n"),
+        TEXT.replace(b"\n", b"\n\r"),
+        TEXT.replace(b"\n", b"\r", 1),
+        TEXT + b"\r",
+        TEXT[:-1] + b"\r",
+    ],
+)
+def test_carriage_return_that_ends_no_line_is_refused_under_a_text_signature(
+    content: bytes,
+) -> None:
+    signature = material().signatures["textmode"]
+    assert detached(signature, content=content).reason == "SUBJECT_MISMATCH"
+
+
+def test_gpg_agrees_over_the_line_ends_of_a_long_text_wherever_it_is_cut(tmp_path: Path) -> None:
+    """Lines of odd lengths: each size of buffer cuts between some CR and its LF."""
+    lines = [b"x" * (number % 89) for number in range(6000)]
+    unix, windows = b"\n".join([*lines, b""]), b"\r\n".join([*lines, b""])
+    with gnupg() as gpg:
+        gpg.key("long")
+        for made, over in ((unix, windows), (windows, unix), (windows, windows)):
+            (gpg.home / "text").write_bytes(made)
+            signature = gpg.sign("long", "--textmode")
+            (gpg.home / "other").write_bytes(over)
+            (gpg.home / "signature").write_bytes(signature)
+            gpg.run("--verify", "signature", "other")
+            (tmp_path / "other").write_bytes(over)
+            ring = entry(gpg.export("long"))
+            for content in (MemoryContent(over), FileContent(tmp_path / "other")):
+                subject = Subject("other", (), content)
+                assert detached(signature, ring, subject=subject).outcome is Outcome.VERIFIED
+            (tmp_path / "other").write_bytes(over[:-3] + b"\r" + over[-3:])
+            subject = Subject("other", (), FileContent(tmp_path / "other"))
+            assert detached(signature, ring, subject=subject).outcome is Outcome.INVALID
+
+
+def test_signatures_in_several_blocks_count_as_those_in_one() -> None:
+    """Bitcoin Core's SHA256SUMS.asc has this form; gpg verifies each."""
+    with gnupg() as gpg:
+        rings = []
+        for name in ("one", "two"):
+            gpg.key(name)
+            rings.append(entry(gpg.export(name)))
+        blocks = [gpg.sign(name, "--armor") for name in ("one", "two")]
+        (gpg.home / "both").write_bytes(b"\n\n".join(blocks))
+        gpg.run("--verify", "both", "text")
+        for ring in rings:
+            verification = detached(b"\n\n".join(blocks), ring)
+            assert verification.outcome is Outcome.VERIFIED
+            assert verification.claims["signatures"] == "2"
+    for between in (b"junk\n", b"junk\n\n", b"-----BEGIN PGP MESSAGE-----\n"):
+        assert detached(between.join(blocks), *rings).reason == "MALFORMED"
+        assert detached(b"".join(blocks) + between, *rings).reason == "MALFORMED"
 
 
 def test_limits_are_refusals_not_crashes() -> None:
@@ -404,7 +470,7 @@ def test_limits_are_refusals_not_crashes() -> None:
     assert detached(b"junk").reason == "MALFORMED"
 
 
-def test_signature_over_a_key_is_not_over_a_document() -> None:
+def test_attack_04_signature_over_a_key_is_not_over_a_document() -> None:
     certification = next(
         one.raw for one in split_packets(material().certificates["ed"], most=9) if one.tag == 2
     )
@@ -454,7 +520,7 @@ def test_cleartext_subject_without_a_strong_digest_is_not_verified() -> None:
 
 
 @pytest.mark.parametrize("text", [b"Package: evil\n", b"-----BEGIN PGP SIGNED MESSAGE-----\n\n"])
-def test_cleartext_injection_is_malformed(text: bytes) -> None:
+def test_attack_11_cleartext_injection_is_malformed(text: bytes) -> None:
     message = material().signatures["clear"]
     first_line, _, rest = message.partition(b"\n")
     for injected in (

@@ -60,7 +60,7 @@ def _made(packet: object) -> datetime:
     return read.created_at
 
 
-def test_key_that_may_only_certify_does_not_sign() -> None:
+def test_attack_09_key_that_may_only_certify_does_not_sign() -> None:
     certificate = certificate_of(material().certificates["sub"])
     moment = datetime(2024, 6, 1, tzinfo=UTC)
     assert diagnose(dated("sub", moment), certificate, certificate.primary).reason == "CERT_USAGE"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 from datetime import UTC, datetime
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from tests.verification.openpgp_material import material
-from verification.openpgp_armor import SIGNATURE, armored_blocks, dearmor
+from verification.openpgp_armor import SIGNATURE, armored_blocks, dearmor, dearmor_each
 from verification.openpgp_packets import (
     Packet,
     SignaturePacket,
@@ -204,6 +205,10 @@ ARMOR = b"-----BEGIN PGP SIGNATURE-----\n\niQEz\n=abcd\n-----END PGP SIGNATURE--
         ARMOR.replace(b"=abcd", b"=zzzz"),
         ARMOR.replace(b"\n", b"\r\n"),
         b"\n\n" + ARMOR + b"\n",
+        b" \t\n" + ARMOR + b" \n\t",
+        ARMOR.replace(b"\n", b" \t\n"),
+        ARMOR.replace(b"\n", b" \r\n"),
+        ARMOR.replace(b"\n\n", b"\nX-Tool: foo 1.0\nVersion:\nComment: \n\n", 1),
     ],
 )
 def test_armor_is_read(content: bytes) -> None:
@@ -217,7 +222,19 @@ def test_armor_is_read(content: bytes) -> None:
         ARMOR + b"junk\n",
         ARMOR + ARMOR,
         ARMOR.replace(b"\n\n", b"\n", 1),
-        ARMOR.replace(b"\n\n", b"\nEvil: x\n\n", 1),
+        ARMOR.replace(b"\n\n", b"\nno header\n\n", 1),
+        ARMOR.replace(b"\n\n", b"\n: x\n\n", 1),
+        ARMOR.replace(b"\n\n", b"\nA:x\n\n", 1),
+        ARMOR.replace(b"\n\n", b"\nA: x\ry\n\n", 1),
+        ARMOR.replace(b"iQEz", b" iQEz"),
+        ARMOR.replace(b"iQEz", b"iQ Ez"),
+        ARMOR.replace(b"iQEz", b"iQ\rEz"),
+        ARMOR.replace(b"iQEz", b"iQEz\n"),
+        ARMOR.replace(b"iQEz", b"iQEz\n "),
+        b" " + ARMOR,
+        ARMOR.replace(b"SIGNATURE-----\n\n", b"SIGNATURE----- x\n\n"),
+        ARMOR.replace(b"\n-----END", b"\n -----END"),
+        ARMOR[:-1] + b" x\n",
         ARMOR.replace(b"iQEz", b"iQ!z"),
         ARMOR.replace(b"iQEz", b"iQE"),
         ARMOR.replace(b"iQEz", b"iQF="),
@@ -230,6 +247,43 @@ def test_armor_is_read(content: bytes) -> None:
 def test_armor_with_anything_strange_is_malformed(content: bytes) -> None:
     with pytest.raises(MalformedError):
         dearmor(content, SIGNATURE)
+
+
+def test_armored_line_may_be_of_any_length() -> None:
+    long = base64.b64encode(bytes(range(256)) * 4)
+    whole = ARMOR.replace(b"iQEz", long)
+    assert dearmor(whole, SIGNATURE) == bytes(range(256)) * 4
+
+
+def test_several_blocks_are_read_with_blank_lines_alone_between_them() -> None:
+    for between in (b"", b"\n", b" \t\n\r\n"):
+        whole = b"\n" + ARMOR + between + ARMOR.replace(b"iQEz", b"iQEy")
+        assert dearmor_each(whole, SIGNATURE, most=2) == (b"\x89\x01\x33", b"\x89\x01\x32")
+        with pytest.raises(MalformedError, match="more than 1 "):
+            dearmor(whole, SIGNATURE)
+        with pytest.raises(TooLargeError, match="more than 2 "):
+            dearmor_each(whole + ARMOR, SIGNATURE, most=2)
+    for junk in (b"x\n", b"=\n", b" x\n", b"\0\n", b"\x0c\n", b"-----END PGP SIGNATURE-----\n"):
+        for whole in (junk + ARMOR * 2, ARMOR + junk + ARMOR, ARMOR * 2 + junk):
+            with pytest.raises(MalformedError):
+                dearmor_each(whole, SIGNATURE, most=3)
+    with pytest.raises(MalformedError):
+        dearmor_each(ARMOR + ARMOR.replace(b"SIGNATURE", b"MESSAGE"), SIGNATURE, most=3)
+
+
+def test_packet_does_not_run_on_into_the_next_block() -> None:
+    raw = material().signatures["ed"]
+    halves = [
+        ARMOR.replace(b"iQEz\n=abcd", base64.b64encode(each)) for each in (raw[:40], raw[40:])
+    ]
+    with pytest.raises(MalformedError, match="too early"):
+        read_signatures(b"".join(halves), limits=LIMITS, most_blocks=2)
+    with_empty = material().signatures["armored"] + ARMOR.replace(b"iQEz\n=abcd\n", b"")
+    with pytest.raises(MalformedError, match="no OpenPGP signature"):
+        read_signatures(with_empty, limits=LIMITS, most_blocks=2)
+    four = material().signatures["armored"] * 4
+    with pytest.raises(TooLargeError, match="more than 3 "):
+        read_signatures(four, limits=Limits(signatures=3), most_blocks=9)
 
 
 def test_blocks_are_found_between_notes() -> None:

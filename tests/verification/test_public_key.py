@@ -24,12 +24,14 @@ from tests.verification.specimens import (
     certificate,
     flipped,
     key_entry,
+    openssl,
     pem,
     private_key,
     private_pem,
     public_pem,
     sign,
 )
+from verification.certificates import certified_key, load_der
 from verification.public_key import (
     Attempt,
     AttemptOutcome,
@@ -42,6 +44,7 @@ from verification.public_key import (
     load_public_key,
     verify_signature,
 )
+from verification.rsa_pss import PssLimits
 
 LIMITS = Limits()
 ALGORITHMS = {
@@ -161,7 +164,7 @@ def test_every_changed_byte_of_a_signature_is_refused() -> None:
 
 
 @pytest.mark.parametrize("hashed", [hashes.SHA1(), hashes.SHA256()], ids=lambda h: h.name)
-def test_short_rsa_key_is_weak_whatever_the_hash(hashed: hashes.HashAlgorithm) -> None:
+def test_attack_10_short_rsa_key_is_weak_whatever_the_hash(hashed: hashes.HashAlgorithm) -> None:
     private = private_key("rsa-1024")
     assert isinstance(private, rsa.RSAPrivateKey)
     signature = private.sign(CONTENT, padding.PKCS1v15(), hashed)
@@ -171,7 +174,7 @@ def test_short_rsa_key_is_weak_whatever_the_hash(hashed: hashes.HashAlgorithm) -
     assert tried(key, signature, b"other").outcome is AttemptOutcome.REFUSED
 
 
-def test_sha1_is_weak_under_a_strong_key() -> None:
+def test_attack_10_sha1_is_weak_under_a_strong_key() -> None:
     private = private_key("p256")
     assert isinstance(private, ec.EllipticCurvePrivateKey)
     signature = private.sign(CONTENT, ec.ECDSA(hashes.SHA1()))
@@ -284,3 +287,76 @@ def test_wycheproof(vectors: Path, name: str) -> None:
             if test["result"] != "acceptable" and verified != (test["result"] == "valid"):
                 wrong.append((test["tcId"], test["comment"], test["result"]))
     assert wrong == []
+
+
+SHA256_PSS = ("rsa_pss_keygen_md:sha256", "rsa_pss_keygen_mgf1_md:sha256")
+PSS_KEYS = {  # what openssl is told of the key → the hash and the least salt it then states
+    "any": ((), "", 0),
+    "sha256": (SHA256_PSS, "sha256", 20),
+    "sha512": (
+        (
+            "rsa_pss_keygen_md:sha512",
+            "rsa_pss_keygen_mgf1_md:sha512",
+            "rsa_pss_keygen_saltlen:40",
+        ),
+        "sha512",
+        40,
+    ),
+}
+
+
+def pss_key(folder: Path, *options: str) -> rsa.RSAPrivateKey:
+    """Make a key for PSS alone with openssl: `pss.pem` and its public half, `pss.pub`."""
+    words = [word for each in ("rsa_keygen_bits:2048", *options) for word in ("-pkeyopt", each)]
+    openssl(folder, "genpkey", "-algorithm", "RSA-PSS", *words, "-out", "pss.pem")
+    openssl(folder, "pkey", "-in", "pss.pem", "-pubout", "-out", "pss.pub")
+    loaded = serialization.load_pem_private_key((folder / "pss.pem").read_bytes(), None)
+    assert isinstance(loaded, rsa.RSAPrivateKey)
+    return loaded
+
+
+@pytest.mark.parametrize(("options", "hashed", "least"), PSS_KEYS.values(), ids=PSS_KEYS)
+def test_attack_08_key_made_for_pss_takes_no_other_padding_hash_or_salt(
+    options: tuple[str, ...], hashed: str, least: int, tmp_path: Path
+) -> None:
+    private = pss_key(tmp_path, *options)
+    key = load_public_key((tmp_path / "pss.pub").read_bytes())
+    assert key.pss == PssLimits(hashed, least)
+    der = openssl(tmp_path, "pkey", "-in", "pss.pem", "-pubout", "-outform", "DER")
+    assert load_public_key(der) == key
+    assert key.fingerprint == str(digest_of(der))
+
+    def outcome(scheme: padding.AsymmetricPadding, made: hashes.HashAlgorithm) -> AttemptOutcome:
+        return tried(key, private.sign(CONTENT, scheme, made), CONTENT).outcome
+
+    for made in (hashes.SHA256(), hashes.SHA384(), hashes.SHA512()):
+        assert outcome(padding.PKCS1v15(), made) is AttemptOutcome.REFUSED
+        longest = padding.calculate_max_pss_salt_length(private, made)
+        for salt in (0, max(least - 1, 0), least, made.digest_size, longest):
+            fits = hashed in ("", made.name) and salt >= least
+            scheme = padding.PSS(padding.MGF1(made), salt)
+            expected = AttemptOutcome.VERIFIED if fits else AttemptOutcome.REFUSED
+            assert outcome(scheme, made) is expected, (made.name, salt)
+
+
+def test_attack_10_key_made_for_pss_with_sha_1_is_weak(tmp_path: Path) -> None:
+    private = pss_key(tmp_path, "rsa_pss_keygen_md:sha1")
+    key = load_public_key((tmp_path / "pss.pub").read_bytes())
+    assert "RSASSA-PSS key for sha1" in key.weakness
+    made = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    signature = private.sign(CONTENT, made, hashes.SHA256())
+    assert tried(key, signature, CONTENT).outcome is AttemptOutcome.REFUSED
+
+
+def test_key_made_for_pss_with_a_mask_of_another_hash_is_refused(tmp_path: Path) -> None:
+    pss_key(tmp_path, "rsa_pss_keygen_md:sha256", "rsa_pss_keygen_mgf1_md:sha512")
+    with pytest.raises(MalformedError, match="a mask of another"):
+        load_public_key((tmp_path / "pss.pub").read_bytes())
+
+
+def test_attack_08_certificate_of_a_key_made_for_pss_keeps_it_to_pss(tmp_path: Path) -> None:
+    pss_key(tmp_path, *SHA256_PSS)
+    words = ("req", "-x509", "-new", "-key", "pss.pem", "-subj", "/CN=pss", "-outform", "DER")
+    read = certified_key(load_der(openssl(tmp_path, *words)))
+    assert read.pss == PssLimits("sha256", 20)
+    assert read.fingerprint == load_public_key((tmp_path / "pss.pub").read_bytes()).fingerprint

@@ -92,7 +92,7 @@ def test_suites_are_compared_by_apts_rule(
     assert matches_suite(asked, stated) is matches
 
 
-def test_another_suite_of_the_same_signer_is_refused() -> None:
+def test_attack_19_another_suite_of_the_same_signer_is_refused() -> None:
     judgement = judge("bookworm-security")
     assert failed_reasons(judgement) == ["SUBJECT_MISMATCH"]
     assert judgement.reason == "SUBJECT_MISMATCH"
@@ -106,14 +106,16 @@ def test_a_flat_path_may_name_no_suite_but_not_another_one() -> None:
 
 
 @pytest.mark.parametrize(("before", "reason"), [(1, ""), (0, "METADATA_EXPIRED")])
-def test_valid_until_is_the_first_instant_it_is_expired(before: int, reason: str) -> None:
+def test_attack_19_valid_until_is_the_first_instant_it_is_expired(before: int, reason: str) -> None:
     judgement = judge(now=UNTIL - timedelta(seconds=before))
     assert judgement.reason == reason
     assert bool(judgement.due_at) is not bool(reason)
 
 
 @pytest.mark.parametrize(("later", "reason"), [(0, ""), (1, "METADATA_ROLLBACK")])
-def test_an_older_release_than_the_last_accepted_is_a_rollback(later: int, reason: str) -> None:
+def test_attack_19_an_older_release_than_the_last_accepted_is_a_rollback(
+    later: int, reason: str
+) -> None:
     assert judge(not_before=MADE + timedelta(seconds=later)).reason == reason
 
 
@@ -167,7 +169,7 @@ def test_every_failure_is_listed_and_the_first_decides() -> None:
     assert all(reason in REASONS for reason in failed_reasons(judgement))
 
 
-def test_hostile_names_are_spelled_out() -> None:
+def test_attack_20_hostile_names_are_spelled_out() -> None:
     judgement = judge(changed={**NAMELESS, "Suite": "\x1b[31m\u202e<b>"})
     assert judgement.found == "\\u{1b}[31m\\u{202e}<b>"
 

@@ -328,7 +328,7 @@ OCSP_SIGNING: Extensions = ((x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIG
         ("link", LINK_KEY, OCSP_SIGNING, {"since": NOW - 2 * YEAR, "until": NOW - YEAR}, False),
     ],
 )  # fmt: skip
-def test_attack_9_delegate_of_the_issuer_must_be_made_for_answers(
+def test_attack_09_delegate_of_the_issuer_must_be_made_for_answers(
     issuer: str,
     issuer_key: PrivateKey,
     extensions: Extensions,
@@ -394,7 +394,7 @@ def chained(*entries: TrustEntry, proved_at: datetime | None = None) -> Chain | 
     return verify_chain((LEAF, LINK), authorities, NOW, proved_at=proved_at)
 
 
-def test_chain_with_a_revoked_certificate_is_refused() -> None:
+def test_attack_10_chain_with_a_revoked_certificate_is_refused() -> None:
     found = chained(crl(revoked(SERIAL, BEFORE)))
     assert isinstance(found, Fault)
     assert found.reason == "CERT_REVOKED"

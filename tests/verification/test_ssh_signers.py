@@ -123,7 +123,7 @@ def test_patterns(patterns: tuple[str, ...], text: str, good: bool) -> None:  # 
     assert matches(patterns, text) is good
 
 
-def test_attack_pattern_takes_no_exponential_time() -> None:
+def test_attack_06_pattern_takes_no_exponential_time() -> None:
     """Attack class 6."""
     assert not matches(("*a" * 200 + "b",), "a" * 2000)
 

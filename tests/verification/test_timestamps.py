@@ -43,9 +43,11 @@ from tests.verification.timestamp_specimens import (
     stamper,
     token,
 )
+from verification import der
 from verification.certificate_chain import given_authorities
 from verification.certificate_path import Anchors
 from verification.certificates import certificate_digest
+from verification.der import DerReader
 from verification.fault import Fault
 from verification.timestamp_token import Token, is_timestamp, read_timestamp
 from verification.timestamps import (
@@ -128,7 +130,7 @@ def test_signature_with_probabilistic_padding_is_accepted() -> None:
     assert "PSS" in proved(token(made, padding="pss"), made).scheme
 
 
-def test_ed25519_goes_with_sha512_alone() -> None:
+def test_attack_08_ed25519_goes_with_sha512_alone() -> None:
     made = stamper(kind="ed25519", name="edwards")
     assert reason(token(made, digest="sha256"), made) == "FORMAT_UNSUPPORTED"
 
@@ -187,7 +189,7 @@ def test_validity_is_a_closed_interval(late: int) -> None:
             assert found.reason == "CERT_EXPIRED_AT_SIGNING"
 
 
-def test_authority_counts_in_its_closed_window_alone() -> None:
+def test_attack_02_authority_counts_in_its_closed_window_alone() -> None:
     second = timedelta(seconds=1)
     for opens, ends, counts in (
         (MADE_AT, MADE_AT, True),
@@ -291,12 +293,12 @@ def _with_intermediate(extensions: Extensions) -> tuple[Stamper, x509.Certificat
         ),
     ],
 )
-def test_attack_9_certificate_for_other_uses_does_not_stamp(extensions: Extensions) -> None:
+def test_attack_09_certificate_for_other_uses_does_not_stamp(extensions: Extensions) -> None:
     made = stamper(extensions, name="wrong use")
     assert reason(token(made), made) == "CERT_USAGE"
 
 
-def test_attack_9_key_usage_must_allow_signatures() -> None:
+def test_attack_09_key_usage_must_allow_signatures() -> None:
     names = (
         "digital_signature", "content_commitment", "key_encipherment", "data_encipherment",
         "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
@@ -359,7 +361,7 @@ def test_digest_that_is_not_at_hand_is_asked_for() -> None:
     assert found.reason == "CONTENT_NEEDED"
 
 
-def test_signature_of_another_token_does_not_fit() -> None:
+def test_attack_01_signature_of_another_token_does_not_fit() -> None:
     read, other = (read_timestamp(token(made_at=MADE_AT + timedelta(days=each)), LIMITS)
                    for each in (0, 1))  # fmt: skip
     assert isinstance(read, Token)
@@ -376,6 +378,33 @@ def test_two_signers_are_refused() -> None:
     infos = parsed["content"]["signer_infos"]
     infos.append(cms.ContentInfo.load(token(digest="sha512"))["content"]["signer_infos"][0])
     assert reason(parsed.dump(force=True)) == "MALFORMED"
+
+
+def test_scheme_names_the_hash_of_the_digest() -> None:
+    """RFC 5754 section 3: one hash for both; OpenSSL and others go by the digest alone."""
+    made = stamper(kind="rsa-2048", name="rsa")
+    held = token(made, digest="sha512")
+    assert proved(held, made).at == MADE_AT
+    rsa = bytes.fromhex("2a864886f70d0101")
+    before, _, behind = held.rpartition(rsa + b"\x01")  # the key's own algorithm: any hash
+    assert proved(before + rsa + b"\x0d" + behind, made).at == MADE_AT
+    named = before + rsa + b"\x0b" + behind
+    assert reason(named, made) == "ALGORITHM_MISMATCH"
+
+
+def test_attributes_in_another_order_are_signed_as_der_sorts_them() -> None:
+    """RFC 5652 section 5.4: what is signed is their DER encoding, however they were sent."""
+    content = token()
+    read = read_timestamp(content, LIMITS)
+    assert isinstance(read, Token)
+    listed = DerReader(read.signer.attributes, "made").inside(der.SET)
+    spelled = []
+    while listed.tag >= 0:
+        spelled.append(listed.element())
+    assert sorted(spelled) == spelled
+    turned = content.replace(b"".join(spelled), b"".join(reversed(spelled)))
+    assert turned != content
+    assert proved(turned).at == MADE_AT
 
 
 # --- mutation -------------------------------------------------------------------------------------
@@ -395,6 +424,16 @@ def test_every_changed_byte_is_refused() -> None:
     assert len(mutants) == 3 * len(content)
     assert all(mutant != content for _, mutant in mutants)
     accepted = [place for place, mutant in mutants if isinstance(judge(mutant), ProvedTime)]
+    assert accepted == []
+
+
+def test_every_changed_byte_of_probabilistic_padding_is_refused() -> None:
+    """RFC 4056: no signature is over the parameters, so only those it was made with may hold."""
+    made = stamper(kind="rsa-2048", name="pss")
+    content = token(made, padding="pss")
+    assert proved(content, made).at == MADE_AT
+    mutants = list(_variants(content))
+    accepted = [place for place, mutant in mutants if isinstance(judge(mutant, made), ProvedTime)]
     assert accepted == []
 
 

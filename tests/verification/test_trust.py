@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,8 +11,9 @@ import pytest
 
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import TrustEntry, TrustKind, digest_of
+from core.model import Outcome, TrustEntry, TrustKind, digest_of
 from tests.verification.openpgp_material import material
+from tests.verification.registry_specimens import keys_entry, registry_key
 from tests.verification.specimens import (
     AUTHORITY,
     CONTENT,
@@ -25,6 +28,7 @@ from tests.verification.specimens import (
     setting,
     sign,
 )
+from verification.minisign import read_key
 from verification.trust import describe
 from verification.verifier import verify
 
@@ -77,3 +81,56 @@ def test_keyring_shows_only_what_may_vouch_within_its_window() -> None:
     first, second = describe(ring, LIMITS)
     assert (first.valid_until, second.valid_until) == (NOW, NOW)
     assert describe(replace(ring, only=(second.fingerprint,)), LIMITS) == (second,)
+
+
+ONE, TWO = (certificate(name, name, KEY, KEY, AUTHORITY) for name in ("one", "two"))
+_RAW = private_key("ed25519").public_key().public_bytes_raw()
+MINISIGN = TrustEntry(
+    "minisign",
+    TrustKind.MINISIGN,
+    base64.b64encode(b"Ed\x01\x02\x03\x04\x05\x06\x07\x08" + _RAW),
+    "x",
+)
+ENTRIES = {
+    "authorities": authority_entry(ONE, TWO),
+    "key": key_entry(KEY),
+    "minisign": MINISIGN,
+    "registry keys": keys_entry(registry_key(), registry_key(private_key("p256", "2"), "other")),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_attack_02_entry_holds_nothing_but_what_only_names(entry: TrustEntry) -> None:
+    first, *others = describe(entry, LIMITS)
+    assert describe(replace(entry, only=(first.fingerprint,)), LIMITS) == (first,)
+    colons = ":".join(first.fingerprint.removeprefix("sha256:").upper()[at : at + 2]
+                      for at in range(0, 64, 2))  # fmt: skip
+    assert describe(replace(entry, only=(colons, "0" * 64)), LIMITS) == (first,)
+    every = tuple(each.fingerprint for each in (first, *others))
+    assert describe(replace(entry, only=every), LIMITS) == (first, *others)
+    with pytest.raises(MalformedError, match="`only` names nothing"):
+        describe(replace(entry, only=("sha256:" + "0" * 64,)), LIMITS)
+
+
+def test_only_names_keys_by_their_ids_too() -> None:
+    shown = "807060504030201"
+    assert read_key(replace(MINISIGN, only=(shown,))) == read_key(MINISIGN)
+    listed = describe(replace(ENTRIES["registry keys"], only=("other",)), LIMITS)
+    assert [each.fingerprint for each in listed] == [
+        describe(ENTRIES["registry keys"], LIMITS)[1].fingerprint
+    ]
+
+
+def test_root_cannot_be_narrowed() -> None:
+    entry = TrustEntry("root", TrustKind.ROOT, json.dumps({}).encode(), "x", ("ABCD",))
+    with pytest.raises(MalformedError, match="`only` cannot narrow a trusted root"):
+        describe(entry, LIMITS)
+
+
+def test_attack_02_what_only_leaves_out_verifies_nothing() -> None:
+    signature = evidence(sign(KEY, CONTENT))
+    other = replace(key_entry(KEY), only=("sha256:" + "0" * 64,))
+    refused = verify(signature, setting(other))
+    assert (refused.outcome, refused.reason) == (Outcome.UNVERIFIABLE, "KEYRING_UNUSABLE")
+    named = replace(key_entry(KEY), only=(describe(key_entry(KEY), LIMITS)[0].fingerprint,))
+    assert verify(signature, setting(named)).outcome is Outcome.VERIFIED

@@ -257,7 +257,9 @@ DEMANDS: dict[str, tuple[Verification, IdentityDemand, str]] = {
 
 
 @pytest.mark.parametrize(("verification", "demand", "reason"), DEMANDS.values(), ids=DEMANDS.keys())
-def test_demanded_identity(verification: Verification, demand: IdentityDemand, reason: str) -> None:
+def test_attack_06_demanded_identity(
+    verification: Verification, demand: IdentityDemand, reason: str
+) -> None:
     judged = demand_identity(verification, demand)
     assert judged.reason == reason
     assert judged.outcome is (Outcome.UNTRUSTED if reason else Outcome.VERIFIED)

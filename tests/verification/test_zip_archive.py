@@ -188,7 +188,7 @@ def _counted(content: bytes, number: int) -> bytes:
 
 
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE.keys())
-def test_what_can_be_read_in_two_ways_is_refused(make: Callable[[], bytes]) -> None:
+def test_attack_17_what_can_be_read_in_two_ways_is_refused(make: Callable[[], bytes]) -> None:
     content = make()
     assert content not in (PLAIN, STORED)
     with pytest.raises(MalformedError):

@@ -84,6 +84,8 @@ class Recipe:
     """Everything about a token that a test may want to be different."""
 
     signed: bytes = SIGNED
+    hashed: bytes = b""  # what stands for the digest of `signed`, where only that is known
+    nonce: int = 77
     imprint: str = "sha256"
     digest: str = "sha256"
     made_at: datetime = MADE_AT
@@ -164,11 +166,11 @@ def _info(recipe: Recipe) -> tsp.TSTInfo:
         "policy": "1.2.3.4",
         "message_imprint": {
             "hash_algorithm": {"algorithm": recipe.imprint},
-            "hashed_message": hashlib.new(recipe.imprint, recipe.signed).digest(),
+            "hashed_message": recipe.hashed or hashlib.new(recipe.imprint, recipe.signed).digest(),
         },
         "serial_number": 0x1234,
         "gen_time": recipe.made_at,
-        "nonce": 77,
+        "nonce": recipe.nonce,
     }
     if recipe.accuracy is not None:
         stated["accuracy"] = recipe.accuracy

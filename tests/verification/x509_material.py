@@ -212,7 +212,9 @@ TST_INFO = "1.2.840.113549.1.9.16.1.4"
 TOKEN = "1.2.840.113549.1.9.16.2.14"
 
 
-def timestamp(authority: Identity, over: bytes, at: datetime) -> bytes:
+def timestamp(
+    authority: Identity, over: bytes, at: datetime, unsigned: tuple[bytes, ...] = ()
+) -> bytes:
     """Return an RFC 3161 token over the bytes; the authority's certificate is for times alone."""
     info = tlv(
         0x30,
@@ -223,7 +225,11 @@ def timestamp(authority: Identity, over: bytes, at: datetime) -> bytes:
         tlv(0x18, at.strftime("%Y%m%d%H%M%SZ").encode()),
     )
     signed = signer_info(
-        authority, info, content_type=TST_INFO, attributes=(certificate_named(authority),)
+        authority,
+        info,
+        content_type=TST_INFO,
+        attributes=(certificate_named(authority),),
+        unsigned=unsigned,
     )
     return signed_data((signed,), (authority.certificate,), info, content_type=TST_INFO, version=3)
 

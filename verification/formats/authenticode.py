@@ -16,21 +16,22 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
 from verification import cms, der
-from verification.cms import SignedData, read_signed_data
+from verification.cms import SignedData, read_content_info, read_signed_data
 from verification.cms_judgement import Rules, conclude, judge
 from verification.cms_signature import STRONG_DIGEST, Signed
 from verification.cms_time import Countersignatures
 from verification.der import DerReader
+from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.inside import refuse_other_digest, refuse_unsigned, refuse_without_content
+from verification.inside import known_content, refuse_unsigned
 from verification.keyed import signed_bytes
 from verification.pe_file import PeFile, is_pe, read_pe
 from verification.trail import Trail
 
 INDIRECT_DATA = "1.3.6.1.4.1.311.2.1.4"
 PE_IMAGE = "1.3.6.1.4.1.311.2.1.15"
-NESTED = "1.3.6.1.4.1.311.2.4.1"
 MAX_SIGNATURES = 8
+_WHAT = "the signature"
 _RULES = Rules(countersignatures=Countersignatures.TIMES)
 _REFERENCE = "Windows Authenticode Portable Executable Signature Format"
 _STRONG = ("sha256", "sha384", "sha512")
@@ -50,12 +51,9 @@ class Authenticode:
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the file's form, its digest, and every signature in it."""
         trail = Trail(self.name, self.role)
-        content = evidence.subject.content
-        if content is None:
-            return refuse_without_content(trail)
-        refusal = refuse_other_digest(trail, evidence.subject)
-        if refusal is not None:
-            return refusal
+        content = known_content(trail, evidence.subject)
+        if isinstance(content, Verification):
+            return content
         try:
             # 1. The file, and the signature at its end.
             pe = read_pe(content, setting.limits)
@@ -63,9 +61,8 @@ class Authenticode:
                 return refuse_unsigned(trail, "program")
             signatures = _signatures(pe.signature, setting.limits)
         except MalformedError as error:
-            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
             expected = "a PE file that ends with its signature"
-            return trail.refuse("program", reason, str(error), expected=expected, found=str(error))
+            return refuse_malformed(trail, "program", error, expected)
         trail.passed("program", f"{len(signatures)} signatures", reference=_REFERENCE)
         # 2. Each signature by itself, then what they come to.
         judged = [_judge(replace(trail, checks=[]), pe, each, setting) for each in signatures]
@@ -74,17 +71,22 @@ class Authenticode:
 
 def _signatures(encoded: bytes, limits: Limits) -> list[SignedData]:
     """Return the signature, and those nested in it."""
-    found: list[SignedData] = []
-    waiting = [encoded]
+    found = [_with_one_signer(read_signed_data(encoded, limits, _WHAT))]
+    waiting = list(found[0].signers[0].unsigned_values(cms.NESTED_SIGNATURE))
     while waiting:
         if len(found) == MAX_SIGNATURES:
             raise TooLargeError(f"more than {MAX_SIGNATURES} signatures in one file")
-        data = read_signed_data(waiting.pop(0), limits, "the signature")
-        if len(data.signers) != 1:
-            raise MalformedError(f"a signature has {len(data.signers)} signers where one belongs")
-        found.append(data)
-        waiting += data.signers[0].unsigned_values(NESTED)
+        # Its form was checked with that of the signature around it, and once is enough.
+        nested = DerReader(waiting.pop(0), _WHAT).inside(der.SEQUENCE)
+        found.append(_with_one_signer(read_content_info(nested, _WHAT)))
+        waiting += found[-1].signers[0].unsigned_values(cms.NESTED_SIGNATURE)
     return found
+
+
+def _with_one_signer(data: SignedData) -> SignedData:
+    if len(data.signers) != 1:
+        raise MalformedError(f"a signature has {len(data.signers)} signers where one belongs")
+    return data
 
 
 def _judge(trail: Trail, pe: PeFile, data: SignedData, setting: Setting) -> Verification:
@@ -156,6 +158,8 @@ def _combined(trail: Trail, judged: list[Verification]) -> Verification:
         for each in judged
         if each.outcome is Outcome.INVALID and each.reason != "ALGORITHM_WEAK"
     ]
+    # The first is the program's own, and all that most readers look at: it has to bring its signer.
+    broken += [each for each in judged[:1] if each.reason == "KEY_UNKNOWN"]
     good = [each for each in judged if each.outcome is Outcome.VERIFIED]
     decided = (broken or good or judged)[0]
     others = tuple(

@@ -8,8 +8,9 @@ signature, and the artifact hangs on the list.
 from __future__ import annotations
 
 from core.checksums import is_checksum_list, read_checksums
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.model import Digest, Evidence, Role, Subject, Verification
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.trail import Trail
 
@@ -32,9 +33,8 @@ class ChecksumList:
         try:
             listed = read_checksums(evidence.content, setting.limits)
         except MalformedError as error:
-            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
             expected = "a checksum list in which every line can be read"
-            return trail.refuse("list", reason, str(error), expected=expected, found=str(error))
+            return refuse_malformed(trail, "list", error, expected)
         trail.passed("list", f"{len(listed)} entries")
         # 2. The artifact's line.
         stated = _line(listed, evidence.subject)

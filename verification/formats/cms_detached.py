@@ -11,14 +11,16 @@ from __future__ import annotations
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from core.errors import MalformedError, TooLargeError
-from core.model import Digest, Evidence, Role, Verification
+from core.errors import MalformedError
+from core.model import Evidence, Role, Verification
 from verification import cms, der
 from verification.cms import SignedData, is_signed_data, read_signed_data
 from verification.cms_judgement import Rules, conclude, judge
 from verification.cms_signature import Signed
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.keyed import signed_bytes
+from verification.statements import shown_digests
 from verification.timestamp_token import is_timestamp
 from verification.trail import Trail
 
@@ -49,10 +51,8 @@ class CmsDetached:
         try:
             data = read_signed_data(evidence.content, setting.limits)
         except MalformedError as error:
-            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
             expected = "one SignedData within the limits"
-            return trail.refuse("signed data", reason, str(error), expected=expected,
-                                found=str(error), reference=_REFERENCE)  # fmt: skip
+            return refuse_malformed(trail, "signed data", error, expected, _REFERENCE)
         trail.passed("signed data", f"{len(data.signers)} signers", reference=_REFERENCE)
         # 2. What is signed: the artifact, or what is inside, which must be the artifact.
         signed = _signed(trail, data, evidence)
@@ -76,9 +76,12 @@ def _signed(trail: Trail, data: SignedData, evidence: Evidence) -> Signed | Veri
             "content", "PAYLOAD_TYPE", detail, expected=expected, found=found, reference=_REFERENCE
         )
     inside = signed_bytes(data.content)
-    known: tuple[Digest, ...] = subject.digests
-    if not known and subject.content is not None:
-        known = (subject.content.digest("sha256"),)
+    known = subject.strong_digests()
+    if subject.digests and not known:
+        detail = "nothing at hand tells whether the content inside is the artifact"
+        expected = "the bytes of the artifact, or a SHA-2 or BLAKE2 digest"
+        found = shown_digests(subject)
+        return trail.refuse("content", "CONTENT_NEEDED", detail, expected=expected, found=found)
     differing = [each for each in known if inside.digest(each.algorithm) != each]
     if differing:
         detail = "the signature holds content of its own, which is not the artifact"
@@ -86,6 +89,5 @@ def _signed(trail: Trail, data: SignedData, evidence: Evidence) -> Signed | Veri
         return trail.refuse(
             "content", "SUBJECT_MISMATCH", detail, expected=str(differing[0]), found=found
         )
-    words = "inside, and equal to the artifact" if known else "inside"
-    trail.passed("content", words)
+    trail.passed("content", "inside, and equal to the artifact" if known else "inside")
     return Signed(data.content_type, inside)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.cosign_container import MAGIC, Container, read_container
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Outcome, Role, TrustKind, Verification
 from verification.cosign_bundle import ENVELOPE, attestation_bundle, names_certificate
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.formats.dsse import Dsse
 from verification.trail import Trail
@@ -44,7 +45,7 @@ class CosignAttestation:
         try:
             container = read_container(evidence.content, setting.limits)
         except MalformedError as error:
-            return _refuse_malformed(trail, "container", error)
+            return refuse_malformed(trail, "container", error)
         if container.mime_type != ENVELOPE:
             detail = "the container holds no envelope"
             found = container.mime_type[:200]
@@ -67,12 +68,6 @@ def _judge(
     try:
         bundle = attestation_bundle(container.annotations, container.payload, setting.limits)
     except MalformedError as error:
-        return _refuse_malformed(trail, "set of annotations", error)
+        return refuse_malformed(trail, "set of annotations", error)
     trail.passed("container", reference=_REFERENCE)
     return verify_bundle(bundle, evidence.subject, setting, trail)
-
-
-def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    expected = f"a {step} that keeps its format"
-    return trail.refuse(step, reason, str(error), expected=expected, found=str(error))

@@ -12,10 +12,11 @@ import json
 
 from core import wire
 from core.cosign_container import BUNDLE_ANNOTATION, CERTIFICATE_ANNOTATION
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Role, Subject, TrustKind, Verification
 from verification.cosign_bundle import digest_bundle, names_certificate
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.json_document import read_document
 from verification.keyed import (
@@ -77,7 +78,7 @@ class CosignBlob:
         trial = try_keys(keys.keys, held.signature, evidence.subject, setting)
         if trial.standing is Standing.VERIFIED:
             trail.passed(SIGNATURE_STEP, trial.scheme)
-            if BUNDLE_ANNOTATION in held.annotations:
+            if held.has_entry:
                 words = "a log entry came along; with a given key it is not checked"
                 trail.skipped("log entry", words)
             return verified(trail, [trial])
@@ -107,15 +108,25 @@ class _Held:
         # A public key in its place names nobody: only the keys that were given count.
         if signer and _PUBLIC_KEY not in signer:
             self.annotations[CERTIFICATE_ANNOTATION] = signer
+        self._entry: dict[str, object] | None = None
         if document.get("rekorBundle") is not None:
-            entry = wire.mapping(document, "rekorBundle")
-            self.annotations[BUNDLE_ANNOTATION] = json.dumps(entry)
+            self._entry = wire.mapping(document, "rekorBundle")
+
+    @property
+    def has_entry(self) -> bool:
+        """Whether a log entry came along."""
+        return self._entry is not None
+
+    def with_entry(self) -> dict[str, str]:
+        """Return the annotations, the log entry among them: written anew, so only on demand."""
+        if self._entry is None:
+            return self.annotations
+        return self.annotations | {BUNDLE_ANNOTATION: json.dumps(self._entry)}
 
 
 def _refuse_malformed(trail: Trail, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
     expected = "a signed payload that keeps its format"
-    return trail.refuse("signed payload", reason, str(error), expected=expected, found=str(error))
+    return refuse_malformed(trail, "signed payload", error, expected)
 
 
 def _by_certificate(trail: Trail, held: _Held, subject: Subject, setting: Setting) -> Verification:
@@ -129,7 +140,7 @@ def _by_certificate(trail: Trail, held: _Held, subject: Subject, setting: Settin
             found=", ".join(map(str, subject.digests)) or "no digest",
         )
     try:
-        bundle = digest_bundle(held.annotations, ours, held.signature, setting.limits)
+        bundle = digest_bundle(held.with_entry(), ours, held.signature, setting.limits)
     except MalformedError as error:
         return _refuse_malformed(trail, error)
     proof = prove(bundle, subject, setting, trail)

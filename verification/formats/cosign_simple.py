@@ -18,12 +18,13 @@ from core.cosign_container import (
     Container,
     read_container,
 )
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Role, Subject, TrustKind, Verification
 from verification.base64_lines import decode_base64_lines
 from verification.certificates import certified_key, read_certificates
 from verification.cosign_bundle import names_certificate, signature_bundle
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.keyed import (
     SIGNATURE_STEP,
@@ -66,7 +67,7 @@ class CosignSimpleSigning:
         try:
             container = read_container(evidence.content, setting.limits)
         except MalformedError as error:
-            return _refuse_malformed(trail, "container", error)
+            return refuse_malformed(trail, "container", error)
         if container.mime_type != SIMPLE_SIGNING:
             return trail.refuse(
                 "media type",
@@ -80,7 +81,7 @@ class CosignSimpleSigning:
         try:
             payload = _Payload(container.payload, setting.limits)
         except MalformedError as error:
-            return _refuse_malformed(trail, "payload", error)
+            return refuse_malformed(trail, "payload", error)
         refusal = _refuse_payload(trail, payload, evidence.subject)
         return refusal or _judge(trail, container, payload, setting)
 
@@ -110,12 +111,6 @@ class _Payload:
                 if isinstance(value, str | int) and not isinstance(value, bool):
                     stated[f"optional.{key}"] = str(value)[:_CLAIM_CHARACTERS]
         return stated
-
-
-def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    expected = f"a {step} that keeps its format"
-    return trail.refuse(step, reason, str(error), expected=expected, found=str(error))
 
 
 def _refuse_payload(trail: Trail, payload: _Payload, subject: Subject) -> Verification | None:
@@ -153,7 +148,7 @@ def _judge(trail: Trail, container: Container, payload: _Payload, setting: Setti
         text = wire.as_text(encoded, f"annotation {SIGNATURE_ANNOTATION}")
         signature = decode_base64_lines(text.encode(), what="the signature")
     except MalformedError as error:
-        return _refuse_malformed(trail, "signature annotation", error)
+        return refuse_malformed(trail, "signature annotation", error)
     keys = given_keys(setting.trust)
     if not setting.trust.entries:
         return refuse_keyless(trail, setting.trust)
@@ -186,7 +181,7 @@ def _judge_certificate(
             container.annotations, container.payload, signature, setting.limits
         )
     except MalformedError as error:
-        return _refuse_malformed(trail, "set of annotations", error)
+        return refuse_malformed(trail, "set of annotations", error)
     proof = prove(bundle, signed_bytes(container.payload), setting, trail)
     if isinstance(proof, Verification):
         return proof
@@ -202,7 +197,7 @@ def _refuse_unvouched(
         encoded = container.annotations[CERTIFICATE_ANNOTATION].encode()
         key = certified_key(read_certificates(encoded)[0])
     except MalformedError as error:
-        return _refuse_malformed(trail, "set of annotations", error)
+        return refuse_malformed(trail, "set of annotations", error)
     if keys.none_given:
         return refuse_keyless(trail, setting.trust, "public key, authority or trusted root")
     trial = try_keys([key], signature, signed_bytes(container.payload), setting)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from core import wire
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
-from core.model import Digest, Evidence, Role, Statement, Subject, Verification
+from core.model import Evidence, Role, Verification
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.json_document import read_document
 from verification.keyed import (
@@ -32,10 +33,9 @@ from verification.keyed import (
 from verification.public_key import Encodings, Terms
 from verification.statements import (
     PAYLOAD_TYPE,
-    SubjectMatch,
-    match,
     read_statement,
     record_claims,
+    refuse_subject,
     role_of,
 )
 from verification.trail import Trail
@@ -123,7 +123,7 @@ class Dsse:
         try:
             statement = read_statement(envelope.payload, setting.limits)
         except MalformedError as error:
-            return _refuse_malformed(trail, "statement", error)
+            return refuse_malformed(trail, "statement", error)
         trail.role = role_of(statement.predicate_type)
         trail.passed("statement", statement.predicate_type[:200], reference="in-toto Statement")
         # 3. A signature that holds.
@@ -134,12 +134,12 @@ class Dsse:
         if isinstance(trials, Verification):
             return trials
         # 4. One of the statement's subjects is this artifact.
-        refusal = _refuse_subject(trail, statement, evidence.subject)
+        refusal = refuse_subject(trail, statement, evidence.subject)
         if refusal is not None:
             return replace(refusal, statement=statement)
         # 5. What its predicate claims.
         record_claims(trail, statement)
-        return replace(verified(trail, trials), statement=statement)
+        return verified(trail, trials, statement)
 
 
 def _envelope(trail: Trail, content: bytes, limits: Limits) -> Envelope | Verification:
@@ -152,7 +152,7 @@ def _envelope(trail: Trail, content: bytes, limits: Limits) -> Envelope | Verifi
     try:
         envelope = read_envelope(content, limits)
     except MalformedError as error:
-        return _refuse_malformed(trail, "envelope", error)
+        return refuse_malformed(trail, "envelope", error)
     trail.passed("envelope", f"{len(envelope.signatures)} signatures", reference="DSSE v1")
     if envelope.payload_type != PAYLOAD_TYPE:
         return trail.refuse(
@@ -171,12 +171,6 @@ def _first_line(content: bytes) -> bytes:
     lines = [line for line in content.split(b"\n") if line.strip()]
     several = len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines)
     return lines[0] if several else content
-
-
-def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    expected = f"a {step} that keeps its format"
-    return trail.refuse(step, reason, str(error), expected=expected, found=str(error))
 
 
 def _holding(
@@ -229,30 +223,3 @@ def _refuse_unknown(trail: Trail, envelope: Envelope, keys: GivenKeys) -> Verifi
         expected=shown_keys(keys),
         found=min(fingerprints),
     )
-
-
-def _refuse_subject(trail: Trail, statement: Statement, artifact: Subject) -> Verification | None:
-    found = match(statement, artifact)
-    if found is SubjectMatch.MATCHED:
-        trail.passed("subject")
-        return None
-    if found is SubjectMatch.DIGEST_NEEDED:
-        detail = "the statement gives a digest of another algorithm than those at hand"
-        ours = ", ".join(map(str, artifact.digests[:_SHOWN_SUBJECTS])) or "no digest at hand"
-        return trail.refuse(
-            "subject", "CONTENT_NEEDED", detail, expected=ours, found=_shown(statement)
-        )
-    return trail.refuse(
-        "subject",
-        "SUBJECT_MISMATCH",
-        "the statement is about other artifacts",
-        expected=", ".join(map(str, artifact.digests[:_SHOWN_SUBJECTS])) or "no digest at hand",
-        found=_shown(statement),
-    )
-
-
-def _shown(statement: Statement) -> str:
-    digests: list[Digest] = []
-    for subject in statement.subjects[:_SHOWN_SUBJECTS]:
-        digests += subject.digests[:_SHOWN_SUBJECTS]
-    return ", ".join(map(str, digests)) or "no digest that is read"

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from core.errors import MalformedError
 from core.model import (
+    STRONG_DIGESTS,
     Check,
     CheckOutcome,
     Digest,
@@ -57,7 +58,6 @@ STRUCTURE, FRAMING, IDENTIFIER, MERGED = (
 NAMESPACE = "git"
 _PGP = begin_line(SIGNATURE)
 _FORMAT = "gitformat-signature(5)"
-_STRONG = frozenset({"sha512", "sha384", "sha256", "blake2b512"})
 _MAX_MERGED = 32
 _SHOWN = 400
 
@@ -217,9 +217,13 @@ def _refuse_identifier(
 def _known_as(read: GitObject, stated: Digest) -> tuple[Digest, ...] | None:
     """Return all that a digest of this algorithm may be; None where it proves nothing."""
     if stated.algorithm in ("sha1", "sha256"):
-        plain = (digest_of(read.content, stated.algorithm),) if stated.algorithm in _STRONG else ()
+        plain = (
+            (digest_of(read.content, stated.algorithm),)
+            if stated.algorithm in STRONG_DIGESTS
+            else ()
+        )
         return (read.identifier(stated.algorithm), *plain)
-    if stated.algorithm in _STRONG:
+    if stated.algorithm in STRONG_DIGESTS:
         return (digest_of(read.content, stated.algorithm),)
     return None
 

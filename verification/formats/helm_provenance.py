@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from core.cleartext import MESSAGE_BEGIN, read_cleartext
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.model import (
     Check,
     CheckOutcome,
@@ -28,6 +28,7 @@ from core.model import (
     Verification,
     digest_of,
 )
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.openpgp_conclusion import Offered, decide, refused, with_today
 from verification.openpgp_diagnosis import Cause
@@ -42,7 +43,7 @@ _FILES = re.compile(rb"^\.\.\.[ \t]*\r?\nfiles:", re.MULTILINE)
 _ENTRY = re.compile(
     r" {1,8}([\"']?)([A-Za-z0-9][A-Za-z0-9._+-]{0,250})\1: ([\"']?)sha256:([0-9a-f]{64})\3\Z"
 )
-_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_-]{0,63}):(?: (.*))?\Z")
+_FIELD = re.compile(r"^([A-Za-z][A-Za-z0-9_-]{0,63}):(?: (.*))?$", re.MULTILINE)
 _CLAIMS = {"name": "chart_name", "version": "chart_version", "appVersion": "chart_app_version"}
 _MAX_FILES = 64
 _SHOWN = 300
@@ -76,9 +77,8 @@ class HelmProvenance:
             message = read_cleartext(evidence.content, limit=setting.limits.evidence_bytes)
             packets = read_signatures(message.signatures, limits=setting.limits)
         except MalformedError as error:
-            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
             expected = "one signed message with signatures, and nothing around it"
-            return trail.refuse(FRAMING, reason, str(error), expected=expected, found=str(error))
+            return refuse_malformed(trail, FRAMING, error, expected)
         trail.passed(FRAMING, f"{len(message.text)} bytes of text", reference="RFC 9580 section 7")
         # 2. The signatures.
         signed = Signed(message.canonical)
@@ -152,17 +152,17 @@ def read_provenance(text: bytes) -> Provenance:
     ends = [number for number, line in enumerate(lines) if line == "..."]
     if len(ends) != 1 or "---" in lines:
         raise MalformedError(f"{len(ends)} lines `...` in a provenance, where one is")
-    return Provenance(_metadata(lines[: ends[0]]), _files(lines[ends[0] + 1 :], ends[0] + 2))
+    return Provenance(
+        _metadata("\n".join(lines[: ends[0]])), _files(lines[ends[0] + 1 :], ends[0] + 2)
+    )
 
 
-def _metadata(lines: Sequence[str]) -> dict[str, str]:
+def _metadata(text: str) -> dict[str, str]:
     """Return the fields at the left margin; what belongs below one of them is passed over."""
     found: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
-        field = _FIELD.match(line)
-        if field is None:
-            continue
+    for field in _FIELD.finditer(text):
         if field[1] in found:
+            number = text.count("\n", 0, field.start()) + 1
             raise MalformedError(f"line {number}: {field[1]} stands twice in the chart's metadata")
         found[field[1]] = (field[2] or "").strip().strip("\"'")
     if not found.get("name") or not found.get("version"):

@@ -7,15 +7,15 @@ themselves, are covered by nothing by specification; nor are times, attributes a
 
 from __future__ import annotations
 
-from core.errors import MalformedError, TooLargeError
-from core.model import Evidence, Role, Verification
+from core.errors import MalformedError
+from core.model import Evidence, Outcome, Role, Verification
 from verification import cms
 from verification.cms import read_signed_data
-from verification.cms_judgement import Vouched, conclude, judge, refuse_fault
+from verification.cms_judgement import Vouched, conclude, judge
 from verification.cms_signature import Signed
-from verification.fault import Fault
+from verification.fault import Fault, refuse_fault, refuse_malformed
 from verification.format import Setting
-from verification.inside import refuse_other_digest, refuse_unsigned, refuse_without_content
+from verification.inside import known_content, refuse_unsigned
 from verification.jar_file import (
     REFERENCE,
     SIGNATURE_NAME,
@@ -46,12 +46,9 @@ class Jar:
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the archive, every entry, every signature, and what they cover."""
         trail = Trail(self.name, self.role)
-        content = evidence.subject.content
-        if content is None:
-            return refuse_without_content(trail)
-        refusal = refuse_other_digest(trail, evidence.subject)
-        if refusal is not None:
-            return refusal
+        content = known_content(trail, evidence.subject)
+        if isinstance(content, Verification):
+            return content
         try:
             # 1. The archive, its manifest and signature files.
             jar = read_jar(ZipArchive(content, setting.limits), setting.limits)
@@ -63,9 +60,8 @@ class Jar:
         except MalformedError as error:
             if lists_none(content, SIGNATURE_NAME):
                 return refuse_unsigned(trail, "archive")
-            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
             expected = "a JAR archive that can be read in one way"
-            return trail.refuse("archive", reason, str(error), expected=expected, found=str(error))
+            return refuse_malformed(trail, "archive", error, expected)
         if fault is not None:
             return refuse_fault(trail, fault)
         trail.passed("entries", "all as the manifest lists them", reference=REFERENCE)
@@ -76,13 +72,21 @@ class Jar:
 def _judge(trail: Trail, jar: JarFile, setting: Setting) -> Verification:
     whole: list[Vouched] = []
     partial: Fault | None = None
+    strangers: list[Verification] = []
     for signature in jar.signatures:
-        found = _judge_signature(trail, signature, setting)
-        if isinstance(found, Verification):
-            return found
         bound = covered_names(jar, signature)
         if isinstance(bound, Fault):
             return refuse_fault(trail, bound)
+        fork = trail.fork()
+        found = _judge_signature(fork, signature, setting)
+        if isinstance(found, Verification):
+            if found.outcome is Outcome.INVALID:
+                return found
+            # Signers are independent: one who is not known takes nothing from one who is.
+            strangers.append(found)
+            trail.noted("signer", f"{signature.name}: {found.detail}", reason=found.reason)
+            continue
+        trail.adopt(fork)
         lacking = uncovered(jar, bound)
         if lacking is None:
             trail.passed("coverage", f"{signature.name} covers every entry", reference=REFERENCE)
@@ -90,7 +94,9 @@ def _judge(trail: Trail, jar: JarFile, setting: Setting) -> Verification:
         else:
             partial = lacking
             trail.noted("coverage", f"{signature.name} covers a part: {lacking.detail}")
-    if partial is not None and not whole:
+    if not whole and strangers:
+        return strangers[0]
+    if not whole and partial is not None:
         return refuse_fault(trail, partial)
     trail.claims["signature_files"] = str(len(jar.signatures))
     if jar.archive.comment_bytes:
@@ -107,11 +113,8 @@ def _judge_signature(
         try:
             data = read_signed_data(block, setting.limits, "the signature block")
         except MalformedError as error:
-            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
             expected = "a CMS SignedData over the signature file"
-            return trail.refuse(
-                "signature block", reason, str(error), expected=expected, found=str(error)
-            )
+            return refuse_malformed(trail, "signature block", error, expected)
         if data.content not in (None, signature.content) or data.content_type != cms.DATA:
             detail = "the block holds content of its own, which is not the signature file"
             expected = f"detached, over META-INF/{signature.name}.SF"

@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.folder import FolderContent
 from core.limits import Limits
 from core.model import Evidence, Role, Trust, Verification
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.formats.dsse import Envelope
 from verification.json_document import read_document
@@ -200,6 +201,5 @@ def _judge(trail: Trail, proof: Proof, manifest: Manifest, evidence: Evidence) -
 
 
 def _refuse_malformed(trail: Trail, step: str, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
     expected = f"a model signature whose {step} keeps its format"
-    return trail.refuse(step, reason, str(error), expected=expected, found=str(error))
+    return refuse_malformed(trail, step, error, expected)

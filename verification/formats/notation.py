@@ -20,10 +20,10 @@ from core.text import display
 from verification import certificate_chain, notation_signature
 from verification.certificate_chain import Authorities, given_authorities, verify_chain
 from verification.certificate_path import SECOND
-from verification.fault import Fault
+from verification.fault import Fault, refuse_fault, refuse_malformed
 from verification.format import Setting
 from verification.keyed import refuse_keyless
-from verification.notation_content import judge_content, refuse_fault, refuse_malformed
+from verification.notation_content import SPECIFICATION, judge_content
 from verification.notation_cose import is_cose, read_cose
 from verification.notation_envelope import (
     AUTHORITY,
@@ -36,7 +36,6 @@ from verification.revocation import RevokedLater
 from verification.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
 from verification.trail import Trail
 
-_SPECIFICATION = "Notary Project signature specification"
 _POLICY = "Notary Project trust policy specification, level strict"
 _NOT_JUDGED = frozenset(
     {"CERT_UNTRUSTED"}
@@ -70,8 +69,8 @@ class _Notation:
             envelope = self._read(evidence.content, setting.limits)
             chain = read_chain(envelope)
         except MalformedError as error:
-            return refuse_malformed(trail, "envelope", error)
-        trail.passed("envelope", envelope.attributes.scheme, reference=_SPECIFICATION)
+            return refuse_malformed(trail, "envelope", error, reference=SPECIFICATION)
+        trail.passed("envelope", envelope.attributes.scheme, reference=SPECIFICATION)
         # 2. Somebody must be trusted.
         authorities = given_authorities(setting.trust)
         for error_text in authorities.broken:
@@ -146,7 +145,7 @@ def _judge_trust(
             "the signature demands a verification plugin or an attribute that is unknown here",
             expected="critical attributes of the specification alone",
             found=display(asked, 200),
-            reference=_SPECIFICATION,
+            reference=SPECIFICATION,
         )
     # 9. Until when it may be used.
     if attributes.expiry is not None and setting.now >= attributes.expiry:
@@ -173,7 +172,7 @@ def _times(
                 "the signing authority states a time that has not come yet",
                 expected=f"a time until {now.isoformat()}",
                 found=authentic.isoformat(),
-                reference=_SPECIFICATION,
+                reference=SPECIFICATION,
             )
             return replace(refusal, due_at=authentic)
         trail.noted(

@@ -16,21 +16,19 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Evidence, Role, SignerKind, Statement, Subject, Trust, Verification
 from verification.combination import combine_all
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.json_document import read_document
 from verification.keyed import GivenKeys, given_keys, signed_bytes
-from verification.npm_names import demand_package, package_url
+from verification.npm_names import demand_package, is_served, package_url
 from verification.predicates import fields
 from verification.registry_keys import ATTESTATIONS, keys_named
 from verification.sigstore.bundle import bundle_of
 from verification.sigstore.core import Proof, conclude, prove
 from verification.statements import (
-    SubjectMatch,
-    match,
     record_claims,
+    refuse_subject,
     role_of,
-    shown_digests,
-    shown_subjects,
 )
 from verification.trail import Trail
 
@@ -49,16 +47,7 @@ class NpmAttestations:
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a JSON object whose attestations each have a type and a bundle."""
-        content = evidence.content
-        if content.lstrip()[:1] != b"{" or not all(mark in content for mark in _MARKS):
-            return False
-        try:
-            document = read_document(content, Limits())
-        except MalformedError:
-            return True  # broken, but nothing else bears all these marks
-        listed = document.get("attestations")
-        items = listed if isinstance(listed, list) else []
-        return any(isinstance(item, dict) and item.keys() >= _FIELDS for item in items)
+        return is_served(evidence.content, _MARKS, _lists_bundles)
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check every attestation, then that they speak of one package."""
@@ -84,6 +73,12 @@ class NpmAttestations:
             expected="one package",
             found=", ".join(sorted(packages))[:400],
         )
+
+
+def _lists_bundles(document: Mapping[str, object]) -> bool:
+    listed = document.get("attestations")
+    items = listed if isinstance(listed, list) else []
+    return any(isinstance(item, dict) and item.keys() >= _FIELDS for item in items)
 
 
 def _read(content: bytes, limits: Limits) -> list[dict[str, object]]:
@@ -188,22 +183,9 @@ def _refuse_subject(trail: Trail, statement: Statement, package: Subject) -> Ver
             found=f"{len(statement.subjects)} subjects, {subject.name[:200]}",
             reference=_REFERENCE,
         )
-    found = match(statement, package)
-    if found is SubjectMatch.MATCHED:
-        trail.passed("subject", subject.name[:200])
-        return None
-    needed = found is SubjectMatch.DIGEST_NEEDED
-    words = "the package's SHA-512 is not at hand" if needed else "another package's bytes"
-    return trail.refuse(
-        "subject",
-        "CONTENT_NEEDED" if needed else "SUBJECT_MISMATCH",
-        words,
-        expected=shown_digests(package),
-        found=shown_subjects(statement),
-    )
+    return refuse_subject(trail, statement, package)
 
 
 def _refuse_malformed(trail: Trail, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
     expected = "a registry's attestations, each with its type and its bundle"
-    return trail.refuse("document", reason, str(error), expected=expected, found=str(error))
+    return refuse_malformed(trail, "document", error, expected)

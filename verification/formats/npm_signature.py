@@ -19,6 +19,7 @@ from core import wire
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Digest, Evidence, Role, Statement, Subject, Trust, TrustKind, Verification
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.json_document import read_document
 from verification.keyed import (
@@ -33,7 +34,7 @@ from verification.keyed import (
     try_keys,
     verified,
 )
-from verification.npm_names import demand_package
+from verification.npm_names import demand_package, is_served
 from verification.predicates import fields
 from verification.public_key import Terms
 from verification.registry_keys import SIGNATURES, keys_for, keys_named
@@ -73,16 +74,7 @@ class NpmSignature:
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a registry's document on a package, with signatures in it."""
-        content = evidence.content
-        if content.lstrip()[:1] != b"{" or not all(mark in content for mark in _MARKS):
-            return False
-        try:
-            document = read_document(content, Limits())
-        except MalformedError:
-            return True  # broken, but nothing else bears all these marks
-        if not isinstance(document.get("name"), str):
-            return False
-        return isinstance(document.get("dist"), dict) or isinstance(document.get("versions"), dict)
+        return is_served(evidence.content, _MARKS, _is_of_package)
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check that the document is about this package, then every signature over it."""
@@ -120,6 +112,12 @@ class NpmSignature:
                 return trial
             trials.append(trial)
         return _verified(trail, trials, release)
+
+
+def _is_of_package(document: Mapping[str, object]) -> bool:
+    if not isinstance(document.get("name"), str):
+        return False
+    return isinstance(document.get("dist"), dict) or isinstance(document.get("versions"), dict)
 
 
 def _releases(content: bytes, limits: Limits) -> Iterator[Release]:
@@ -271,6 +269,5 @@ def _verified(trail: Trail, trials: list[Trial], release: Release) -> Verificati
 
 
 def _refuse_malformed(trail: Trail, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
     expected = "what a registry answers for a version of a package, with dist.signatures"
-    return trail.refuse("document", reason, str(error), expected=expected, found=str(error))
+    return refuse_malformed(trail, "document", error, expected)

@@ -14,15 +14,16 @@ from dataclasses import dataclass, replace
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
 from verification import cms, der
 from verification.cms import SignedData, SignerInfo, read_countersigner, read_signed_data
 from verification.cms_judgement import Vouched, conclude, judge
 from verification.cms_signature import Signed
+from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.inside import refuse_other_digest, refuse_unsigned, refuse_without_content
+from verification.inside import known_content, refuse_unsigned
 from verification.keyed import signed_bytes
 from verification.nuget_package import (
     AUTHOR,
@@ -70,12 +71,9 @@ class NuGet:
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the package's form, its digest, and its signatures."""
         trail = Trail(self.name, self.role)
-        content = evidence.subject.content
-        if content is None:
-            return refuse_without_content(trail)
-        refusal = refuse_other_digest(trail, evidence.subject)
-        if refusal is not None:
-            return refusal
+        content = known_content(trail, evidence.subject)
+        if isinstance(content, Verification):
+            return content
         try:
             # 1. The package and what was signed of it.
             archive = ZipArchive(content, setting.limits)
@@ -90,9 +88,8 @@ class NuGet:
         except MalformedError as error:
             if lists_none(content, _SIGNATURE_NAME):
                 return refuse_unsigned(trail, "package")
-            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
             expected = f"a package with one {SIGNATURE} in its form"
-            return trail.refuse("package", reason, str(error), expected=expected, found=str(error))
+            return refuse_malformed(trail, "package", error, expected)
         trail.passed("package", f"signed as {package.kind}", reference=_REFERENCE)
         if package.ours != package.stated:
             return trail.refuse(

@@ -19,17 +19,28 @@ others lack is noted.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from core.cleartext import MESSAGE_BEGIN, read_cleartext
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Role, Subject, Verification
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.openpgp_armor import SIGNATURE, begin_line
 from verification.openpgp_conclusion import Case, conclude, whole_content
 from verification.openpgp_judgement import Signed
-from verification.openpgp_packets import TAG_SIGNATURE, read_signatures, split_packets
+from verification.openpgp_packets import (
+    TAG_SIGNATURE,
+    TEXT,
+    SignaturePacket,
+    UnreadSignature,
+    read_signatures,
+    split_packets,
+)
+from verification.openpgp_text import line_ends
 from verification.trail import Trail
 
 _FRAMING = "limits and framing"
@@ -56,11 +67,13 @@ class OpenPgpDetached:
         trail = Trail(self.name, self.role)
         # 1. and 2. Is it signatures and nothing else, within the limits?
         try:
-            packets = read_signatures(evidence.content, limits=setting.limits)
+            packets = read_signatures(
+                evidence.content, limits=setting.limits, most_blocks=setting.limits.signatures
+            )
         except MalformedError as error:
             return _unreadable(trail, error)
         trail.passed(_FRAMING, reference="RFC 9580 section 6.2")
-        signed = _content(evidence.subject, setting.limits)
+        signed = _content(evidence.subject, setting.limits, packets)
         return conclude(Case(evidence, setting, trail, signed, None), packets)
 
 
@@ -100,30 +113,29 @@ def _is_signature_packet(start: bytes) -> bool:
 
 
 def _unreadable(trail: Trail, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    return trail.refuse(
-        _FRAMING,
-        reason,
-        str(error),
-        expected="OpenPGP signatures and nothing else, within the limits",
-        found=str(error),
-        reference="RFC 9580 section 6.2",
-    )
+    expected = "OpenPGP signatures and nothing else, within the limits"
+    return refuse_malformed(trail, _FRAMING, error, expected, "RFC 9580 section 6.2")
 
 
-def _content(subject: Subject, limits: Limits) -> Signed:
-    """Return the bytes a detached signature should be over, from a file where there is one."""
+def _content(
+    subject: Subject, limits: Limits, packets: Sequence[SignaturePacket | UnreadSignature]
+) -> Signed:
+    """Return the bytes a detached signature should be over, from a file where there is one.
+
+    What their line ends are is looked at for a text signature only: it costs a reading.
+    """
     content = subject.content
     if content is None:
         return Signed(None, "the signature is over the bytes themselves, and they are not at hand")
     path = getattr(content, "path", None)
+    is_text = any(isinstance(one, SignaturePacket) and one.type == TEXT for one in packets)
     try:
-        loose = any(b"\r" in chunk for chunk in content.chunks())
-        if isinstance(path, Path):
-            return Signed(path, has_loose_ends=loose)
-        whole = whole_content(content, _WHOLE_FACTOR * limits.evidence_bytes)
+        # A file that is gone must be told from one that nobody signed: its beginning is read.
+        ends = line_ends(content.chunks() if is_text else islice(content.chunks(), 1))
+        most = _WHOLE_FACTOR * limits.evidence_bytes
+        signed = path if isinstance(path, Path) else whole_content(content, most)
     except OSError as error:
         return Signed(None, f"the content cannot be read: {error.strerror}")
-    if whole is None:
+    if signed is None:
         return Signed(None, "the content is too large to be held in memory and is not in a file")
-    return Signed(whole, has_loose_ends=loose)
+    return Signed(signed, has_loose_ends=ends.is_loose, has_crlf=ends.has_crlf)

@@ -16,6 +16,7 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Evidence, Role, Statement, Subject, Verification
 from verification.combination import combine_all
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.json_document import read_document
 from verification.keyed import signed_bytes
@@ -27,10 +28,8 @@ from verification.sigstore.core import Proof, conclude, prove
 from verification.statements import (
     PAYLOAD_TYPE,
     STATEMENT_V1,
-    SubjectMatch,
-    match,
     record_claims,
-    shown_digests,
+    refuse_subject,
     shown_subjects,
     statement_type,
 )
@@ -243,20 +242,7 @@ def _refuse_subject(trail: Trail, statement: Statement, file: Subject) -> Verifi
     refusal = _refuse_name(trail, statement.subjects[0].name, file, reference)
     if refusal is not None:
         return refusal
-    found = match(statement, file)
-    if found is SubjectMatch.MATCHED:
-        trail.passed("subject", reference=reference)
-        return None
-    needed = found is SubjectMatch.DIGEST_NEEDED
-    detail = "the file's SHA-256 is not at hand" if needed else "the statement is about other bytes"
-    return trail.refuse(
-        "subject",
-        "CONTENT_NEEDED" if needed else "SUBJECT_MISMATCH",
-        detail,
-        expected=shown_digests(file),
-        found=shown_subjects(statement),
-        reference=reference,
-    )
+    return refuse_subject(trail, statement, file, reference)
 
 
 def _refuse_name(trail: Trail, signed: str, file: Subject, reference: str) -> Verification | None:
@@ -293,6 +279,5 @@ def _refuse_name(trail: Trail, signed: str, file: Subject, reference: str) -> Ve
 
 
 def _refuse_malformed(trail: Trail, error: MalformedError) -> Verification:
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
     expected = "an attestation or provenance object that keeps PEP 740"
-    return trail.refuse("attestation", reason, str(error), expected=expected, found=str(error))
+    return refuse_malformed(trail, "attestation", error, expected)

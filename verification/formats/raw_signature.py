@@ -9,7 +9,6 @@ a claim of who signed, believed only as far as a given authority or key vouches 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
@@ -29,6 +28,7 @@ from verification.certificates import (
     certified_key,
     read_certificates,
 )
+from verification.fault import refuse_fault
 from verification.format import Setting
 from verification.keyed import (
     SIGNATURE_STEP,
@@ -223,18 +223,6 @@ def _refuse_certified(
     return refuse(trail, trial, GivenKeys(()), setting)
 
 
-def _refuse_fault(trail: Trail, fault: Fault) -> Verification:
-    refusal = trail.refuse(
-        fault.step,
-        fault.reason,
-        fault.detail,
-        expected=fault.expected,
-        found=fault.found,
-        reference=fault.reference,
-    )
-    return replace(refusal, due_at=fault.due_at)
-
-
 def _refuse_chain(trail: Trail, fault: Fault, authorities: Authorities) -> Verification:
     if fault.reason == "CERT_UNTRUSTED" and authorities.broken:
         detail = f"no readable authority vouches, and an entry is broken: {authorities.broken[0]}"
@@ -245,7 +233,7 @@ def _refuse_chain(trail: Trail, fault: Fault, authorities: Authorities) -> Verif
             expected="authorities that can be read",
             found=authorities.broken[0],
         )
-    return _refuse_fault(trail, fault)
+    return refuse_fault(trail, fault)
 
 
 def _verified_by(trail: Trail, chain: Chain, key: PublicKey) -> Verification:

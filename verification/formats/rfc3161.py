@@ -1,8 +1,8 @@
 """A timestamp by RFC 3161 over an artifact: it existed at that time, at the latest.
 
-A TimeStampResp (`.tsr`) or a bare token, over the digest of the artifact. It proves a time and
-nothing else: whoever had the bytes could have it made. The identity is the subject of the
-authority's certificate.
+A TimeStampResp (`.tsr`) or a bare token, over the digest of the artifact, by an authority given or
+one that a Sigstore trusted root names. It proves a time and nothing else: whoever had the bytes
+could have it made. The identity is the subject of the authority's certificate.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import replace
 from core.model import Check, Evidence, Outcome, Role, Signer, Verification
 from verification.certificate_chain import given_authorities
 from verification.certificates import certificate_claims, certificate_signer
-from verification.fault import Fault
+from verification.fault import Fault, refuse_fault
 from verification.format import Setting
 from verification.keyed import refuse_keyless
 from verification.revocation import judge_revocation
+from verification.sigstore.trusted_root import given_roots
 from verification.timestamp_token import is_timestamp
 from verification.timestamps import (
     IMPRINT_STEP,
@@ -44,14 +45,15 @@ class Rfc3161:
         """Judge the timestamp over the subject's digest, under the authorities given."""
         trail = Trail(self.name, self.role)
         # 1. Somebody must be trusted.
-        given = given_authorities(setting.trust)
-        for error in given.broken:
+        given, roots = given_authorities(setting.trust), given_roots(setting.trust)
+        stampers = tuple(each for root in roots.roots for each in root.timestamp_authorities)
+        for error in (*given.broken, *roots.broken):
             words = f"a trust entry cannot be read: {error}"
             trail.noted("trust", words, reason="KEYRING_UNUSABLE")
-        if given.none_given:
+        if given.none_given and not stampers:
             return refuse_keyless(trail, setting.trust, "timestamp authority")
         # 2. Form, imprint, signature, certificate and chain.
-        authorities = given_timestamp_authorities(given)
+        authorities = (*given_timestamp_authorities(given), *stampers)
         subject = evidence.subject
         proved = judge_timestamp(evidence.content, subject.digest, authorities, setting.limits)
         if isinstance(proved, Fault):
@@ -71,14 +73,7 @@ def _refuse(trail: Trail, fault: Fault) -> Verification:
         if fault.step == IMPRINT_STEP and fault.reason == "TIMESTAMP_INVALID"
         else fault.reason
     )
-    return trail.refuse(
-        fault.step,
-        reason,
-        fault.detail,
-        expected=fault.expected,
-        found=fault.found,
-        reference=fault.reference,
-    )
+    return refuse_fault(trail, replace(fault, reason=reason))
 
 
 def _conclude(

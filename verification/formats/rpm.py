@@ -22,6 +22,7 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Content, Evidence, Outcome, Role, Verification
 from core.wire import decode_base64
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.inside import (
     SUBJECT,
@@ -29,7 +30,7 @@ from verification.inside import (
     refuse_unsigned,
     refuse_without_content,
 )
-from verification.openpgp_conclusion import Offered, decide, refused, with_today
+from verification.openpgp_conclusion import Decision, Offered, decide, refused, with_today
 from verification.openpgp_diagnosis import Cause
 from verification.openpgp_judgement import Signed
 from verification.openpgp_packets import (
@@ -49,6 +50,7 @@ from verification.rpm_package import (
 from verification.trail import Trail
 
 STRUCTURE, HEADER, PAYLOAD = "limits and structure", "header digests", "payload digest"
+SIGNATURES = "signatures beside it"
 _WHOLE_FACTOR = 8  # header and payload likewise, for the old signatures over both
 _FORMAT, _DIGESTS = "rpm format_v4", "rpm signatures_digests"
 # Tags of the signature header.
@@ -56,6 +58,8 @@ _DSA, _RSA, _OPENPGP = 267, 268, 278
 _PGP, _GPG, _PGP5 = 1002, 1005, 1006
 _OVER_HEADER = {_RSA: "RSAHEADER", _DSA: "DSAHEADER"}
 _OVER_BOTH = {_PGP: "SIGPGP", _GPG: "SIGGPG", _PGP5: "SIGPGP5"}
+_MANY = "OPENPGP"
+_REFUTED = frozenset({"KEY_UNKNOWN", "MALFORMED", "SIGNATURE_INVALID"})
 _CLAIMS = {
     "package_name": 1000,
     "package_version": 1001,
@@ -109,14 +113,9 @@ class Rpm:
             return refused(verification, differs)
         if not decision.is_verified:
             return verification
-        reaches = any(
-            judged.verification.outcome is Outcome.VERIFIED
-            for one, judged in zip(offered, decision.judged, strict=True)
-            if one.name in _OVER_BOTH.values()
-        )
-        uncovered = None if reaches else _uncovered(wanted)
-        if uncovered is not None:
-            return refused(_failed(verification, PAYLOAD, uncovered), uncovered)
+        lacks = _lacks(offered, decision, wanted)
+        if lacks is not None:
+            return refused(_failed(verification, *lacks), lacks[1])
         # 5. The package as it is known.
         trail.checks, trail.claims = list(verification.checks), dict(verification.claims)
         trail.signer = verification.signer
@@ -129,14 +128,8 @@ class Rpm:
 
 
 def _refuse(trail: Trail, error: MalformedError) -> Verification:
-    return trail.refuse(
-        STRUCTURE,
-        "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED",
-        str(error),
-        expected="a lead, a signature header and a header, each in order and within the limits",
-        found=str(error),
-        reference=_FORMAT,
-    )
+    expected = "a lead, a signature header and a header, each in order and within the limits"
+    return refuse_malformed(trail, STRUCTURE, error, expected, _FORMAT)
 
 
 def _claims(package: Package) -> dict[str, str]:
@@ -196,6 +189,40 @@ def _both(package: Package, content: Content, limits: Limits) -> Signed:
         return Signed(None, words)
     rest = b"".join(payload_chunks(content.chunks(), package.start))
     return Signed(package.header.raw + rest, has_loose_ends=True)
+
+
+def _lacks(
+    offered: Sequence[Offered], decision: Decision, wanted: Sequence[WantedDigest]
+) -> tuple[str, Cause] | None:
+    """Say at which step a package fails of which a signature holds; None where it does not."""
+    refuted = _refuted(offered, decision)
+    if refuted is not None:
+        return SIGNATURES, refuted
+    uncovered = None if _reaches_payload(offered, decision) else _uncovered(wanted)
+    return None if uncovered is None else (PAYLOAD, uncovered)
+
+
+def _reaches_payload(offered: Sequence[Offered], decision: Decision) -> bool:
+    """Say whether one of the old signatures, over header and payload, holds."""
+    return any(
+        judged.verification.outcome is Outcome.VERIFIED
+        for one, judged in zip(offered, decision.judged, strict=True)
+        if one.name in _OVER_BOTH.values()
+    )
+
+
+def _refuted(offered: Sequence[Offered], decision: Decision) -> Cause | None:
+    """Say which signature of the old tags is none of this package, as rpm refuses it; else None.
+
+    A package holds one signature under each of these tags. OPENPGP holds many for readers of
+    different age, who pass over what they cannot use (RFC 9580 section 5.2.5).
+    """
+    for one, judged in zip(offered, decision.judged, strict=True):
+        verification = judged.verification
+        if not one.name.startswith(_MANY) and verification.reason in _REFUTED:
+            detail = f"a signature holds, but {one.name} does not: {verification.detail}"
+            return Cause(verification.reason, detail, verification.expected, verification.found)
+    return None
 
 
 # --- the digests ----------------------------------------------------------------------------------

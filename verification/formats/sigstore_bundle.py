@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Role, Verification
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.json_document import read_document
 from verification.sigstore.bundle import bundle_of
@@ -45,14 +46,7 @@ class SigstoreBundle:
             document = read_document(evidence.content, setting.limits)
             bundle = bundle_of(document, setting.limits)
         except MalformedError as error:
-            reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-            return trail.refuse(
-                "bundle",
-                reason,
-                str(error),
-                expected="a bundle of version 0.1, 0.2 or 0.3 that keeps its format",
-                found=str(error),
-                reference=_REFERENCE,
-            )
+            expected = "a bundle of version 0.1, 0.2 or 0.3 that keeps its format"
+            return refuse_malformed(trail, "bundle", error, expected, _REFERENCE)
         trail.passed("bundle", f"version {bundle.version}", reference=_REFERENCE)
         return verify_bundle(bundle, evidence.subject, setting, trail)

@@ -26,11 +26,8 @@ from verification.sigstore.keyless import prove_keyless
 from verification.sigstore.proof import Content, Proof
 from verification.sigstore.trusted_root import GivenRoots, TrustedRoot, given_roots
 from verification.statements import (
-    SubjectMatch,
-    match,
     record_claims,
-    shown_digests,
-    shown_subjects,
+    refuse_subject,
 )
 from verification.trail import Trail
 
@@ -151,10 +148,10 @@ def _first_that_holds(worlds: list[_World], trail: Trail) -> Proof | Verificatio
     """
     farthest: tuple[tuple[int, bool], Trail, Verification] | None = None
     for world in worlds:
-        fork = Trail(trail.format, trail.role, None, dict(trail.claims), list(trail.checks))
+        fork = trail.fork()
         proof = world(fork)
         if isinstance(proof, Proof):
-            _adopt(trail, fork)
+            trail.adopt(fork)
             return proof
         passed = sum(check.outcome is CheckOutcome.PASSED for check in proof.checks)
         got = passed, proof.outcome is Outcome.INVALID
@@ -162,13 +159,8 @@ def _first_that_holds(worlds: list[_World], trail: Trail) -> Proof | Verificatio
             farthest = got, fork, proof
     if farthest is None:
         raise ValueError("there is at least one world to try")
-    _adopt(trail, farthest[1])
+    trail.adopt(farthest[1])
     return farthest[2]
-
-
-def _adopt(trail: Trail, fork: Trail) -> None:
-    trail.role, trail.signer = fork.role, fork.signer
-    trail.claims, trail.checks = fork.claims, fork.checks
 
 
 def conclude(proof: Proof, trail: Trail) -> Verification:
@@ -206,19 +198,8 @@ def verify_bundle(
         return proof
     if proof.statement is None:
         return conclude(proof, trail)
-    found = match(proof.statement, subject)
-    if found is not SubjectMatch.MATCHED:
-        needed = found is SubjectMatch.DIGEST_NEEDED
-        refusal = trail.refuse(
-            "subject",
-            "CONTENT_NEEDED" if needed else "SUBJECT_MISMATCH",
-            "the statement gives a digest of another algorithm than those at hand"
-            if needed
-            else "the statement is about other artifacts",
-            expected=shown_digests(subject),
-            found=shown_subjects(proof.statement),
-        )
+    refusal = refuse_subject(trail, proof.statement, subject)
+    if refusal is not None:
         return replace(refusal, statement=proof.statement)
-    trail.passed("subject", reference="in-toto Statement")
     record_claims(trail, proof.statement)
     return conclude(proof, trail)

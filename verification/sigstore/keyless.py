@@ -16,6 +16,8 @@ from verification.fault import Fault
 from verification.format import Setting
 from verification.formats.dsse import Envelope
 from verification.public_key import STRONG_KEYS
+from verification.revocation import judge_revocation
+from verification.revocation_data import NONE, given_revocations
 from verification.sigstore.bundle import V01, V03, Bundle, Material
 from verification.sigstore.entry_body import Signed
 from verification.sigstore.fulcio import Leaf, read_leaf
@@ -67,7 +69,7 @@ def _prove(
     if isinstance(times, Fault):
         return times
     # 3. The chain at each of these times, and that the certificate was shown to a log.
-    vouched = _vouch(bundle, leaf, root, times, trail)
+    vouched = _vouch(bundle, leaf, root, times, setting, trail)
     if isinstance(vouched, Fault):
         return vouched
     # 4. Who that is, now that it is vouched for.
@@ -88,7 +90,7 @@ class _Vouched:
 
 
 def _vouch(
-    bundle: Bundle, leaf: Leaf, root: TrustedRoot, times: Times, trail: Trail
+    bundle: Bundle, leaf: Leaf, root: TrustedRoot, times: Times, setting: Setting, trail: Trail
 ) -> _Vouched | Fault:
     if not times.moments:
         return _timeless(root)
@@ -97,6 +99,9 @@ def _vouch(
         return vouched
     authority, path = vouched
     trail.passed(_CHAIN, f"{len(path.links)} certificates", reference="RFC 5280 6.1")
+    fault = _revoked(path, times, setting, trail)
+    if fault is not None:
+        return fault
     if not root.demands_promise:
         trail.skipped(SCT_STEP, "the trusted root names no certificate transparency log")
         return _Vouched(authority, None)
@@ -105,6 +110,22 @@ def _vouch(
         return promised
     trail.passed(SCT_STEP, promised.url, reference="RFC 6962 3.2")
     return _Vouched(authority, promised)
+
+
+def _revoked(path: CertificatePath, times: Times, setting: Setting, trail: Trail) -> Fault | None:
+    """Look the chain up in the lists and answers given, at the first time that is proved.
+
+    Where none is given nothing is noted: authorities of this kind issue for minutes and few have
+    lists.
+    """
+    given = given_revocations(setting.trust.entries)
+    if given == NONE or times.first is None:
+        return None
+    judged = judge_revocation(path.links, given, setting.now, proved_at=times.first.at)
+    if isinstance(judged, Fault):
+        return judged
+    trail.checks += judged
+    return None
 
 
 def _name(

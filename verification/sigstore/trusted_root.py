@@ -159,6 +159,8 @@ def load_root(entry: TrustEntry) -> TrustedRoot:
     """Read a trust entry of kind ROOT, inside the entry's own window; raise MalformedError."""
     if len(entry.content) > MAX_BYTES:
         raise MalformedError(f"{len(entry.content)} bytes of trusted root, more than {MAX_BYTES}")
+    if entry.only:
+        raise MalformedError("`only` cannot narrow a trusted root: it counts as a whole")
     document = wire.as_mapping(wire.read_json(entry.content, limits=_LIMITS), "the trusted root")
     if "trustedRoot" in document:  # a client trust configuration holds the root inside
         document = fields.needed(document, "trustedRoot")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from core.limits import Limits
 from core.model import Evidence, Outcome, Subject, TrustEntry, Verification, digest_of
@@ -17,13 +19,22 @@ from tests.verification.x509_material import (
     ROOT,
     TIMES,
     Identity,
+    attribute,
     identity,
     inside,
+    oid,
     osslsigncode,
     program,
+    signature_of,
+    signed_data,
+    signer_info,
+    tlv,
+    with_unsigned,
 )
+from verification import cms
 from verification.cms import read_signed_data
-from verification.formats.authenticode import NESTED, Authenticode
+from verification.format import Setting
+from verification.formats.authenticode import INDIRECT_DATA, PE_IMAGE, Authenticode
 from verification.pe_file import read_pe
 
 FORMAT = Authenticode()
@@ -145,7 +156,7 @@ def test_table_that_points_elsewhere(tmp_path: Path) -> None:
     assert judged(made[:TABLE_ENTRY] + bytes(8) + made[TABLE_ENTRY + 8 :]).reason == "NOT_SIGNED"
 
 
-def test_signature_of_another_program(tmp_path: Path) -> None:
+def test_attack_01_signature_of_another_program(tmp_path: Path) -> None:
     first = signed(tmp_path, program(b"\x90" * 64), identity("p256", CODE))
     second = signed(tmp_path, program(b"\xcc" * 64), identity("p256", CODE))
     at, _ = struct.unpack_from("<2L", first, TABLE_ENTRY)
@@ -153,6 +164,46 @@ def test_signature_of_another_program(tmp_path: Path) -> None:
     entry = struct.pack("<2L", at, len(second) - at)
     swapped = swapped[:TABLE_ENTRY] + entry + swapped[TABLE_ENTRY + 8 :]
     assert judged(swapped).reason == "DIGEST_MISMATCH"
+
+
+def resigned(
+    made: bytes,
+    who: Identity,
+    *,
+    kind: str = PE_IMAGE,
+    content_type: str = INDIRECT_DATA,
+    countersigner: Identity | None = None,
+    dated: bytes = b"",
+) -> bytes:
+    """Return a program with its statement signed anew, and countersigned as a proof of time."""
+    held = inside(made).subject.content
+    assert held is not None
+    data = read_signed_data(read_pe(held, Limits()).signature, Limits())
+    assert data.content is not None
+    content = data.content.replace(oid(PE_IMAGE), oid(kind))
+    info, certificates = signer_info(who, content, content_type=content_type), [who.certificate]
+    if countersigner is not None:
+        other = signer_info(countersigner, signature_of(info), attributes=(dated,) if dated else ())
+        info = with_unsigned(info, attribute("1.2.840.113549.1.9.6", other))
+        certificates.append(countersigner.certificate)
+    block = signed_data((info,), tuple(certificates), content, content_type=content_type, tag=0x30)
+    at, _ = struct.unpack_from("<2L", made, TABLE_ENTRY)
+    body = block + bytes(-len(block) % 8)
+    whole = made[:at] + struct.pack("<L2H", len(body) + 8, 0x0200, 2) + body
+    entry = struct.pack("<2L", at, len(body) + 8)
+    return whole[:TABLE_ENTRY] + entry + whole[TABLE_ENTRY + 8 :]
+
+
+def test_attack_04_statement_about_another_kind_of_file_is_about_no_program(
+    tmp_path: Path,
+) -> None:
+    who = identity("p256", CODE)
+    made = signed(tmp_path, program(), who)
+    assert judged(resigned(made, who)).reason == ""
+    installer = "1.3.6.1.4.1.311.2.1.30"
+    assert judged(resigned(made, who, kind=installer)).reason == "PAYLOAD_TYPE"
+    other = "1.3.6.1.4.1.311.10.1"  # a list of trusted certificates
+    assert judged(resigned(made, who, content_type=other)).reason == "PAYLOAD_TYPE"
 
 
 # --- several signatures, and weak ones ------------------------------------------------------------
@@ -180,7 +231,7 @@ def test_nested_signature_that_is_broken_refuses_the_program(tmp_path: Path) -> 
     held = inside(made).subject.content
     assert held is not None
     outer = read_signed_data(read_pe(held, Limits()).signature, Limits())
-    (encoded,) = outer.signers[0].unsigned_values(NESTED)
+    (encoded,) = outer.signers[0].unsigned_values(cms.NESTED_SIGNATURE)
     begin = made.index(encoded)
     said: dict[str, int] = {}
     for place in range(begin, begin + len(encoded)):
@@ -193,6 +244,26 @@ def test_nested_signature_that_is_broken_refuses_the_program(tmp_path: Path) -> 
     # and algorithms can be changed into that; what is signed, and the signature, cannot.
     assert said.keys() <= {"KEY_UNKNOWN", "CERT_UNTRUSTED", "FORMAT_UNSUPPORTED", "ALGORITHM_WEAK"}
     assert sum(said.values()) < len(encoded) // 2
+
+
+def test_nested_signature_does_not_help_an_outer_one_without_its_signer(tmp_path: Path) -> None:
+    """As osslsigncode, which cannot read such a program at all."""
+    made = nested(
+        tmp_path,
+        (identity("p256", CODE), "sha256"),
+        (identity("rsa-2048", CODE, name="in"), "sha384"),
+    )
+    assert judged(made).outcome is Outcome.VERIFIED
+    held = inside(made).subject.content
+    assert held is not None
+    outer = read_signed_data(read_pe(held, Limits()).signature, Limits())
+    place = made.index(outer.certificates[0]) + 4  # the tag of what the certificate says
+    broken = made[:place] + bytes([made[place] ^ 0x20]) + made[place + 1 :]
+    assert judged(broken).reason == "KEY_UNKNOWN"
+    (tmp_path / "broken.exe").write_bytes(broken)
+    at = str(int(NOW.timestamp()))
+    words = ("verify", "-CAfile", "root.pem", "-time", at, "-ignore-timestamp", "-in", "broken.exe")
+    assert osslsigncode(tmp_path, *words).returncode != 0
 
 
 def test_nested_signature_of_a_stranger_does_not_spoil_the_other(tmp_path: Path) -> None:
@@ -223,10 +294,39 @@ def test_timestamp_keeps_a_program_after_its_certificate(tmp_path: Path) -> None
     assert FORMAT.verify(inside(plain), later).reason == "CERT_EXPIRED_AT_SIGNING"
 
 
+SIGNED_NOW = attribute("1.2.840.113549.1.9.5", tlv(0x17, f"{NOW:%y%m%d%H%M%S}Z".encode()))
+
+
+def test_attack_03_countersignature_proves_a_time_by_a_certificate_for_times_alone(
+    tmp_path: Path,
+) -> None:
+    who, end = identity("p256", CODE), NOW + 9 * DAY
+    made = signed(tmp_path, program(), who)
+    later = setting(TRUST, now=NOW + 30 * DAY)
+
+    def found(
+        *purposes: x509.ObjectIdentifier, dated: bytes = SIGNED_NOW, under: Setting = later
+    ) -> Verification:
+        tsa = identity("p256", *purposes, name="old tsa", until=end)
+        content = resigned(made, who, countersigner=tsa, dated=dated)
+        return FORMAT.verify(inside(content), under)
+
+    assert judged(resigned(made, who)).reason == ""
+    good = found(TIMES)
+    assert (good.reason, good.signed_at, good.time_trusted) == ("", NOW, True)
+    assert found().outcome is not Outcome.VERIFIED  # a certificate that states no purpose
+    assert found(CODE).outcome is not Outcome.VERIFIED
+    assert found(TIMES, dated=b"").outcome is not Outcome.VERIFIED
+    ahead = f"{NOW + timedelta(hours=1):%y%m%d%H%M%S}Z".encode()
+    future = attribute("1.2.840.113549.1.9.5", tlv(0x17, ahead))
+    assert found(TIMES, dated=future).reason == ""
+    assert found(TIMES, dated=future, under=setting(TRUST)).reason == "TIME_IN_FUTURE"
+
+
 # --- purpose, trust, limits -----------------------------------------------------------------------
 
 
-def test_certificate_must_be_for_code(tmp_path: Path) -> None:
+def test_attack_09_certificate_must_be_for_code(tmp_path: Path) -> None:
     made = signed(tmp_path, program(), identity("p256", EMAIL))
     assert judged(made).reason == "CERT_USAGE"
 

@@ -48,7 +48,7 @@ def test_list(content: str, reason: str, outcome: Outcome) -> None:
     assert (verification.reason, verification.outcome) == (reason, outcome)
 
 
-def test_mismatch_shows_both_digests() -> None:
+def test_attack_04_mismatch_shows_both_digests() -> None:
     verification = judged(f"{OTHER}  app.tar.gz\n")
     assert (verification.expected, verification.found) == (f"sha256:{OTHER}", f"sha256:{OURS}")
 

@@ -11,7 +11,15 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.limits import Limits
-from core.model import Outcome, SignerKind, Subject, TrustEntry, TrustKind, Verification, digest_of
+from core.model import (
+    Outcome,
+    SignerKind,
+    Subject,
+    TrustEntry,
+    TrustKind,
+    Verification,
+    digest_of,
+)
 from tests.verification.specimens import (
     CONTENT,
     DAY,
@@ -220,7 +228,7 @@ def test_no_changed_byte_of_a_timestamped_signature_verifies_once_only_the_time_
     assert good == []
 
 
-def test_certificate_of_another_signer_does_not_serve() -> None:
+def test_attack_01_certificate_of_another_signer_does_not_serve() -> None:
     who, other = identity("p256", EMAIL), identity("p256", EMAIL, name="other")
     made = signed_data((signer_info(who, CONTENT),), (other.certificate,), None)
     assert judged(made).reason == "KEY_UNKNOWN"
@@ -291,7 +299,7 @@ def test_algorithms_in_a_signed_attribute_that_fit() -> None:
     assert judged(made_with(stated)).outcome is Outcome.VERIFIED
 
 
-def test_attributes_of_one_signature_are_not_content_of_another() -> None:
+def test_attack_04_attributes_of_one_signature_are_not_content_of_another() -> None:
     """RFC 5652 section 14: a signature over attributes is one over content of the same bytes."""
     who = identity("p256", EMAIL)
     info = signer_info(who, CONTENT)
@@ -331,7 +339,7 @@ def test_content_without_attributes_is_plain_data() -> None:
 # --- several signers ------------------------------------------------------------------------------
 
 
-def test_every_signer_must_hold_and_all_are_told() -> None:
+def test_attack_13_every_signer_must_hold_and_all_are_told() -> None:
     first, second = identity("p256", EMAIL), identity("rsa-2048", EMAIL, name="second")
     both = (first.certificate, second.certificate)
     infos = (signer_info(first, CONTENT), signer_info(second, CONTENT))
@@ -367,7 +375,7 @@ def test_expired_certificate_holds_by_a_timestamp_from_its_time_and_by_nothing_e
     assert judged(after, now=LATER).outcome is Outcome.UNTRUSTED
 
 
-def test_claimed_time_is_told_and_not_trusted() -> None:
+def test_attack_03_claimed_time_is_told_and_not_trusted() -> None:
     verification = judged(made_with(attribute(cms.SIGNING_TIME, tlv(0x17, b"261123110000Z"))))
     assert verification.outcome is Outcome.VERIFIED
     assert verification.signed_at == NOW - timedelta(hours=1)
@@ -382,7 +390,7 @@ def with_token(token: bytes) -> bytes:
     return signed_data((info,), (who.certificate,), None)
 
 
-def test_timestamp_over_something_else_refuses_the_signature() -> None:
+def test_attack_01_timestamp_over_something_else_refuses_the_signature() -> None:
     assert judged(with_token(timestamp(tsa(), b"other", NOW))).reason == "TIMESTAMP_INVALID"
     assert judged(with_token(b"\x30\x00")).outcome is Outcome.INVALID
     who = identity("p256", EMAIL)
@@ -390,7 +398,7 @@ def test_timestamp_over_something_else_refuses_the_signature() -> None:
     assert judged(ahead).reason == "TIME_IN_FUTURE"
 
 
-def test_timestamp_of_an_unknown_authority_proves_nothing_and_is_told() -> None:
+def test_attack_03_timestamp_of_an_unknown_authority_proves_nothing_and_is_told() -> None:
     who = identity("p256", EMAIL)
     key = private_key("p256", "stranger")
     stranger = Identity(key, tsa().certificate)  # its certificate fits another key
@@ -416,10 +424,19 @@ PURPOSES = {
 
 
 @pytest.mark.parametrize(("purposes", "reason"), PURPOSES.values(), ids=PURPOSES.keys())
-def test_purpose_of_the_certificate(purposes: tuple[object, ...], reason: str) -> None:
+def test_attack_09_purpose_of_the_certificate(purposes: tuple[object, ...], reason: str) -> None:
     who = identity("p256", *purposes)  # type: ignore[arg-type]
     made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
     assert judged(made).reason == reason
+
+
+def test_unsigned_attribute_that_nothing_reads_is_told() -> None:
+    who = identity("p256", EMAIL)
+    info = with_unsigned(signer_info(who, CONTENT), attribute("1.2.3.4", tlv(0x04, b"anything")))
+    verification = judged(signed_data((info,), (who.certificate,), None))
+    assert verification.outcome is Outcome.VERIFIED
+    notes = [one.detail for one in verification.checks if one.step == "unsigned attributes"]
+    assert notes == ["covered by no signature and not read: 1.2.3.4"]
 
 
 # --- what is signed -------------------------------------------------------------------------------
@@ -427,10 +444,16 @@ def test_purpose_of_the_certificate(purposes: tuple[object, ...], reason: str) -
 
 def test_content_inside_must_be_the_artifact(tmp_path: Path) -> None:
     signature = signed(tmp_path, identity("p256", EMAIL), MADE["attached"])
-    assert judged(signature, subject=Subject("unnamed", ())).outcome is Outcome.VERIFIED
     named = Subject("a", (digest_of(CONTENT, "sha512"),))
     assert judged(signature, subject=named).outcome is Outcome.VERIFIED
     assert judged(signature, subject=artifact(b"other")).reason == "SUBJECT_MISMATCH"
+
+
+def test_content_inside_is_bound_by_nothing_weaker_than_sha_256(tmp_path: Path) -> None:
+    signature = signed(tmp_path, identity("p256", EMAIL), MADE["attached"])
+    assert judged(signature, subject=Subject("unnamed", ())).outcome is Outcome.VERIFIED
+    weak = Subject("a", (digest_of(CONTENT, "sha1"),))
+    assert judged(signature, subject=weak).reason == "CONTENT_NEEDED"
 
 
 def test_digests_serve_where_the_bytes_are_not_at_hand(tmp_path: Path) -> None:
@@ -463,11 +486,13 @@ STATED = {
 
 
 @pytest.mark.parametrize(("algorithm", "reason"), STATED.values(), ids=STATED.keys())
-def test_algorithm_that_is_stated_fits_key_and_digest(algorithm: bytes, reason: str) -> None:
+def test_attack_08_algorithm_that_is_stated_fits_key_and_digest(
+    algorithm: bytes, reason: str
+) -> None:
     assert judged(signing(identity("p256", EMAIL), algorithm)).reason == reason
 
 
-def test_weak_algorithms(tmp_path: Path) -> None:
+def test_attack_10_weak_algorithms(tmp_path: Path) -> None:
     weak = signed(tmp_path, identity("p256", EMAIL), "cms -sign -binary -outform DER -md sha1")
     assert judged(weak).reason == "ALGORITHM_WEAK"
     short = signed(tmp_path, identity("rsa-1024", EMAIL), MADE["cms"])
@@ -487,7 +512,7 @@ def test_nothing_to_trust_is_unverifiable() -> None:
     assert judged(made, torn).reason == "KEYRING_UNUSABLE"
 
 
-def test_key_counts_inside_its_window_only() -> None:
+def test_attack_02_key_counts_inside_its_window_only() -> None:
     who = identity("p256", EMAIL)
     made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
     assert judged(made, key_entry(who.key, until=NOW - DAY)).reason == "KEY_EXPIRED"

@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 import pytest
-from cryptography import x509
 
 from core.model import Evidence, Outcome, Subject, TrustEntry, Verification, digest_of
+from tests.verification.cosign_specimens import keyless_blob
 from tests.verification.sigstore.sigstore_world import ACME, Making
 from tests.verification.specimens import (
     CONTENT,
@@ -17,7 +17,6 @@ from tests.verification.specimens import (
     evidence,
     flipped,
     key_entry,
-    pem,
     private_key,
     public_pem,
     setting,
@@ -42,23 +41,7 @@ def judged(
 
 def keyless(making: Making = MAKING) -> dict[str, Any]:
     """Return a bundle of the world in the older spelling."""
-    bundle = ACME.message(CONTENT, making)
-    material = bundle["verificationMaterial"]
-    (entry,) = material["tlogEntries"]
-    leaf = base64.b64decode(material["certificate"]["rawBytes"])
-    return {
-        "base64Signature": bundle["messageSignature"]["signature"],
-        "cert": base64.b64encode(pem(x509.load_der_x509_certificate(leaf))).decode(),
-        "rekorBundle": {
-            "SignedEntryTimestamp": entry["inclusionPromise"]["signedEntryTimestamp"],
-            "Payload": {
-                "body": entry["canonicalizedBody"],
-                "integratedTime": int(entry["integratedTime"]),
-                "logIndex": int(entry["logIndex"]),
-                "logID": base64.b64decode(entry["logId"]["keyId"]).hex(),
-            },
-        },
-    }
+    return keyless_blob(CONTENT, making)
 
 
 def test_a_given_key_decides() -> None:
@@ -103,14 +86,14 @@ def test_keyless_without_a_part_is_never_verified(name: str, reason: str) -> Non
     assert judged(document, ACME.entry()).reason == reason
 
 
-def test_no_exchanged_part_verifies() -> None:
+def test_attack_01_no_exchanged_part_verifies() -> None:
     other = keyless(Making(name="another"))
     for name in ("base64Signature", "cert", "rekorBundle"):
         found = judged(keyless() | {name: other[name]}, ACME.entry())
         assert found.outcome is Outcome.INVALID, name
 
 
-def test_public_key_in_place_of_the_certificate_names_nobody() -> None:
+def test_attack_07_public_key_in_place_of_the_certificate_names_nobody() -> None:
     beside = base64.b64encode(public_pem(KEY)).decode()
     document = {"base64Signature": SIGNATURE, "cert": beside}
     assert judged(document, key_entry(KEY)).outcome is Outcome.VERIFIED

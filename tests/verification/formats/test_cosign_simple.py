@@ -15,7 +15,9 @@ from core.cosign_container import (
     SIGNATURE_ANNOTATION,
     SIMPLE_SIGNING,
     container,
+    read_container,
 )
+from core.limits import Limits
 from core.model import (
     Digest,
     Evidence,
@@ -26,6 +28,8 @@ from core.model import (
     Verification,
     digest_of,
 )
+from tests.verification.cosign_specimens import keyless_image, simple_signing
+from tests.verification.sigstore.sigstore_world import ACME
 from tests.verification.specimens import (
     AUTHORITY,
     CONTENT,
@@ -48,16 +52,7 @@ KEY = private_key("p256")
 
 
 def payload(digest: Digest | str | None = None, **critical: object) -> bytes:
-    document = {
-        "critical": {
-            "identity": {"docker-reference": "registry.acme.example/app"},
-            "image": {"docker-manifest-digest": str(digest or digest_of(CONTENT))},
-            "type": "cosign container image signature",
-        }
-        | critical,
-        "optional": {"creator": "ci", "timestamp": 1657296609},
-    }
-    return json.dumps(document).encode()
+    return simple_signing(digest or digest_of(CONTENT), **critical)
 
 
 def signed(content: bytes, **annotations: str) -> bytes:
@@ -147,7 +142,7 @@ PAYLOADS = {
 
 
 @pytest.mark.parametrize(("content", "reason"), PAYLOADS.values(), ids=PAYLOADS.keys())
-def test_signed_payload_of_something_else_is_invalid(content: bytes, reason: str) -> None:
+def test_attack_04_signed_payload_of_something_else_is_invalid(content: bytes, reason: str) -> None:
     verification = judged(signed(content))
     assert (verification.outcome, verification.reason) == (Outcome.INVALID, reason)
 
@@ -165,7 +160,7 @@ def test_nothing_to_trust_is_unverifiable() -> None:
     )
 
 
-def test_forged_annotations_are_never_believed() -> None:
+def test_attack_07_forged_annotations_are_never_believed() -> None:
     own = pem(certificate("me", "me", KEY, KEY, AUTHORITY)).decode()
     forged = {
         CERTIFICATE_ANNOTATION: own,
@@ -185,7 +180,7 @@ def test_forged_annotations_are_never_believed() -> None:
     assert judged(signed(payload(), **forged)).outcome is Outcome.VERIFIED
 
 
-def test_key_counts_inside_its_window_only() -> None:
+def test_attack_02_key_counts_inside_its_window_only() -> None:
     verification = judged(signed(payload()), key_entry(KEY, until=NOW - DAY))
     assert (verification.outcome, verification.reason) == (Outcome.UNTRUSTED, "KEY_EXPIRED")
 
@@ -207,7 +202,7 @@ def test_no_changed_byte_of_the_container_verifies() -> None:
     assert verified == []
 
 
-def test_subject_is_what_we_hashed_not_what_anyone_says() -> None:
+def test_attack_05_subject_is_what_we_hashed_not_what_anyone_says() -> None:
     other = artifact(b"other")
     assert judged(signed(payload()), subject=other).reason == "SUBJECT_MISMATCH"
 
@@ -230,3 +225,31 @@ def test_optional_part_may_be_missing() -> None:
         document = json.loads(payload()) | {"optional": optional}
         verification = judged(signed(json.dumps(document).encode()))
         assert verification.claims == {"docker-reference": "registry.acme.example/app"}
+
+
+def test_attack_04_container_of_something_else_is_no_image_signature() -> None:
+    held = read_container(signed(payload()), Limits())
+    assert judged(signed(payload())).outcome is Outcome.VERIFIED
+    for kind in ("text/plain", "application/vnd.dsse.envelope.v1+json"):
+        other = container(kind, held.payload, held.annotations)
+        assert judged(other).reason == "FORMAT_UNSUPPORTED"
+
+
+def test_image_without_a_strong_digest_is_compared_with_nothing() -> None:
+    for digests in ((), (digest_of(CONTENT, "sha512"),)):
+        found = judged(signed(payload()), subject=Subject("app", digests))
+        assert found.reason == "CONTENT_NEEDED"
+
+
+def test_attack_07_certificate_that_came_along_names_nobody_without_an_authority() -> None:
+    stranger, content = key_entry(private_key("p384")), keyless_image(digest_of(CONTENT))
+    assert judged(content, ACME.entry()).outcome is Outcome.VERIFIED
+    assert judged(content, stranger).reason == "KEY_UNKNOWN"
+    held = read_container(content, Limits())
+    altered = container(SIMPLE_SIGNING, held.payload + b" ", held.annotations)
+    assert judged(altered, stranger).reason == "SIGNATURE_INVALID"
+    twice = held.annotations[CERTIFICATE_ANNOTATION] * 2
+    two = {**held.annotations, CERTIFICATE_ANNOTATION: twice}
+    assert judged(container(SIMPLE_SIGNING, held.payload, two), ACME.entry()).reason == "MALFORMED"
+    broken = TrustEntry("ring", TrustKind.KEYRING, b"", "test")
+    assert judged(content, broken).reason == "TRUST_ROOT_MISSING"

@@ -69,7 +69,7 @@ def test_envelope_verifies_under_its_key_only(kind: str) -> None:
         ("https://spdx.dev/Document", Role.ATTESTATION),
     ],
 )
-def test_only_slsa_provenance_is_provenance(predicate_type: str, role: Role) -> None:
+def test_attack_04_only_slsa_provenance_is_provenance(predicate_type: str, role: Role) -> None:
     plain = statement(OURS, predicate_type=predicate_type)
     document = envelope(plain | {"predicate": PREDICATES.get(predicate_type, {})}, KEY)
     assert judged(document).role is role
@@ -132,14 +132,14 @@ def test_broken_envelope_is_malformed(document: object) -> None:
     assert (verification.outcome, verification.reason) == (Outcome.INVALID, "MALFORMED")
 
 
-def test_nesting_and_counts_are_bounded() -> None:
+def test_attack_16_nesting_and_counts_are_bounded() -> None:
     deep = json.dumps(changed(x="y"))[:-1].encode() + b', "z": ' + b"[" * 100 + b"]" * 100 + b"}"
     assert judged(deep).reason == "TOO_LARGE"
     many = changed(signatures=[{"sig": ""}] * 65)
     assert judged(many).reason == "TOO_LARGE"
 
 
-def test_work_is_bounded_before_it_is_done() -> None:
+def test_attack_16_work_is_bounded_before_it_is_done() -> None:
     document = envelope(statement(OURS), *([KEY] * 60))
     offered = evidence(json.dumps(document).encode())
     keys = [key_entry(OTHER)] * 30
@@ -190,7 +190,9 @@ STATEMENTS: dict[str, tuple[object, str]] = {
 
 
 @pytest.mark.parametrize(("content", "reason"), STATEMENTS.values(), ids=STATEMENTS.keys())
-def test_signed_statement_must_be_about_this_artifact(content: object, reason: str) -> None:
+def test_attack_04_signed_statement_must_be_about_this_artifact(
+    content: object, reason: str
+) -> None:
     verification = judged(envelope(content, KEY))
     assert verification.reason == reason
     assert verification.outcome is (Outcome.INVALID if reason else Outcome.VERIFIED)
@@ -202,7 +204,7 @@ def test_digest_that_is_not_at_hand_is_asked_for() -> None:
     assert (verification.outcome, verification.reason) == (Outcome.UNVERIFIABLE, "CONTENT_NEEDED")
 
 
-def test_payload_of_another_type_is_refused_though_it_is_signed() -> None:
+def test_attack_04_payload_of_another_type_is_refused_though_it_is_signed() -> None:
     document = envelope(statement(OURS), KEY, payload_type="application/json")
     assert judged(document).reason == "PAYLOAD_TYPE"
     relabelled = document | {"payloadType": "application/vnd.in-toto+json"}
@@ -233,7 +235,7 @@ def test_summary_signed_as_bare_r_and_s_verifies_and_claims_its_levels(kind: str
     assert "slsa_level" not in found.claims
 
 
-def test_distinct_keys_are_counted_not_signatures() -> None:
+def test_attack_08_distinct_keys_are_counted_not_signatures() -> None:
     twice = judged(envelope(statement(OURS), KEY, KEY))
     assert (twice.claims["distinct_keys"], len(twice.anchors)) == ("1", 1)
     both = judged(envelope(statement(OURS), KEY, OTHER), key_entry(KEY), key_entry(OTHER))
@@ -252,7 +254,7 @@ def test_outcome_lasts_as_long_as_its_longest_key() -> None:
     assert judged(document, soon, key_entry(OTHER)).due_at is None
 
 
-def test_key_id_is_a_hint_and_never_decides() -> None:
+def test_attack_07_key_id_is_a_hint_and_never_decides() -> None:
     ours = load_public_key(public_pem(KEY)).fingerprint
     theirs = load_public_key(public_pem(OTHER)).fingerprint
 
@@ -274,7 +276,7 @@ def test_nothing_to_trust_and_broken_trust_are_unverifiable() -> None:
     assert both.outcome is Outcome.VERIFIED
 
 
-def test_key_counts_inside_its_window_only() -> None:
+def test_attack_02_key_counts_inside_its_window_only() -> None:
     verification = judged(GOOD, key_entry(KEY, until=NOW - DAY))
     assert (verification.outcome, verification.reason) == (Outcome.UNTRUSTED, "KEY_EXPIRED")
 

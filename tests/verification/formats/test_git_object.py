@@ -19,7 +19,6 @@ from core.model import (
     Digest,
     Evidence,
     MemoryContent,
-    Outcome,
     SignerKind,
     Subject,
     Trust,
@@ -30,7 +29,7 @@ from core.model import (
 )
 from tests.verification.git_material import WHEN, kept, objects, repository
 from tests.verification.openpgp_material import gnupg
-from tests.verification.specimens import NOW, flipped
+from tests.verification.specimens import NOW, flipped, is_verified
 from tests.verification.ssh_material import PRINCIPAL, keys, line, signers
 from verification.format import Setting
 from verification.formats.git_object import GitObjectSignature
@@ -65,10 +64,6 @@ def judged(
     return GitObjectSignature().verify(evidence, Setting(trust, now, limits or Limits()))
 
 
-def is_verified(verification: Verification) -> bool:
-    return verification.outcome is Outcome.VERIFIED
-
-
 def kind(name: str) -> str:
     return "tag" if name.startswith("tag") else "commit"
 
@@ -95,7 +90,7 @@ def test_altered_object_is_refused_and_git_agrees(name: str) -> None:
     assert not kept().accepts(kind(name), altered)
 
 
-def test_who_signed_is_the_key_and_never_who_the_commit_names() -> None:
+def test_attack_07_who_signed_is_the_key_and_never_who_the_commit_names() -> None:
     commit, tag = judged(objects().raw["openpgp"]), judged(objects().raw["ssh"])
     assert commit.signer is not None
     assert (commit.signer.kind, commit.signer.key_fingerprint) == (
@@ -129,7 +124,7 @@ def test_trust_of_the_other_kind_is_no_trust() -> None:
     assert judged(objects().raw["openpgp"], listed).reason == "TRUST_ROOT_MISSING"
 
 
-def test_attack_object_under_the_name_of_another_is_refused() -> None:
+def test_attack_01_object_under_the_name_of_another_is_refused() -> None:
     """Attack class 5: the name says which object was asked for."""
     content = objects().raw["openpgp"]
     good, other = objects().identifiers["openpgp"], objects().identifiers["ssh"]
@@ -152,7 +147,7 @@ def test_stated_digests_must_be_those_of_the_object() -> None:
         assert judged(content, digests=(identifier, wrong)).reason == "DIGEST_MISMATCH"
 
 
-def test_signature_of_a_file_is_none_of_a_commit() -> None:
+def test_attack_04_signature_of_a_file_is_none_of_a_commit() -> None:
     """Attack class 4."""
     content = objects().raw["ssh"]
     read = read_object(content)
@@ -166,7 +161,7 @@ def test_signature_of_a_file_is_none_of_a_commit() -> None:
     assert is_verified(judged(bare + header + b"\n" + message))
 
 
-def test_claimed_time_narrows_a_window_and_never_widens_it() -> None:
+def test_attack_03_claimed_time_narrows_a_window_and_never_widens_it() -> None:
     """Attack class 10: whoever stole a key that has ended can date commits back."""
     content = objects().raw["ssh"]
     made = judged(content).signed_at
@@ -255,7 +250,7 @@ def twice(name: bytes) -> Callable[[bytes], bytes]:
         lambda content: content.replace(b"\n\n", b"\n" + b"x y\n" * 30_000 + b"\n", 1),
     ],
 )
-def test_object_that_two_readers_read_differently_is_malformed(
+def test_attack_18_object_that_two_readers_read_differently_is_malformed(
     alter: Callable[[bytes], bytes],
 ) -> None:
     content = alter(objects().raw["openpgp"])

@@ -15,7 +15,6 @@ from core.limits import Limits
 from core.model import (
     Evidence,
     MemoryContent,
-    Outcome,
     Subject,
     Trust,
     TrustEntry,
@@ -24,7 +23,7 @@ from core.model import (
     digest_of,
 )
 from tests.verification.openpgp_material import gnupg
-from tests.verification.specimens import NOW
+from tests.verification.specimens import NOW, is_verified
 from verification.format import Setting
 from verification.formats.helm_provenance import HelmProvenance, read_provenance
 from verification.openpgp_armor import dearmor
@@ -73,10 +72,6 @@ def judged(
     return verify(found, Setting(Trust((entry,)), NOW, Limits()))
 
 
-def is_verified(verification: Verification) -> bool:
-    return verification.outcome is Outcome.VERIFIED
-
-
 def test_provenance_of_this_archive_verifies() -> None:
     verification = judged(*signed())
     assert is_verified(verification), verification.detail
@@ -87,7 +82,7 @@ def test_provenance_of_this_archive_verifies() -> None:
     assert verification.claims["key_state_now"] == "valid"
 
 
-def test_provenance_of_another_archive_is_refused() -> None:
+def test_attack_04_provenance_of_another_archive_is_refused() -> None:
     assert judged(*signed(), archive=b"other").reason == "DIGEST_MISMATCH"
     renamed = judged(*signed(), name="hashtest-1.2.4.tgz")
     assert renamed.reason == "SUBJECT_MISMATCH"
@@ -120,7 +115,7 @@ def test_altered_text_is_refused() -> None:
 
 
 @pytest.mark.parametrize("around", ["before", "after"])
-def test_attack_files_listed_around_the_signed_text(around: str) -> None:
+def test_attack_11_files_listed_around_the_signed_text(around: str) -> None:
     """Attack class 11."""
     content, key = signed()
     forged = f"...\nfiles:\n  {NAME}: {digest_of(b'evil')}\n".encode()
@@ -128,7 +123,7 @@ def test_attack_files_listed_around_the_signed_text(around: str) -> None:
     assert judged(whole, key, archive=b"evil").reason == "MALFORMED"
 
 
-def test_attack_second_message_in_one_file() -> None:
+def test_attack_11_second_message_in_one_file() -> None:
     """Attack class 11."""
     content, key = signed()
     assert judged(content + content, key).reason == "MALFORMED"
@@ -179,7 +174,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_text_that_two_readers_read_differently_is_malformed(name: str) -> None:
+def test_attack_18_text_that_two_readers_read_differently_is_malformed(name: str) -> None:
     with pytest.raises(MalformedError):
         read_provenance(BROKEN[name].encode())
 

@@ -9,16 +9,30 @@ import struct
 import subprocess
 import zipfile
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from core.limits import Limits
 from core.model import Evidence, Outcome, Subject, TrustEntry, Verification, digest_of
-from tests.verification.specimens import DAY, NOW, authority_entry, openssl, setting
+from tests.fakes.timestamp_server import timestamp_server
+from tests.verification.specimens import (
+    AUTHORITY,
+    DAY,
+    NOW,
+    authority_entry,
+    certificate,
+    openssl,
+    private_key,
+    setting,
+)
+from tests.verification.timestamp_specimens import STAMPER
 from tests.verification.x509_material import (
     CODE,
     EMAIL,
+    OTHER_KEY,
     OTHER_ROOT,
     ROOT,
     Identity,
@@ -132,6 +146,24 @@ def test_archive_signed_by_two_tells_both(made: Mapping[str, bytes]) -> None:
     assert any("rsa covers a part" in note.lower() for note in notes)
 
 
+def test_signer_whom_nobody_vouches_for_takes_nothing_from_another(
+    made: Mapping[str, bytes], tmp_path: Path
+) -> None:
+    key, usage = private_key("p256", "stranger"), ((x509.ExtendedKeyUsage([CODE]), False),)
+    stranger = Identity(key, certificate("stranger", "other root", key, OTHER_KEY, usage))
+    key_store(tmp_path, stranger, "stranger")
+    both = signed(tmp_path, made["rsa"], "stranger")
+    verification = judged(both)
+    assert verification.outcome is Outcome.VERIFIED
+    assert verification.signer is not None
+    assert verification.signer.identity == "CN=rsa"
+    assert [check.reason for check in verification.checks if check.step == "signer"] == [
+        "CERT_UNTRUSTED"
+    ]
+    third = authority_entry(certificate("third", "third", OTHER_KEY, OTHER_KEY, AUTHORITY))
+    assert judged(both, third).reason == "CERT_UNTRUSTED"
+
+
 REFUSED = {"sha1": "ALGORITHM_WEAK", "added": "SUBJECT_MISMATCH", "mail": "CERT_USAGE"}
 
 
@@ -220,7 +252,7 @@ def test_attack_13_removed_signature_does_not_leave_an_older_one(made: Mapping[s
     assert judged(broken).outcome is Outcome.INVALID
 
 
-def test_swapped_signature_files(made: Mapping[str, bytes]) -> None:
+def test_attack_01_swapped_signature_files(made: Mapping[str, bytes]) -> None:
     for name in ("META-INF/EC.EC", "META-INF/EC.SF"):
         other = part(made["small"], name)
         assert judged(rebuilt(made["ec"], {name: other})).outcome is Outcome.INVALID
@@ -250,7 +282,7 @@ SIGNATURE_FILES = {
 @pytest.mark.parametrize(
     ("content", "reason"), SIGNATURE_FILES.values(), ids=SIGNATURE_FILES.keys()
 )
-def test_signature_file_that_binds_nothing(
+def test_attack_12_signature_file_that_binds_nothing(
     made: Mapping[str, bytes], content: bytes, reason: str
 ) -> None:
     who = identity("p256", CODE)
@@ -350,7 +382,7 @@ def test_attack_17_names_that_lead_out_of_the_archive(made: Mapping[str, bytes],
     assert judged(rebuilt(made["ec"], {name: b"x"})).reason == "MALFORMED"
 
 
-def test_expired_signer_needs_a_proof_of_time(made: Mapping[str, bytes]) -> None:
+def test_attack_10_expired_signer_needs_a_proof_of_time(made: Mapping[str, bytes]) -> None:
     late = setting(TRUST, now=NOW + 30 * DAY)
     assert FORMAT.verify(inside(made["ec"]), late).reason == "CERT_EXPIRED_AT_SIGNING"
 
@@ -373,3 +405,19 @@ def test_small_archive_is_read_as_zipfile_reads_it(made: Mapping[str, bytes]) ->
         assert [entry.name for entry in ours.entries] == theirs.namelist()
         for entry in ours.entries:
             assert b"".join(ours.chunks(entry)) == theirs.read(entry.name)
+
+
+@needs_jarsigner
+def test_timestamp_of_jarsigner_keeps_an_archive_after_its_certificate(tmp_path: Path) -> None:
+    at = NOW - timedelta(hours=2)
+    ended = identity("p256", CODE, name="ended", until=NOW - timedelta(hours=1))
+    key_store(tmp_path, ended, "ended")
+    with timestamp_server(at) as url:
+        archive = signed(tmp_path, plain_archive(FILES), "ended", "-tsa", url)
+    found = judged(archive, authority_entry(ROOT), authority_entry(STAMPER.root))
+    assert (found.outcome, found.reason) == (Outcome.VERIFIED, "")
+    assert (found.signed_at, found.time_source, found.time_trusted) == (at, "rfc3161", True)
+    assert judged(archive, authority_entry(ROOT)).reason == "CERT_EXPIRED_AT_SIGNING"
+    bare = signed(tmp_path, plain_archive(FILES), "ended")
+    both = (authority_entry(ROOT), authority_entry(STAMPER.root))
+    assert judged(bare, *both).reason == "CERT_EXPIRED_AT_SIGNING"

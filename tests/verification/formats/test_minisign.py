@@ -22,7 +22,6 @@ from core.errors import MalformedError
 from core.limits import Limits
 from core.model import (
     MemoryContent,
-    Outcome,
     SignerKind,
     Subject,
     Trust,
@@ -31,7 +30,7 @@ from core.model import (
     Verification,
     digest_of,
 )
-from tests.verification.specimens import CONTENT, NOW, evidence, flipped
+from tests.verification.specimens import CONTENT, NOW, evidence, flipped, is_verified
 from verification.format import Setting
 from verification.formats.minisign import Minisign
 from verification.minisign import read_key, read_signature, shown_id
@@ -116,10 +115,6 @@ def judged(
     return Minisign().verify(evidence(signature, subject), setting)
 
 
-def is_verified(verification: Verification) -> bool:
-    return verification.outcome is Outcome.VERIFIED
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_signature_verifies_and_the_tool_agrees(kind: str) -> None:
     verification = judged(made(kind), tools().key(kind))
@@ -159,7 +154,7 @@ def test_another_key_is_unknown_and_none_is_missing(kind: str) -> None:
     assert is_verified(judged(made(kind), broken, tools().key(kind)))
 
 
-def test_attack_key_of_another_under_the_same_id_is_not_enough() -> None:
+def test_attack_01_key_of_another_under_the_same_id_is_not_enough() -> None:
     """Attack class 7: the id chooses which key is tried, and proves nothing."""
     one, two = (
         base64.b64decode(tools().key("minisign", n).content.split(b"\n")[1]) for n in ("one", "two")
@@ -171,7 +166,7 @@ def test_attack_key_of_another_under_the_same_id_is_not_enough() -> None:
 
 
 @pytest.mark.parametrize("kind", ["minisign", "legacy"])
-def test_attack_trusted_comment_is_not_anybodys_to_write(kind: str) -> None:
+def test_attack_11_trusted_comment_is_not_anybodys_to_write(kind: str) -> None:
     """Attack class 7: the global signature is what makes the comment worth anything."""
     signature = made(kind)
     forged = signature.replace(b"timestamp:1782000000", b"timestamp:1792000000")
@@ -205,7 +200,7 @@ def test_content_is_the_subject() -> None:
     assert verification.reason == "DIGEST_MISMATCH"
 
 
-def test_key_counts_only_in_its_window_now_and_when_it_was_used() -> None:
+def test_attack_02_key_counts_only_in_its_window_now_and_when_it_was_used() -> None:
     """Attack class 2."""
     signed = datetime.fromtimestamp(1_782_000_000, UTC)
     entry = tools().key("minisign")

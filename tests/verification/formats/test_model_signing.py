@@ -117,7 +117,7 @@ def test_another_key_is_unknown_by_its_hint_and_invalid_without_one() -> None:
     assert said(wrong, key_entry(OTHER), key_entry(KEY)) == "SIGNATURE_INVALID"
 
 
-def test_key_counts_inside_its_window_only() -> None:
+def test_attack_02_key_counts_inside_its_window_only() -> None:
     assert said(GOOD, key_entry(KEY, until=NOW - DAY)) == "KEY_EXPIRED"
 
 
@@ -237,7 +237,7 @@ def test_one_file_is_a_model_too() -> None:
     assert said(made, model=folder({"a.bin": b"a"})) == "SUBJECT_MISMATCH"
 
 
-def test_class_12_partial_coverage_one_signed_file_is_not_the_model() -> None:
+def test_attack_12_partial_coverage_one_signed_file_is_not_the_model() -> None:
     one = Subject("config.json", (digest_of(b"{}"),), MemoryContent(b"{}"))
     assert said(GOOD, model=one) == "SUBJECT_MISMATCH"
     named = bundle(statement(resources({"config.json": b"{}"})))
@@ -246,7 +246,7 @@ def test_class_12_partial_coverage_one_signed_file_is_not_the_model() -> None:
 
 
 @pytest.mark.parametrize("left", [0, 1, -1])
-def test_class_12_partial_coverage_shards_that_leave_out_a_part_of_a_file(left: int) -> None:
+def test_attack_12_partial_coverage_shards_that_leave_out_a_part_of_a_file(left: int) -> None:
     files = {"a.bin": bytes(range(50))}
     listed = shards(files, 20)
     assert len(listed) == 3
@@ -353,7 +353,7 @@ def test_names_of_shards_are_path_start_and_end(place: str) -> None:
     assert said(bundle(made)) == "MALFORMED"
 
 
-def test_class_17_names_with_dots_and_slashes_select_nothing(tmp_path: Path) -> None:
+def test_attack_17_names_with_dots_and_slashes_select_nothing(tmp_path: Path) -> None:
     model, outside = tmp_path / "model", tmp_path / "secret"
     model.mkdir()
     outside.write_bytes(b"{}")
@@ -475,7 +475,7 @@ def test_no_removed_field_verifies_but_the_hint() -> None:
     assert verified == unauthenticated
 
 
-def test_swapped_certificates_and_envelopes_do_not_verify() -> None:
+def test_attack_01_swapped_certificates_and_envelopes_do_not_verify() -> None:
     again = certificate("signer", "link", OTHER, LINK_KEY)
     swapped = put(
         CHAINED,
@@ -489,7 +489,7 @@ def test_swapped_certificates_and_envelopes_do_not_verify() -> None:
     assert offered(another, folder({"x": b"y"})).outcome is Outcome.VERIFIED
 
 
-def test_class_4_other_types_of_payload_and_predicate_are_no_model() -> None:
+def test_attack_04_other_types_of_payload_and_predicate_are_no_model() -> None:
     typed = bundle(statement(resources()), payload_type="application/json")
     assert said(typed) == "PAYLOAD_TYPE"
     sbom = statement(resources()) | {"predicateType": "https://spdx.dev/Document"}

@@ -154,7 +154,12 @@ def test_other_artifact_is_refused(make: Maker) -> None:
     assert reason(make(payload=target(size=1))) == "SUBJECT_MISMATCH"
 
 
-def test_media_type_must_be_that_of_the_manifest(make: Maker) -> None:
+def test_artifact_named_by_a_weak_digest_is_refused(make: Maker) -> None:
+    payload = target(digest=str(digest_of(CONTENT, "sha1")))
+    assert reason(make(payload=payload)) == "ALGORITHM_WEAK"
+
+
+def test_attack_04_media_type_must_be_that_of_the_manifest(make: Maker) -> None:
     index = "application/vnd.oci.image.index.v1+json"
     for stated, signed, fits in (
         (index, index, True),
@@ -180,7 +185,7 @@ def test_payload_that_is_no_descriptor_is_malformed(make: Maker, payload: bytes)
     assert reason(make(payload=payload)) in {"MALFORMED", "TOO_LARGE"}
 
 
-def test_attack_4_other_payload_types_are_refused(make: Maker) -> None:
+def test_attack_04_other_payload_types_are_refused(make: Maker) -> None:
     assert reason(make(content_type="application/vnd.in-toto+json")) == "PAYLOAD_TYPE"
     assert reason(make(content_type="")) == "PAYLOAD_TYPE"
 
@@ -191,18 +196,18 @@ def test_attack_4_other_payload_types_are_refused(make: Maker) -> None:
 @pytest.mark.parametrize(
     "named", ["none", "HS256", "RS256", "PS256", "ES384", "ES256K", "EdDSA", ""]
 )
-def test_attack_8_algorithm_of_the_header_must_be_that_of_the_key(named: str) -> None:
+def test_attack_08_algorithm_of_the_header_must_be_that_of_the_key(named: str) -> None:
     content = jws(algorithm=named) if named else jws(without=("alg",))
     assert reason(content) == ("ALGORITHM_MISMATCH" if named else "MALFORMED")
 
 
 @pytest.mark.parametrize("named", [-8, 5, -37, -35, -47, -65535, "ES-256", None, True])
-def test_attack_8_algorithm_number_must_be_that_of_the_key(named: object) -> None:
+def test_attack_08_algorithm_number_must_be_that_of_the_key(named: object) -> None:
     content = cose(algorithm=named) if named is not None else cose(without=("alg",))
     assert reason(content) in {"ALGORITHM_MISMATCH", "MALFORMED"}
 
 
-def test_attack_8_none_without_a_signature_is_refused() -> None:
+def test_attack_08_none_without_a_signature_is_refused() -> None:
     document = json.loads(jws(algorithm="none"))
     document["signature"] = ""
     assert reason(json.dumps(document).encode()) == "ALGORITHM_MISMATCH"
@@ -211,7 +216,7 @@ def test_attack_8_none_without_a_signature_is_refused() -> None:
     assert reason(json.dumps(kept).encode()) == "SIGNATURE_INVALID"
 
 
-def test_attack_8_public_key_is_no_secret() -> None:
+def test_attack_08_public_key_is_no_secret() -> None:
     document = json.loads(jws(algorithm="HS256"))
     for secret in (public_pem(private_key("p256", "notation signer")), der(LEAF)):
         keyed = hmac.HMAC(secret, hashes.SHA256())
@@ -223,7 +228,7 @@ def test_attack_8_public_key_is_no_secret() -> None:
 @pytest.mark.parametrize(
     "name", ["jwk", "jku", "x5u", "kid", "x5c", "x5t#S256", "b64", "zip", "enc"]
 )
-def test_attack_8_headers_that_choose_a_key_are_refused(name: str) -> None:
+def test_attack_08_headers_that_choose_a_key_are_refused(name: str) -> None:
     value = {"kty": "EC"} if name == "jwk" else "https://evil.example/key"
     assert reason(jws(attributes={name: value})) == "MALFORMED"
     if name != "x5c":
@@ -232,7 +237,7 @@ def test_attack_8_headers_that_choose_a_key_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["alg", "crit", "cty"])
-def test_attack_8_unprotected_header_decides_nothing(name: str) -> None:
+def test_attack_08_unprotected_header_decides_nothing(name: str) -> None:
     assert reason(jws(beside={name: "ES256"})) == "MALFORMED"
     assert reason(jws(without=(name,), beside={name: "ES256"})) == "MALFORMED"
     label = {"alg": 1, "crit": 2, "cty": 3}[name]
@@ -241,7 +246,14 @@ def test_attack_8_unprotected_header_decides_nothing(name: str) -> None:
     assert reason(cose(beside={4: b"a key"})) == "MALFORMED"
 
 
-def test_attack_8_another_key_does_not_verify(make: Maker) -> None:
+def test_attack_08_header_that_is_signed_is_not_overruled_beside() -> None:
+    end, later = NOW - DAY, "2999-01-01T00:00:00Z"
+    assert reason(jws(expiry=end)) == "SIGNATURE_EXPIRED"
+    assert reason(jws(expiry=end, beside={PREFIX + "expiry": later})) == "MALFORMED"
+    assert reason(jws(beside={PREFIX + "signingTime": later})) == "MALFORMED"
+
+
+def test_attack_08_another_key_does_not_verify(make: Maker) -> None:
     assert reason(make(key=private_key("p256", "somebody"))) == "SIGNATURE_INVALID"
 
 
@@ -283,13 +295,13 @@ PURPOSES = ExtendedKeyUsageOID
         (*SIGNING, (x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b"\5\0"), True)),
     ],
 )  # fmt: skip
-def test_attack_9_certificate_for_other_uses_does_not_sign(
+def test_attack_09_certificate_for_other_uses_does_not_sign(
     make: Maker, extensions: Extensions
 ) -> None:
     assert reason(make(chain=(leaf(extensions=extensions), ROOT))) == "CERT_USAGE"
 
 
-def test_attack_9_certificate_without_purposes_may_sign(make: Maker) -> None:
+def test_attack_09_certificate_without_purposes_may_sign(make: Maker) -> None:
     plain = leaf(extensions=((usage("digital_signature", "content_commitment"), True),))
     assert judged(make(chain=(plain, ROOT))).outcome is Outcome.VERIFIED
 
@@ -305,7 +317,7 @@ def test_attack_9_certificate_without_purposes_may_sign(make: Maker) -> None:
         (ISSUING[0], (usage("digital_signature"), True)),
     ],
 )
-def test_attack_9_issuers_must_be_authorities(make: Maker, extensions: Extensions) -> None:
+def test_attack_09_issuers_must_be_authorities(make: Maker, extensions: Extensions) -> None:
     key = private_key("p256", "notation link")
     link = certificate("link", "notation root", key, ROOT_KEY, extensions, **WINDOW)
     below = certificate(
@@ -314,7 +326,7 @@ def test_attack_9_issuers_must_be_authorities(make: Maker, extensions: Extension
     assert reason(make(chain=(below, link, ROOT))) == "CERT_USAGE"
 
 
-def test_attack_9_length_of_the_path_is_kept(make: Maker) -> None:
+def test_attack_09_length_of_the_path_is_kept(make: Maker) -> None:
     key = private_key("p256", "notation root")
     short = certificate("notation root", "notation root", key, key,
                         ((x509.BasicConstraints(ca=True, path_length=0), True), ISSUING[1]),
@@ -433,14 +445,14 @@ def test_range_of_the_timestamp_lies_within_every_certificate(make: Maker) -> No
     assert reason(content, TRUSTED, STAMPS) == "CERT_EXPIRED_AT_SIGNING"
 
 
-def test_timestamp_over_other_bytes_is_refused(make: Maker) -> None:
+def test_attack_01_timestamp_over_other_bytes_is_refused(make: Maker) -> None:
     for stamp in (lambda _: token(signed=b"other"), lambda _: token(signed=CONTENT),
                   stamping(message_digest=b"\x01" * 32)):  # fmt: skip
         assert reason(make(stamp=stamp), TRUSTED, STAMPS) == "TIMESTAMP_INVALID"
     assert reason(make(stamp=lambda _: b"junk"), TRUSTED, STAMPS) == "MALFORMED"
 
 
-def test_timestamp_of_a_stranger_proves_nothing_and_does_no_harm(make: Maker) -> None:
+def test_attack_03_timestamp_of_a_stranger_proves_nothing_and_does_no_harm(make: Maker) -> None:
     content = make(stamp=stamping())
     found = judged(content, TRUSTED)
     assert found.outcome is Outcome.VERIFIED
@@ -459,7 +471,7 @@ def test_timestamp_authority_may_not_sign_and_signer_may_not_stamp(make: Maker) 
     assert reason(forged, TRUSTED, authority_entry(own.root)) == "CERT_USAGE"
 
 
-def test_signing_authority_states_a_claim(make: Maker) -> None:
+def test_attack_03_signing_authority_states_a_claim(make: Maker) -> None:
     found = judged(make(**SA, authentic_time=SIGNED_AT))
     assert found.outcome is Outcome.VERIFIED
     assert (found.signed_at, found.time_trusted) == (SIGNED_AT, False)
@@ -482,7 +494,7 @@ def test_trust_is_demanded(make: Maker) -> None:
     assert judged(make(), broken, TRUSTED).outcome is Outcome.VERIFIED
 
 
-def test_revoked_signer_is_refused_even_where_it_was_revoked_later(make: Maker) -> None:
+def test_attack_10_revoked_signer_is_refused_even_where_it_was_revoked_later(make: Maker) -> None:
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(ROOT.subject)
@@ -511,7 +523,7 @@ def test_revoked_signer_is_refused_even_where_it_was_revoked_later(make: Maker) 
         ("x509.subject: C=US, ST=WA, O=acme", False),
     ],
 )
-def test_identity_is_the_subject(make: Maker, identity: str, accepted: bool) -> None:  # noqa: FBT001
+def test_attack_06_identity_is_the_subject(make: Maker, identity: str, accepted: bool) -> None:  # noqa: FBT001
     found = demand_identity(judged(make()), IdentityDemand(identity))
     assert (found.outcome is Outcome.VERIFIED) == accepted
     anybody = IdentityDemand(scope=IdentityScope.ANY)
@@ -647,7 +659,7 @@ def test_every_certificate_swapped_is_refused(make: Maker) -> None:
     assert reason(make(chain=(forged, ROOT))) == "MALFORMED"
 
 
-def test_hash_envelope_is_refused() -> None:
+def test_attack_12_hash_envelope_is_refused() -> None:
     assert reason(cose(attributes={258: -16})) == "MALFORMED"
 
 

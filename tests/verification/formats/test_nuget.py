@@ -98,7 +98,7 @@ def test_countersignature_of_the_repository_counts_by_itself() -> None:
     assert neither.reason == "CERT_UNTRUSTED"
 
 
-def test_broken_countersignature_refuses_the_package() -> None:
+def test_attack_13_broken_countersignature_refuses_the_package() -> None:
     package = signed_package(WHO, countersigner=FEED)
     assert judged(package).outcome is Outcome.VERIFIED
     encoded = _part(package, SIGNATURE)

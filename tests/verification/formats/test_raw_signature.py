@@ -157,7 +157,7 @@ def test_nothing_to_trust_is_unverifiable() -> None:
         assert verification.reason == "TRUST_ROOT_MISSING"
 
 
-def test_key_counts_inside_its_window_only() -> None:
+def test_attack_02_key_counts_inside_its_window_only() -> None:
     ended = judged(SIGNATURE, key_entry(KEY, until=NOW - DAY))
     assert (ended.outcome, ended.reason) == (Outcome.UNTRUSTED, "KEY_EXPIRED")
     assert ended.due_at is None
@@ -212,7 +212,7 @@ def test_certificate_beside_verifies_under_a_given_authority_only() -> None:
     assert set(reasons) == {"CERT_UNTRUSTED", "SIGNATURE_INVALID", "TRUST_ROOT_MISSING"}
 
 
-def test_chain_beside_is_never_an_anchor() -> None:
+def test_attack_07_chain_beside_is_never_an_anchor() -> None:
     forged = certificate("root", "root", KEY, KEY, AUTHORITY)
     signed = certificate("signer", "root", KEY, KEY)
     verification = judged(SIGNATURE, authority_entry(ROOT), hint=pem(signed) + pem(forged))
@@ -227,7 +227,7 @@ def test_expired_certificate_beside_is_untrusted() -> None:
     assert verification.outcome is Outcome.UNTRUSTED
 
 
-def test_key_beside_is_never_trusted() -> None:
+def test_attack_07_key_beside_is_never_trusted() -> None:
     verification = judged(SIGNATURE, key_entry(private_key("p384")), hint=public_pem(KEY))
     assert (verification.outcome, verification.reason) == (Outcome.UNTRUSTED, "KEY_UNKNOWN")
     other = judged(

@@ -18,6 +18,7 @@ from core.model import (
     Verification,
     digest_of,
 )
+from tests.verification.sigstore.sigstore_world import ACME
 from tests.verification.specimens import (
     CONTENT,
     NOW,
@@ -36,6 +37,7 @@ from tests.verification.timestamp_specimens import (
     stamper,
     token,
 )
+from tests.verification.x509_material import tlv
 from verification.verifier import IdentityDemand, demand_identity, verify
 
 TRUSTED = authority_entry(STAMPER.root)
@@ -68,6 +70,24 @@ def test_artifact_is_stamped() -> None:
 
 def test_bare_token_is_read_too() -> None:
     assert judged(token(signed=CONTENT)).outcome is Outcome.VERIFIED
+
+
+@pytest.mark.parametrize(
+    ("told", "is_read"),
+    [
+        (b"\x02\x01\x00", True),
+        (b"\x02\x01\x00\x30\x04\x0c\x02ok", True),
+        (b"\x02\x01\x00\x30\x04\x0c\x02ok\x03\x02\x05\x20", True),
+        (b"\x02\x01\x00\x02\x01\x00", False),
+        (b"\x02\x01\x00\x03\x02\x05\x20\x30\x04\x0c\x02ok", False),
+        (b"\x02\x01\x00\x0c\x02ok", False),
+    ],
+    ids=["state", "text", "text and cause", "state twice", "out of order", "bare text"],
+)
+def test_state_of_the_answer_is_read_to_its_end(told: bytes, *, is_read: bool) -> None:
+    """RFC 3161 section 2.4.2; openssl ts refuses the last three, too."""
+    answer = tlv(0x30, tlv(0x30, told), token(signed=CONTENT))
+    assert judged(answer).reason == ("" if is_read else "MALFORMED")
 
 
 def test_digest_of_the_artifact_is_enough_where_it_is_the_right_one() -> None:
@@ -109,6 +129,18 @@ def test_trust_is_demanded() -> None:
     found = judged(stamped(), broken, TRUSTED)
     assert found.outcome is Outcome.VERIFIED
     assert "KEYRING_UNUSABLE" in {check.reason for check in found.checks}
+
+
+def test_authority_that_a_trusted_root_names_counts_in_its_window() -> None:
+    made = response(token(ACME.stamper, signed=CONTENT))
+    assert judged(made).reason == "CERT_UNTRUSTED"
+    found = judged(made, ACME.entry())
+    assert found.outcome is Outcome.VERIFIED
+    assert judged(made, ACME.entry(), TRUSTED).anchors == found.anchors
+    stranger = judged(stamped(), ACME.entry())
+    assert stranger.reason == "CERT_UNTRUSTED"
+    bare = ACME.entry(ACME.root(timestampAuthorities=None))
+    assert judged(made, bare).reason == "TRUST_ROOT_MISSING"
 
 
 def test_identity_is_the_authority_s_subject() -> None:

@@ -20,7 +20,6 @@ from core.model import (
     Digest,
     Evidence,
     MemoryContent,
-    Outcome,
     SignerKind,
     Subject,
     Trust,
@@ -30,7 +29,7 @@ from core.model import (
     digest_of,
 )
 from tests.verification.rpm_material import Row, assembled, packages, rows, written
-from tests.verification.specimens import NOW
+from tests.verification.specimens import NOW, is_verified
 from verification.format import Setting
 from verification.formats.rpm import Rpm
 from verification.rpm_header import (
@@ -63,10 +62,6 @@ def judged(
     evidence = Evidence(content[:4096], ARTIFACT_HEAD, "test", subject)
     trust = Trust(entries or (keyring(),))
     return Rpm().verify(evidence, Setting(trust, NOW, limits or Limits()))
-
-
-def is_verified(verification: Verification) -> bool:
-    return verification.outcome is Outcome.VERIFIED
 
 
 def package(content: bytes) -> Package:
@@ -138,13 +133,13 @@ def test_package_of_a_key_that_is_not_trusted_is_refused() -> None:
     assert judged(content, listed).reason == "TRUST_ROOT_MISSING"
 
 
-def test_attack_sha1_signature_is_weak() -> None:
+def test_attack_10_sha1_signature_is_weak() -> None:
     """Attack class 10; rpmkeys accepts it."""
     assert judged(packages().signed["sha1"]).reason == "ALGORITHM_WEAK"
 
 
 @pytest.mark.parametrize("name", SIGNED)
-def test_attack_corrupted_payload_under_a_good_header_signature(name: str) -> None:
+def test_attack_12_corrupted_payload_under_a_good_header_signature(name: str) -> None:
     """Attack class 12: the signature over the header says nothing of the payload by itself."""
     content = packages().signed[name]
     start = package(content).start
@@ -190,7 +185,7 @@ def test_digest_in_the_signature_header_must_hold_where_it_stands(tag: int) -> N
     assert is_verified(judged(with_signatures(content, without(tag))))
 
 
-def test_attack_payload_that_nothing_signed_names() -> None:
+def test_attack_12_payload_that_nothing_signed_names() -> None:
     """Attack class 12: without a payload digest, a header signature covers the header alone."""
     content = packages().signed["rsa"]
     bare = resigned(content, without(PAYLOAD_DIGEST, PAYLOAD_ALGORITHM, 5097))
@@ -221,6 +216,23 @@ def test_signature_over_header_and_payload_needs_no_digest() -> None:
     assert judged(old + b"x").reason == "SIGNATURE_INVALID"
 
 
+@pytest.mark.parametrize("tag", [RSA, PGP])
+def test_broken_signature_beside_one_that_holds_refuses_as_rpmkeys_does(tag: int) -> None:
+    def broken(entries: list[Row]) -> list[Row]:
+        return [
+            replace(row, value=row.value[:-1] + bytes([row.value[-1] ^ 1]))
+            if row.tag == tag
+            else row
+            for row in entries
+        ]
+
+    altered = with_signatures(packages().signed["both"], broken)
+    verification = judged(altered)
+    assert verification.reason == "SIGNATURE_INVALID"
+    assert "a signature holds, but" in verification.detail
+    assert not packages().accepts(altered)
+
+
 def test_old_signature_over_more_than_memory_holds_is_not_judged() -> None:
     content = packages().signed["both"]
     header = package(content).header.raw
@@ -233,7 +245,7 @@ def test_old_signature_over_more_than_memory_holds_is_not_judged() -> None:
 
 
 @pytest.mark.parametrize(("number", "name"), [(1, "md5"), (2, "sha1")])
-def test_attack_payload_digest_that_can_be_forged(number: int, name: str) -> None:
+def test_attack_10_payload_digest_that_can_be_forged(number: int, name: str) -> None:
     """Attack class 10."""
     content = packages().signed["rsa"]
     payload = content[package(content).start :]
@@ -258,7 +270,7 @@ def test_payload_digest_of_an_unknown_algorithm_is_malformed() -> None:
     assert judged(unknown).reason == "MALFORMED"
 
 
-def test_attack_signature_of_another_package_is_refused() -> None:
+def test_attack_01_signature_of_another_package_is_refused() -> None:
     """Attack class 7: the signature header is anybody's to write."""
     content = packages().signed["rsa"]
     other = package(content).header.raw.replace(b"acme", b"acne")
@@ -272,7 +284,7 @@ def test_attack_signature_of_another_package_is_refused() -> None:
     assert judged(swapped).reason == "SIGNATURE_INVALID"
 
 
-def test_attack_signature_taken_off_is_unsigned_and_never_passed() -> None:
+def test_attack_13_signature_taken_off_is_unsigned_and_never_passed() -> None:
     """Attack class 13."""
     for tag in (RSA, DSA, OPENPGP):
         stripped = with_signatures(packages().signed["rsa"], without(RSA, DSA, tag))
@@ -412,7 +424,7 @@ def test_padding_between_the_headers_is_empty() -> None:
     assert judged(at(content, end, b"x")).reason == "MALFORMED"
 
 
-def test_two_entries_of_one_tag_are_malformed() -> None:
+def test_attack_18_two_entries_of_one_tag_are_malformed() -> None:
     content = packages().signed["rsa"]
     twice = with_signatures(
         content, lambda entries: [row for row in entries for _ in range(1 + (row.tag == RSA))]

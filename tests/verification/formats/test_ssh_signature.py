@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +13,6 @@ from core.limits import Limits
 from core.model import (
     CheckOutcome,
     MemoryContent,
-    Outcome,
     SignerKind,
     Subject,
     Trust,
@@ -20,7 +21,7 @@ from core.model import (
     Verification,
     digest_of,
 )
-from tests.verification.specimens import NOW, evidence, flipped
+from tests.verification.specimens import NOW, evidence, flipped, is_verified
 from tests.verification.ssh_material import (
     KINDS,
     MESSAGE,
@@ -58,10 +59,6 @@ def judged(
     return SshSignatureBeside().verify(evidence(armor, subject), setting)
 
 
-def is_verified(verification: Verification) -> bool:
-    return verification.outcome is Outcome.VERIFIED
-
-
 @pytest.mark.parametrize("name", STRONG)
 def test_every_strong_key_verifies_and_ssh_keygen_agrees(name: str) -> None:
     verification = judged(signature(name), signers(line(name)))
@@ -91,12 +88,12 @@ def test_sha256_is_an_allowed_hash_and_a_digest_is_enough() -> None:
     assert other.reason == "CONTENT_NEEDED"
 
 
-def test_attack_short_rsa_keys_prove_nothing() -> None:
+def test_attack_10_short_rsa_keys_prove_nothing() -> None:
     """Attack class 10."""
     assert judged(signature("short"), signers(line("short"))).reason == "ALGORITHM_WEAK"
 
 
-def test_attack_rsa_with_sha1_is_refused() -> None:
+def test_attack_10_rsa_with_sha1_is_refused() -> None:
     """Attack class 10: ssh-rsa is SHA-1, whatever the key."""
     fields = WireReader(unarmored(signature("rsa"))[10:], "test")
     public, _, _, _, inner = (fields.string() for _ in range(5))
@@ -115,7 +112,7 @@ def test_hash_that_is_not_allowed_is_refused() -> None:
     assert judged(altered, signers(line("ed25519"))).reason == "ALGORITHM_WEAK"
 
 
-def test_algorithm_of_another_kind_of_key_is_refused() -> None:
+def test_attack_08_algorithm_of_another_kind_of_key_is_refused() -> None:
     one = WireReader(unarmored(signature("ed25519"))[10:], "test").string()
     fields = WireReader(unarmored(signature("p256"))[10:], "test")
     inner = [fields.string() for _ in range(5)][-1]
@@ -123,7 +120,7 @@ def test_algorithm_of_another_kind_of_key_is_refused() -> None:
     assert judged(mixed, signers(line("ed25519"))).reason == "ALGORITHM_MISMATCH"
 
 
-def test_attack_signature_for_another_use_is_refused() -> None:
+def test_attack_04_signature_for_another_use_is_refused() -> None:
     """Attack class 4: a signature made for Git, or for mail, is none over a file."""
     for namespace in ("git", "email", "file2"):
         made = signature("ed25519", namespace)
@@ -177,7 +174,7 @@ def test_without_a_list_nothing_is_judged() -> None:
         ('valid-before="20261123115959Z"', False),
     ],
 )
-def test_line_counts_only_in_its_window(options: str, good: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_attack_02_line_counts_only_in_its_window(options: str, good: bool) -> None:  # noqa: FBT001 - a column of the table
     made = signature("ed25519")
     verification = judged(made, signers(line("ed25519", options)))
     assert is_verified(verification) is good
@@ -218,7 +215,7 @@ def test_several_lines_of_one_key_add_up() -> None:
         ("*@acme.test", "eve@evil.test", False),
     ],
 )
-def test_identity_is_one_the_line_matches(principals: str, identity: str, good: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_attack_06_identity_is_of_the_line(principals: str, identity: str, good: bool) -> None:  # noqa: FBT001 - a column of the table
     listed = line("ed25519", principal=principals)
     verification = demand_identity(
         judged(signature("ed25519"), signers(listed)), IdentityDemand(identity)
@@ -316,13 +313,13 @@ def test_certificate_that_does_not_fit_is_refused(
     assert verification.reason == reason
 
 
-def test_key_listed_as_authority_does_not_sign_by_itself() -> None:
+def test_attack_09_key_listed_as_authority_does_not_sign_by_itself() -> None:
     made = signature("ca")
     assert judged(made, signers(line("ca", AUTHORITY))).reason == "KEY_UNKNOWN"
     assert not keys().accepts(made, line("ca", AUTHORITY))
 
 
-def test_attack_certificate_whose_end_has_passed_proves_nothing() -> None:
+def test_attack_10_certificate_whose_end_has_passed_proves_nothing() -> None:
     """Attack class 10: no time of signing is proved, so it must be valid now."""
     made = certified()
     listed = signers(line("ca", AUTHORITY, "*"))
@@ -379,7 +376,7 @@ def binary_list(*words: str) -> bytes:
     return (keys().home / "krl").read_bytes()
 
 
-def test_withdrawn_key_is_refused_whichever_way_it_is_listed() -> None:
+def test_attack_10_withdrawn_key_is_refused_whichever_way_it_is_listed() -> None:
     made, listed = signature("ed25519"), signers(line("ed25519"))
     home = keys().home
     public = keys().public("ed25519")
@@ -396,6 +393,69 @@ def test_withdrawn_key_is_refused_whichever_way_it_is_listed() -> None:
         (home / "revoked").write_bytes(content)
         assert not keys().accepts(made, line("ed25519"), "-r", "revoked")
         assert is_verified(judged(signature("other"), signers(line("other")), revocation(content)))
+
+
+def test_withdrawn_key_is_refused_whatever_stands_before_it_in_the_list() -> None:
+    made, listed = signature("ed25519"), signers(line("ed25519"))
+    mine, certificate = keys().public("ed25519").encode(), keys().certify("other", "-n", "x")
+    obsolete = b"ssh-dss " + base64.b64encode(wire_string(b"ssh-dss") + wire_string(b"\5"))
+    for before in (
+        certificate,
+        obsolete + b"\n",
+        b"# a note\n" * 600,
+        b"\n \n" * 2000,
+        b"# \xff\n",
+    ):
+        content = before + mine + b" gone\n"
+        assert judged(made, listed, revocation(content)).reason == "KEY_REVOKED", before[:20]
+        (keys().home / "revoked").write_bytes(content)
+        assert not keys().accepts(made, line("ed25519"), "-r", "revoked")
+
+
+def test_list_with_a_certificate_withdraws_the_key_in_it() -> None:
+    content = keys().certify("ed25519", "-n", "x")
+    (keys().home / "revoked").write_bytes(content)
+    assert keys().accepts(signature("ed25519"), line("ed25519"))
+    assert not keys().accepts(signature("ed25519"), line("ed25519"), "-r", "revoked")
+    verification = judged(signature("ed25519"), signers(line("ed25519")), revocation(content))
+    assert verification.reason == "KEY_REVOKED"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"x", b"serial: 1\n", b"\xef\xbb\xbf{key}\n", b"0 {key}\n{other}", b"ssh-rsa {blob}\n"],
+)
+def test_list_that_nothing_reads_is_never_passed_over(content: bytes) -> None:
+    key = keys().public("ed25519").encode()
+    content = content.replace(b"{key}", key).replace(b"{blob}", key.split()[1])
+    verification = judged(signature("other"), signers(line("other")), revocation(content))
+    assert verification.reason == "KEYRING_UNUSABLE"
+
+
+def test_certificate_list_is_no_concern_of_ssh_keys_unless_it_names_one() -> None:
+    pem = b"text before\n-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n"
+    made, listed = signature("ed25519"), signers(line("ed25519"))
+    for content in (pem, b"\x30\x82\x01\x00", b"\x30\x03\x0a\x01\x06"):
+        assert is_verified(judged(made, listed, revocation(content)))
+    mixed = keys().public("ed25519").encode() + b"\n" + pem
+    assert not is_verified(judged(made, listed, revocation(mixed)))
+
+
+def test_dense_list_of_serials_is_read_without_a_step_for_each() -> None:
+    made = certified("-n", PRINCIPAL, "-z", "599999", *UNTIL_TOMORROW)
+    listed = signers(line("ca", AUTHORITY, "*"))
+    odd = "".join(f"serial: {one}\n" for one in range(1, 600_000, 2))
+    (keys().home / "spec").write_text(odd)
+    content = binary_list("-s", "ca.pub", "spec")
+    begun = time.process_time()
+    assert judged(made, listed, revocation(content)).reason == "KEY_REVOKED"
+    assert time.process_time() - begun < 1  # by a step for each of so many bits: 9 seconds
+    even = certified("-n", PRINCIPAL, "-z", "599998", *UNTIL_TOMORROW)
+    assert is_verified(judged(even, listed, revocation(content)))
+    for edge, withdrawn in (("1", True), ("2", False), ("600000", False), ("600001", False)):
+        at_edge = certified("-n", PRINCIPAL, "-z", edge, *UNTIL_TOMORROW)
+        found = judged(at_edge, listed, revocation(content)).reason
+        assert (found == "KEY_REVOKED") is withdrawn, edge
 
 
 def test_withdrawn_certificate_is_refused_by_serial_key_id_and_authority() -> None:
@@ -445,12 +505,15 @@ def test_flipped_armor_is_refused() -> None:
     assert passed == []
 
 
-def test_text_around_the_armor_is_refused() -> None:
+def test_attack_11_text_around_the_armor_is_refused() -> None:
     """Attack class 11."""
     armor = signature("ed25519")
     for whole in (b"x\n" + armor, armor + b"x\n", armor + armor, armor[:-30], armor[40:]):
         assert judged(whole, signers(line("ed25519"))).reason == "MALFORMED"
-    assert is_verified(judged(b"\n" + armor + b"\n\n", signers(line("ed25519"))))
+    assert is_verified(judged(armor + b"\n\n", signers(line("ed25519"))))
+    for before in (b"\n", b"\t"):
+        assert judged(before + armor, signers(line("ed25519"))).reason == "MALFORMED"
+        assert not keys().accepts(before + armor, line("ed25519"))
 
 
 def test_future_version_is_malformed() -> None:

@@ -10,18 +10,16 @@ import base64
 import copy
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.x509 import ExtensionNotFound
 from sigstore.errors import Error
-from sigstore.models import Bundle, TrustedRoot
-from sigstore.verify import Verifier
-from sigstore.verify.policy import UnsafeNoOp
 
-from core.model import Outcome, TrustEntry, TrustKind, digest_of
+from core.model import Outcome, TrustEntry, TrustKind
+from tests.oracles.keyless import accepts_bundle
 from tests.verification import specimens
 from tests.verification.sigstore.sigstore_world import (
     ACME,
@@ -58,41 +56,11 @@ MAKINGS: dict[str, Callable[[], Case]] = {
 # - a time that is the very end of a window: a TimeRange is closed (sigstore_common.proto).
 
 
-@dataclass(frozen=True)
-class Oracle:
-    """Verifiers by trusted root, made once each."""
-
-    folder: Path
-    made: dict[bytes, Verifier]
-
-    def verifier(self, root: bytes) -> Verifier:
-        if root not in self.made:
-            path = self.folder / f"{len(self.made)}.json"
-            path.write_bytes(root)
-            self.made[root] = Verifier(trusted_root=TrustedRoot.from_file(str(path)))
-        return self.made[root]
-
-    def accepts(self, content: bytes, root: bytes, artifact: bytes) -> bool:
-        try:
-            bundle = Bundle.from_json(content)
-            verifier = self.verifier(root)
-            if bundle._inner.dsse_envelope is None:
-                verifier.verify_artifact(artifact, bundle, UnsafeNoOp())
-            else:
-                kind, payload = verifier.verify_dsse(bundle, UnsafeNoOp())
-                subjects = json.loads(payload)["subject"]
-                ours = digest_of(artifact).value
-                return kind == "application/vnd.in-toto+json" and any(
-                    each["digest"].get("sha256") == ours for each in subjects
-                )
-        except (Error, ExtensionNotFound, ValueError, TypeError, KeyError, AttributeError):
-            return False
-        return True
-
-
-@pytest.fixture(scope="module")
-def oracle(tmp_path_factory: pytest.TempPathFactory) -> Oracle:
-    return Oracle(tmp_path_factory.mktemp("roots"), {})
+def accepts(content: bytes, root: bytes, artifact: bytes) -> bool:
+    try:
+        return accepts_bundle(content, root, artifact)
+    except (Error, ExtensionNotFound, ValueError, TypeError, KeyError, AttributeError):
+        return False
 
 
 def ours(case: Case, document: Document | None = None) -> bool:
@@ -102,26 +70,26 @@ def ours(case: Case, document: Document | None = None) -> bool:
     return verify(evidence, case.setting).outcome is Outcome.VERIFIED
 
 
-def theirs(oracle: Oracle, case: Case, document: Document | None = None) -> bool:
+def theirs(case: Case, document: Document | None = None) -> bool:
     content = json.dumps(document if document is not None else case.document).encode()
-    return oracle.accepts(content, case.entries[0].content, CONTENT)
+    return accepts(content, case.entries[0].content, CONTENT)
 
 
 @pytest.mark.parametrize("name", MAKINGS)
-def test_both_verify_a_good_bundle(oracle: Oracle, name: str) -> None:
+def test_both_verify_a_good_bundle(name: str) -> None:
     case = MAKINGS[name]()
     assert ours(case)
-    assert theirs(oracle, case)
+    assert theirs(case)
 
 
 @pytest.mark.parametrize("name", MAKINGS)
-def test_what_we_verify_of_thousands_of_mutants_it_verifies_too(oracle: Oracle, name: str) -> None:
+def test_what_we_verify_of_thousands_of_mutants_it_verifies_too(name: str) -> None:
     """Every seventh character of every field changed, and every field left out."""
     case = MAKINGS[name]()
     asked = 0
     for document in _mutants(case.document):
         asked += 1
-        if ours(case, document) and not theirs(oracle, case, document):
+        if ours(case, document) and not theirs(case, document):
             assert _cited(document), document
     assert asked > 500
 
@@ -153,11 +121,11 @@ def _mutants(document: Document) -> Iterator[Document]:
         yield made
 
 
-def test_dsse_of_the_second_version_is_ours_alone(oracle: Oracle) -> None:
+def test_dsse_of_the_second_version_is_ours_alone() -> None:
     """It reads hashedrekord entries for envelopes there; rekor-tiles' dsse.proto is the other."""
     case = statement_case(DSSE2)
     assert ours(case)
-    assert not theirs(oracle, case)
+    assert not theirs(case)
 
 
 @pytest.mark.parametrize(
@@ -172,9 +140,9 @@ def test_dsse_of_the_second_version_is_ours_alone(oracle: Oracle) -> None:
         lambda: statement_case(replace(DSSE1, promised=False)),
     ],
 )
-def test_what_it_refuses_for_a_rule_we_refuse_too(oracle: Oracle, spoil: Any) -> None:
+def test_what_it_refuses_for_a_rule_we_refuse_too(spoil: Any) -> None:
     case = spoil()
-    if not theirs(oracle, case):
+    if not theirs(case):
         # An empty list of certificate logs is none at all for us: the root demands no promise.
         assert not ours(case) or case.entries[0].content.count(b'"ctlogs": []')
 
@@ -195,7 +163,7 @@ CLOSED_WINDOWS = {
 
 
 @pytest.mark.parametrize("collection", ["sigstore-conformance", "slsa-verifier", "pep740"])
-def test_they_agree_on_the_shared_vectors(oracle: Oracle, vectors: Path, collection: str) -> None:
+def test_they_agree_on_the_shared_vectors(vectors: Path, collection: str) -> None:
     """What we verify it verifies, and what it verifies we verify, of all it can judge."""
     judged = 0
     for name, content, root, artifact in _cases(vectors, collection):
@@ -208,5 +176,5 @@ def test_they_agree_on_the_shared_vectors(oracle: Oracle, vectors: Path, collect
         if name in CLOSED_WINDOWS:
             assert accepted
         elif name != "bundle-with-root-cert_fail":  # it reads the first certificate alone
-            assert accepted == oracle.accepts(content, root, artifact), name
+            assert accepted == accepts(content, root, artifact), name
     assert judged

@@ -65,6 +65,8 @@ class TestMerkle:
                 assert root_from_inclusion(leaf_hash(entry), other, size, path) != root
             for wrong in ([*path, root], path[:-1] if path else [root], [*path[1:], root]):
                 assert root_from_inclusion(leaf_hash(entry), place, size, wrong) != root
+            for cut in ([*path, root], path[:-1] if path else [root]):
+                assert root_from_inclusion(leaf_hash(entry), place, size, cut) is None
 
     @given(
         st.integers(0, 2**63), st.integers(0, 2**63), st.lists(st.binary(max_size=33), max_size=70)

@@ -1,0 +1,91 @@
+"""What an RSASSA-PSS key says of the signatures that may be made under it.
+
+RFC 4055 section 1.2: a key with that object identifier signs with PSS alone, and where it states
+parameters, with that hash and with a salt of at least that length. The library reads such a key
+and forgets both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.errors import MalformedError
+from verification import der
+from verification.der import DerReader
+
+OID = "1.2.840.113549.1.1.10"
+MGF1 = "1.2.840.113549.1.1.8"
+DEFAULT_SALT_BYTES = 20  # RFC 4055 section 3.1: where none is stated
+_SHA1 = "1.3.14.3.2.26"
+_HASHES = {
+    _SHA1: "sha1",
+    "2.16.840.1.101.3.4.2.1": "sha256",
+    "2.16.840.1.101.3.4.2.2": "sha384",
+    "2.16.840.1.101.3.4.2.3": "sha512",
+}
+_WHAT = "the RSASSA-PSS key"
+_NULL = b"\x05\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class PssLimits:
+    """What a key for PSS alone allows; an empty hash allows each."""
+
+    hashed: str = ""
+    least_salt: int = 0  # bytes
+
+    def allow(self, algorithm: str, salt_bytes: int) -> bool:
+        """Say whether a signature with this hash and a salt of that many bytes may be made."""
+        return self.hashed in ("", algorithm) and salt_bytes >= self.least_salt
+
+
+ANY = PssLimits()
+
+
+def pss_limits(spki: bytes) -> PssLimits | None:
+    """Return what a DER SubjectPublicKeyInfo limits its key to, None where it is no such key.
+
+    Raises MalformedError for parameters that no signature we accept can keep to.
+    """
+    document = DerReader(spki, _WHAT).inside(der.SEQUENCE)
+    if document.tag != der.SEQUENCE:
+        return None  # PKCS #1 (RFC 8017 appendix A.1.1), which limits nothing
+    algorithm = document.inside(der.SEQUENCE)
+    if algorithm.oid() != OID:
+        return None
+    if algorithm.tag < 0:
+        return ANY
+    stated = algorithm.inside(der.SEQUENCE)
+    algorithm.finish()
+    return _stated(stated)
+
+
+def _stated(reader: DerReader) -> PssLimits:
+    """Read RSASSA-PSS-params (RFC 4055 section 3.1), each part of which has a default."""
+    hashed = masked = _SHA1
+    salt_bytes = DEFAULT_SALT_BYTES
+    if reader.tag == der.CONTEXT_CONSTRUCTED:
+        hashed = _hash(reader.inside(reader.tag))
+    if reader.tag == der.CONTEXT_CONSTRUCTED + 1:
+        mask = reader.inside(reader.tag).inside(der.SEQUENCE)
+        if mask.oid() != MGF1:
+            raise MalformedError(f"{_WHAT} asks for another mask than MGF1")
+        masked = _hash(mask)
+    if reader.tag == der.CONTEXT_CONSTRUCTED + 2:
+        salt_bytes = reader.inside(reader.tag).integer()
+    reader.finish()  # the trailer has one value, its default, which DER leaves out
+    if hashed != masked or hashed not in _HASHES:
+        raise MalformedError(f"{_WHAT} asks for a mask of another hash, or for one unknown to us")
+    if salt_bytes < 0:
+        raise MalformedError(f"{_WHAT} asks for a salt of {salt_bytes} bytes")
+    return PssLimits(_HASHES[hashed], salt_bytes)
+
+
+def _hash(around: DerReader) -> str:
+    algorithm = around.inside(der.SEQUENCE)
+    around.finish()
+    oid = algorithm.oid()
+    if algorithm.tag >= 0 and algorithm.element() != _NULL:
+        raise MalformedError(f"{_WHAT} states a hash with parameters")
+    algorithm.finish()
+    return oid
