@@ -189,6 +189,11 @@ def test_trust_digest_covers_every_part_and_no_order() -> None:
     assert trust_digest(Trust((replace(one, origin="elsewhere"),))) == trust_digest(Trust((one,)))
 
 
+def test_the_bytes_of_a_trust_are_hashed_once_not_for_each_piece_of_evidence() -> None:
+    trust = Trust((*entries().values(),))
+    assert trust_digest(trust) is trust_digest(trust)
+
+
 def signed_by(signer: Signer | None, **claims: str) -> Verification:
     return Verification(
         Outcome.VERIFIED,

@@ -17,7 +17,7 @@ from core.model import Outcome, Subject, Verification
 from core.reasons import outcome_of
 from verification.certificate_chain import Authorities, Chain, verify_chain
 from verification.certificates import certificate_claims, certificate_signer
-from verification.fault import Fault
+from verification.fault import Fault, refuse_fault
 from verification.format import Setting
 from verification.formats.dsse import Envelope
 from verification.revocation import judge_revocation
@@ -31,7 +31,6 @@ from verification.sigstore.proof import (
     check_signature,
     read_content,
     recorded_in,
-    refuse,
 )
 from verification.sigstore.times import TIMESTAMP_SOURCE, entries_that_hold
 from verification.sigstore.trusted_root import TrustedRoot
@@ -53,23 +52,23 @@ def prove_by_certificate(
     # 1. What was signed.
     content = read_content(bundle, artifact, setting.limits, trail)
     if isinstance(content, Fault):
-        return refuse(trail, content)
+        return refuse_fault(trail, content)
     logged = entries_that_hold(bundle, roots, setting.now, trail)
     if isinstance(logged, Fault):
-        return refuse(trail, logged)
+        return refuse_fault(trail, logged)
     # 2. When, as far as that is proved.
     proved = _proved(bundle, authorities, setting, trail)
     if isinstance(proved, Fault):
-        return refuse(trail, proved)
+        return refuse_fault(trail, proved)
     # 3. The chain, then or now, and that nobody took it back.
     at = proved.at if proved is not None else None
     chain = verify_chain(bundle.certificates, authorities, setting.now, proved_at=at)
     if isinstance(chain, Fault):
-        return refuse(trail, chain)
+        return refuse_fault(trail, chain)
     trail.passed(_CHAIN, f"{chain.length} certificates", reference="RFC 5280 6.1")
     fault = _revoked(chain, at, setting, trail)
     if fault is not None:
-        return refuse(trail, fault)
+        return refuse_fault(trail, fault)
     trail.signer = certificate_signer(chain.leaf, chain.key)
     trail.claims |= certificate_claims(chain.leaf)
     # 4. The entries of the log are about this signature, and the signature holds.
@@ -78,10 +77,10 @@ def prove_by_certificate(
     signed = Signed(bundle.signature, encoded, chain.key, envelope, content.over)
     recorded = recorded_in(logged, signed, setting.limits, trail)
     if isinstance(recorded, Fault):
-        return refuse(trail, recorded)
+        return refuse_fault(trail, recorded)
     attempt = check_signature(chain.key, bundle, content, recorded, setting)
     if isinstance(attempt, Fault):
-        return refuse(trail, attempt)
+        return refuse_fault(trail, attempt)
     trail.passed(SIGNATURE_STEP, attempt.scheme)
     return _proof(content, chain, proved, trail)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.model import Subject, Trust, Verification
-from verification.fault import Fault
+from verification.fault import Fault, refuse_fault
 from verification.format import Setting
 from verification.formats.dsse import Envelope
 from verification.keyed import GivenKeys, key_signer, refuse_keyless, shown_keys
@@ -26,7 +26,6 @@ from verification.sigstore.proof import (
     log_claims,
     read_content,
     recorded_in,
-    refuse,
 )
 from verification.sigstore.times import Moment, Times, prove_times
 from verification.sigstore.trusted_root import TrustedRoot
@@ -49,10 +48,10 @@ def find_key(
     """Return what was signed and the keys under which the signature holds, else a refusal."""
     content = read_content(bundle, artifact, setting.limits, trail)
     if isinstance(content, Fault):
-        return refuse(trail, content)
+        return refuse_fault(trail, content)
     if not given.keys:
         return (
-            refuse(trail, _no_key(bundle, given, setting.trust))
+            refuse_fault(trail, _no_key(bundle, given, setting.trust))
             if _fits(given, setting)
             else (refuse_keyless(trail, setting.trust))
         )
@@ -66,7 +65,7 @@ def find_key(
             found.append(Held(key, attempt))
     if found:
         return content, tuple(found)
-    return refuse(trail, _worst(bundle, given, faults))
+    return refuse_fault(trail, _worst(bundle, given, faults))
 
 
 def _fits(given: GivenKeys, setting: Setting) -> bool:
@@ -115,17 +114,17 @@ def prove_by_key(
     trail.passed(SIGNATURE_STEP, f"{held.attempt.scheme}, {key.name or key.fingerprint}")
     times = _times(bundle, root, setting, trail)
     if isinstance(times, Fault):
-        return refuse(trail, times)
+        return refuse_fault(trail, times)
     envelope = bundle.content if isinstance(bundle.content, Envelope) else None
     signed = Signed(bundle.signature, b"", key, envelope, content.over)
     recorded = recorded_in(times.logged, signed, setting.limits, trail)
     if isinstance(recorded, Fault):
-        return refuse(trail, recorded)
+        return refuse_fault(trail, recorded)
     if recorded.hashed or recorded.details is not None:
         # What the log recorded narrows what may be tried: the signature has to hold that way.
         narrowed = check_signature(key, bundle, content, recorded, setting)
         if isinstance(narrowed, Fault):
-            return refuse(trail, narrowed)
+            return refuse_fault(trail, narrowed)
     refusal = _refuse_window(key, times.moments, setting, trail)
     if refusal is not None:
         return refusal

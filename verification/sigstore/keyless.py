@@ -12,7 +12,7 @@ from core.errors import MalformedError
 from core.model import Subject, Verification
 from verification.certificate_diagnosis import missing_link
 from verification.certificate_path import CertificatePath, find_path
-from verification.fault import Fault
+from verification.fault import Fault, refuse_fault
 from verification.format import Setting
 from verification.formats.dsse import Envelope
 from verification.public_key import STRONG_KEYS
@@ -30,7 +30,6 @@ from verification.sigstore.proof import (
     log_claims,
     read_content,
     recorded_in,
-    refuse,
 )
 from verification.sigstore.sct import STEP as SCT_STEP
 from verification.sigstore.sct import check_promise
@@ -47,7 +46,7 @@ def prove_keyless(
 ) -> Proof | Verification:
     """Check a bundle with a certificate under one root; nothing of another root is looked at."""
     proof = _prove(bundle, artifact, root, setting, trail)
-    return refuse(trail, proof) if isinstance(proof, Fault) else proof
+    return refuse_fault(trail, proof) if isinstance(proof, Fault) else proof
 
 
 def _prove(

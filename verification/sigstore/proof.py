@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Digest, Signer, Statement, Subject, Verification
-from verification.fault import Fault
+from core.model import Digest, Signer, Statement, Subject
+from verification.fault import Fault, malformed
 from verification.format import Setting
 from verification.formats.dsse import Envelope
 from verification.keyed import signed_bytes
@@ -55,19 +55,6 @@ class Content:
     stated: Digest | None  # what a message signature says it is over
 
 
-def refuse(trail: Trail, fault: Fault) -> Verification:
-    """Return the end of a trail with a fault."""
-    refusal = trail.refuse(
-        fault.step,
-        fault.reason,
-        fault.detail,
-        expected=fault.expected or "evidence that holds",
-        found=fault.found or fault.detail,
-        reference=fault.reference,
-    )
-    return replace(refusal, due_at=fault.due_at)
-
-
 def read_content(
     bundle: Bundle, artifact: Subject, limits: Limits, trail: Trail
 ) -> Content | Fault:
@@ -85,9 +72,7 @@ def read_content(
     try:
         statement = read_statement(envelope.payload, limits)
     except MalformedError as error:
-        reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-        expected = "an in-toto statement of version 0.1 or 1"
-        return Fault("statement", reason, str(error), expected, str(error))
+        return malformed("statement", error, "an in-toto statement of version 0.1 or 1")
     trail.role = role_of(statement.predicate_type)
     trail.passed("statement", statement.predicate_type[:200], reference="in-toto Statement")
     over = signed_bytes(envelope.pre_authentication_encoding())
