@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from collectors.file_content import FileContent, shown
-from core.checksums import read_checksums
+from core.checksums import Readings, read_checksums
 from core.errors import CollectionError, MalformedError
 from core.json_lines import json_lines
 from core.limits import Limits
 from core.model import (
     ARTIFACT_HEAD,
-    Digest,
     Evidence,
     EvidenceSet,
     IndexKept,
@@ -50,7 +49,7 @@ LIST_SIGNATURES = (
 CERTIFICATES = (".pem", ".crt", ".cert")
 CHECKSUM_SUFFIX = re.compile(r"\.sha(256|384|512)(sums?)?\Z", re.IGNORECASE)
 CHECKSUM_LIST = re.compile(
-    r"(sha(256|384|512)sums?(\.txt)?|(.*[._-])?checksums\.txt|.+\.sha(256|384|512)(sums?)?)\Z",
+    r"((sha(256|384|512)|b2)sums?(\.txt)?|(.*[._-])?checksums\.txt|.+\.sha(256|384|512)(sums?)?)\Z",
     re.IGNORECASE,
 )
 SIGNED_OVER = ("sha256", "sha384", "sha512")  # kept, so that another key can be tried later
@@ -77,10 +76,10 @@ def claimed_media_type(content: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of a signed checksum list."""
+    """One line of a signed checksum list, and what its digest may be."""
 
     list_name: str
-    digest: Digest
+    readings: Readings
 
 
 class Neighbours:
@@ -107,7 +106,10 @@ class Neighbours:
     def algorithms(self, name: str) -> set[str]:
         """Return what to hash a file by: what lists say of it, what signatures are made over."""
         signed = SIGNED_OVER if self._has_any(name, LIST_SIGNATURES) else SIGNED_OVER[:1]
-        return {*signed, *(listed.digest.algorithm for listed in self._lines.get(name, ()))}
+        return {
+            *signed,
+            *(one.algorithm for each in self._lines.get(name, ()) for one in each.readings),
+        }
 
     def set_key(self, name: str, path: str) -> str:
         """Return the lasting key: one set for all files that only the same lists vouch for."""
@@ -221,16 +223,17 @@ class Neighbours:
         except (CollectionError, MalformedError) as error:
             self._broken[list_name] = Unread(error.reason, str(error))
             return
-        for name, digest in lines.items():
+        for name, readings in lines.items():
             if name in self.files:
-                self._lines.setdefault(name, []).append(Listed(list_name, digest))
+                self._lines.setdefault(name, []).append(Listed(list_name, readings))
 
     def _compare(self, name: str) -> tuple[list[Listed], list[Listed]]:
         agreeing: list[Listed] = []
         contradicting: list[Listed] = []
         for listed in self._lines.get(name, ()):
-            computed = self.files[name].digest(listed.digest.algorithm)
-            (agreeing if computed == listed.digest else contradicting).append(listed)
+            content = self.files[name]
+            agrees = any(content.digest(one.algorithm) == one for one in listed.readings)
+            (agreeing if agrees else contradicting).append(listed)
         return agreeing, contradicting
 
     def _subject(self, name: str) -> Subject:

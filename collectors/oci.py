@@ -28,7 +28,6 @@ from core.errors import (
     DeniedError,
     MalformedError,
     ThrottledError,
-    TooLargeError,
     UnreachableError,
 )
 from core.glob import Glob
@@ -204,9 +203,9 @@ class Faults:
 
 
 def _reason(fault: CountersignError) -> str:
-    if isinstance(fault, CollectionError):
+    if isinstance(fault, CollectionError | MalformedError):
         return fault.reason
-    return "TOO_LARGE" if isinstance(fault, TooLargeError) else "MALFORMED"
+    return MalformedError.reason
 
 
 def _is_literal(pattern: str) -> bool:

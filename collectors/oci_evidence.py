@@ -20,13 +20,12 @@ from dataclasses import dataclass, field
 
 from collectors.oci_manifest import Descriptor, Manifest, layers
 from collectors.oci_registry import Referrers, Registry
-from core.cosign_container import CERTIFICATE_ANNOTATION, SIMPLE_SIGNING, container
+from core.cosign_container import ENVELOPE, SIMPLE_SIGNING, layer_evidence
 from core.errors import CollectionError, MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Digest, Evidence, EvidenceSet, Subject, Unread, digest_of
 from core.text import display
 
-ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 SUFFIXES = {".sig": SIMPLE_SIGNING, ".att": ENVELOPE}
 # containers-signature(5) leaves the type to the maker: the ones that cosign has written.
 PAYLOAD_TYPES = ("cosign container image signature", "https://sigstore.dev/cosign/sign/v1")
@@ -183,12 +182,9 @@ class SignatureReader:
     def _evidence(
         self, digest: Digest, suffix: str, descriptor: Descriptor, payload: bytes
     ) -> Evidence:
-        content = payload
-        if suffix == ".sig" or descriptor.annotations.get(CERTIFICATE_ANNOTATION):
-            content = container(descriptor.media_type, payload, descriptor.annotations)
         tag = companion(digest, suffix)
         return Evidence(
-            content,
+            layer_evidence(descriptor.media_type, payload, descriptor.annotations),
             descriptor.media_type,
             f"{self._registry.host}/{self._repository}:{tag} layer {descriptor.digest}",
             Subject(self.key(digest), (digest,)),

@@ -30,6 +30,7 @@ IMAGE_TYPES = frozenset(
 )
 ACCEPT = ", ".join(sorted(INDEX_TYPES | IMAGE_TYPES))
 MAX_CHILDREN = 1024
+MAX_LAYERS = 4096
 ALGORITHMS = ("sha256", "sha512")  # image-spec, descriptor.md: the registered ones
 _WORD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
 _SHORT = 12
@@ -88,8 +89,10 @@ def read_manifest(content: bytes, content_type: str, digest: Digest, limits: Lim
 
 
 def layers(manifest: Manifest) -> list[Descriptor]:
-    """Return the layers of an image manifest."""
+    """Return the layers of an image manifest; TooLargeError beyond MAX_LAYERS."""
     written = wire.items(manifest.document, "layers")
+    if len(written) > MAX_LAYERS:
+        raise TooLargeError(f"an image of {len(written)} layers, more than {MAX_LAYERS}")
     return [_descriptor(entry, f"layer {place}") for place, entry in enumerate(written)]
 
 

@@ -1,7 +1,8 @@
-"""Lists of checksums: SHA256SUMS, SHA512SUMS and the like.
+"""Lists of checksums: SHA256SUMS, SHA384SUMS, SHA512SUMS, B2SUMS and the like.
 
 Two spellings are read, also mixed: that of GNU coreutils (`<hex>  <name>`, `<hex> *<name>`, a
 backslash in front where the name is escaped) and the tagged one of BSD (`SHA256 (<name>) = <hex>`).
+128 digits without a tag may be SHA-512 or BLAKE2b: both are as strong, and either binds the bytes.
 Blank lines and lines that start with `#` are passed over; anything else is refused, since a line
 that one reader skips and another believes is how lists are forged.
 """
@@ -14,34 +15,47 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import HEX_LENGTH, Digest
 
-_ALGORITHMS = {HEX_LENGTH[algorithm]: algorithm for algorithm in ("sha256", "sha512")}
-_GNU = re.compile(r"(\\?)([0-9a-fA-F]{64}|[0-9a-fA-F]{128}) (?: |\*|(?![ *]))(.+)", re.DOTALL)
-_TAGGED = re.compile(r"(\\?)SHA(256|512) \((.+)\) = ([0-9a-fA-F]{64}|[0-9a-fA-F]{128})", re.DOTALL)
+Readings = tuple[Digest, ...]  # what one line may mean: a digest equal to any of them will do
+
+_TAGS = {"SHA256": "sha256", "SHA384": "sha384", "SHA512": "sha512", "BLAKE2b": "blake2b512"}
+_BY_LENGTH = {
+    length: tuple(each for each in _TAGS.values() if HEX_LENGTH[each] == length)
+    for length in map(HEX_LENGTH.__getitem__, _TAGS.values())
+}
+_DIGITS = r"([0-9a-fA-F]{128}|[0-9a-fA-F]{96}|[0-9a-fA-F]{64})"
+_GNU = re.compile(rf"(\\?){_DIGITS} (?: |\*|(?![ *]))(.+)", re.DOTALL)
+_TAGGED = re.compile(rf"(\\?)({'|'.join(_TAGS)}) \((.+)\) = {_DIGITS}", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 _ESCAPED = {"\\": "\\", "n": "\n", "r": "\r"}
 _SHOWN = 80
 _SNIFFED_BYTES = 16 * 1024
 
 
-def read_checksums(content: bytes, limits: Limits) -> dict[str, Digest]:
-    """Return name → digest; where a name has both, its SHA-256.
+def read_checksums(content: bytes, limits: Limits) -> dict[str, Readings]:
+    """Return name → what its digest may be; where a name has several lines, its SHA-256.
 
     Raises TooLargeError past `index_bytes` or `files`, and MalformedError naming the line for one
     that is in neither spelling, a name that leads out of its folder, and a name with two digests.
     """
     if len(content) > limits.index_bytes:
         raise TooLargeError(f"{len(content)} bytes of checksums, more than index_bytes")
-    listed: dict[tuple[str, str], Digest] = {}
+    listed: dict[tuple[str, str], Readings] = {}
     for number, line in enumerate(_lines(content), start=1):
         if not _counts(line):
             continue
         if len(listed) >= limits.files:
             raise TooLargeError(f"more than {limits.files} checksums in one list (files)")
-        name, digest = _read_line(line, number)
+        name, readings = _read_line(line, number)
         _refuse_name(name, number, limits)
-        if listed.setdefault((name, digest.algorithm), digest) != digest:
+        known = listed.get((name, readings[0].algorithm), readings)
+        if known[0] != readings[0]:
             raise MalformedError(f"line {number}: {name[:_SHOWN]!r} has two different digests")
-    return {name: listed.get((name, "sha256"), digest) for (name, _), digest in listed.items()}
+        # Of a line with a tag and one without, the tag says which it is.
+        listed[name, readings[0].algorithm] = min(known, readings, key=len)
+    found: dict[str, Readings] = {}
+    for (name, _), readings in listed.items():
+        found.setdefault(name, listed.get((name, "sha256"), readings))
+    return found
 
 
 def is_checksum_list(content: bytes) -> bool:
@@ -67,22 +81,23 @@ def _counts(line: str) -> bool:
     return bool(line.strip(" \t")) and not line.startswith("#")
 
 
-def _read_line(line: str, number: int) -> tuple[str, Digest]:
+def _read_line(line: str, number: int) -> tuple[str, Readings]:
     tagged = _TAGGED.fullmatch(line)
     found = _GNU.fullmatch(line)
     if tagged is not None:
-        escaped, bits, name, value = tagged.groups()
-        algorithm = f"sha{bits}"
+        escaped, tag, name, value = tagged.groups()
+        algorithms: tuple[str, ...] = (_TAGS[tag],)
     elif found is not None:
         escaped, value, name = found.groups()
-        algorithm = _ALGORITHMS[len(value)]
+        algorithms = _BY_LENGTH[len(value)]
     else:
-        raise MalformedError(f"line {number} is no SHA-256 or SHA-512 line: {line[:_SHOWN]!r}")
+        words = "no line of SHA-256, SHA-384, SHA-512 or BLAKE2b"
+        raise MalformedError(f"line {number} is {words}: {line[:_SHOWN]!r}")
     try:
-        digest = Digest.parse(f"{algorithm}:{value.lower()}")
+        readings = tuple(Digest.parse(f"{one}:{value.lower()}") for one in algorithms)
     except MalformedError:
         raise MalformedError(f"line {number}: the digest is too short or too long") from None
-    return (_unescape(name, number) if escaped else name).removeprefix("./"), digest
+    return (_unescape(name, number) if escaped else name).removeprefix("./"), readings
 
 
 def _unescape(name: str, number: int) -> str:
@@ -97,6 +112,9 @@ def _unescape(name: str, number: int) -> str:
 def _refuse_name(name: str, number: int, limits: Limits) -> None:
     if len(name) > limits.name_characters:
         raise TooLargeError(f"line {number}: the name is longer than name_characters allows")
+    if "\0" in name:
+        words = "a name with a NUL byte; a list made with --zero is not read"
+        raise MalformedError(f"line {number}: {words}")
     parts = name.split("/")
-    if "\0" in name or any(part in ("", ".", "..") for part in parts):
+    if any(part in ("", ".", "..") for part in parts):
         raise MalformedError(f"line {number}: the name leads out of its folder: {name[:_SHOWN]!r}")

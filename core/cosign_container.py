@@ -18,6 +18,7 @@ from core.errors import MalformedError
 from core.limits import Limits
 
 MAGIC = b"\x00sigstore-json\n"
+ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
 CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate"
@@ -43,6 +44,18 @@ def container(mime_type: str, payload: bytes, annotations: Mapping[str, str]) ->
         "payload": base64.b64encode(payload).decode("ascii"),
     }
     return MAGIC + json.dumps(document, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def layer_evidence(media_type: str, payload: bytes, annotations: Mapping[str, str]) -> bytes:
+    """Return a layer that vouches for an image as the one piece of evidence it is.
+
+    A simple signing payload is nothing without its annotations; an envelope needs them where they
+    hold the certificate. All else brings along what it needs, and stays as it is.
+    """
+    is_certified = media_type == ENVELOPE and annotations.get(CERTIFICATE_ANNOTATION)
+    if media_type == SIMPLE_SIGNING or is_certified:
+        return container(media_type, payload, annotations)
+    return payload
 
 
 def read_container(content: bytes, limits: Limits) -> Container:

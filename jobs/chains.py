@@ -73,11 +73,20 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One line of a list; `digest` is None where the list gives only weak ones."""
+    """One line of a list; `digest` is None where the list gives only weak ones.
+
+    `other` is what the digits mean, too, where nothing says which of two algorithms made them.
+    """
 
     name: str
     aliases: tuple[str, ...]
     digest: Digest | None
+    other: Digest | None = None
+
+    @property
+    def readings(self) -> tuple[Digest, ...]:
+        """The strong digests, each of which binds the bytes."""
+        return tuple(one for one in (self.digest, self.other) if one is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +164,8 @@ def _called(member: Member) -> str:
 def _as_refusal(error: _RefusedError | MalformedError | CollectionError) -> _RefusedError:
     if isinstance(error, _RefusedError):
         return error
-    if isinstance(error, CollectionError):
-        return _RefusedError(error.reason, str(error), _READABLE, str(error))
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    return _RefusedError(reason, f"the list cannot be read: {error}", _READABLE, str(error))
+    cause = "" if isinstance(error, CollectionError) else "the list cannot be read: "
+    return _RefusedError(error.reason, f"{cause}{error}", _READABLE, str(error))
 
 
 def _link(upper: Member, lower: Member, limits: Limits) -> str:
@@ -178,11 +185,17 @@ def _find(listing: _Listing, wanted: Member) -> _Entry:
     held: _Entry | None = None  # the first with this digest and this name
     named: list[_Entry] = []  # the first few with this name, of `count`
     count = 0
-    for entry in listing.entries:
-        is_equal = entry.digest is not None and _digest(wanted, entry, known) == entry.digest
+    for listed in listing.entries:
+        is_named = bool(wanted.name) and wanted.name in listed.aliases
+        entry = listed
+        is_equal = entry.digest is not None and _digest(wanted, entry.digest, known) == entry.digest
+        # The second reading costs another hash of the bytes: only where it could decide.
+        if not is_equal and entry.other is not None and (is_named or not wanted.name):
+            is_equal = _digest(wanted, entry.other, known) == entry.other
+            entry = replace(entry, digest=entry.other) if is_equal else entry
         if is_equal and equal is None:
             equal = entry
-        if wanted.name and wanted.name in entry.aliases:
+        if is_named:
             held = entry if is_equal and held is None else held
             count += 1
             named += [entry] if len(named) < _SHOWN_CANDIDATES else []
@@ -196,32 +209,29 @@ def _find(listing: _Listing, wanted: Member) -> _Entry:
     return equal
 
 
-def _digest(wanted: Member, entry: _Entry, known: dict[str, Digest | None]) -> Digest | None:
-    if entry.digest is None:
-        return None
-    algorithm = entry.digest.algorithm
-    if algorithm not in known:
-        known[algorithm] = wanted.subject.digest(algorithm)
-    return known[algorithm]
+def _digest(wanted: Member, listed: Digest, known: dict[str, Digest | None]) -> Digest | None:
+    if listed.algorithm not in known:
+        known[listed.algorithm] = wanted.subject.digest(listed.algorithm)
+    return known[listed.algorithm]
 
 
 def _differs(
     wanted: Member, named: Sequence[_Entry], count: int, known: dict[str, Digest | None]
 ) -> _RefusedError:
-    strong = [entry.digest for entry in named if entry.digest is not None]
+    strong = [one for entry in named for one in entry.readings]
     if not strong:
         detail = f"the list names {shown(wanted.name)} by no digest that still means something"
         return _RefusedError("ALGORITHM_WEAK", detail, "SHA256 or SHA512", "weaker digests alone")
     expected = " or ".join(dict.fromkeys(map(str, strong)))
-    ours = known.get(strong[0].algorithm)
-    if ours is None:
-        algorithm = strong[0].algorithm
-        detail = f"the {algorithm} digest of {shown(wanted.name)} is not at hand"
+    lacking = next((one.algorithm for one in strong if known.get(one.algorithm) is None), None)
+    if lacking is not None:
+        detail = f"the {lacking} digest of {shown(wanted.name)} is not at hand"
         return _RefusedError("CONTENT_NEEDED", detail, expected, _digests_of(wanted))
+    ours = ", ".join(dict.fromkeys(str(known[one.algorithm]) for one in strong))
     detail = f"the list gives another digest for {shown(wanted.name)}"
     if count > 1:
         detail = f"the list has {count} entries for {shown(wanted.name)}, none with this digest"
-    return _RefusedError("DIGEST_MISMATCH", detail, expected, str(ours))
+    return _RefusedError("DIGEST_MISMATCH", detail, expected, ours)
 
 
 def _digests_of(wanted: Member) -> str:
@@ -303,8 +313,8 @@ def _release_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry
 
 
 def _checksum_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry]:
-    for name, digest in read_checksums(_whole(pieces, limits), limits).items():
-        yield _Entry(name, (name, _last(name)), digest)
+    for name, readings in read_checksums(_whole(pieces, limits), limits).items():
+        yield _Entry(name, (name, _last(name)), *readings)
 
 
 def _package_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry]:

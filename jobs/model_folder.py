@@ -32,13 +32,14 @@ def read_model_folder(
         # Itself, and what it is where it is a link.
         left_out = {path.parent.resolve() / path.name for path in without}
         left_out |= {path.resolve() for path in without}
+        contents = _Contents(spool, limits)
         members: list[Member] = []
         for entry in _entries(root, limits):
             place = Path(entry.path)
             if place in left_out:
                 continue
             path = place.relative_to(root).as_posix()
-            members.append(_member(entry, path, root, spool, limits))
+            members.append(_member(entry, path, root, contents))
     except OSError as error:
         raise UsageError(f"{display(str(folder))}: {error.strerror or 'cannot be read'}") from None
     return FolderContent(tuple(sorted(members, key=lambda each: each.path)))
@@ -60,16 +61,32 @@ def _entries(root: Path, limits: Limits) -> Iterator[os.DirEntry[str]]:
                     yield entry
 
 
-def _member(entry: os.DirEntry[str], path: str, root: Path, spool: Path, limits: Limits) -> Member:
+class _Contents:
+    """The contents of files, one for each file however many links lead to it: it is read once."""
+
+    def __init__(self, spool: Path, limits: Limits) -> None:
+        self._spool, self._limits = spool, limits
+        self._kept: dict[Path, FileContent] = {}
+
+    def of(self, place: Path, facts: os.stat_result) -> FileContent:
+        """Return the content of the file at a resolved place; TooLargeError by `artifact_bytes`."""
+        content = self._kept.get(place)
+        if content is None:
+            content = self._kept[place] = FileContent(place, Stamp.of(facts), self._spool)
+            content.refuse_over(self._limits.artifact_bytes, "artifact_bytes")
+        return content
+
+
+def _member(entry: os.DirEntry[str], path: str, root: Path, contents: _Contents) -> Member:
     if entry.is_symlink():
-        return _link(Path(entry.path), path, root, spool, limits)
+        return _link(Path(entry.path), path, root, contents)
     facts = entry.stat(follow_symlinks=False)
     if not stat.S_ISREG(facts.st_mode):
         return Member(path, MemberKind.SPECIAL)
-    return Member(path, MemberKind.FILE, _content(Path(entry.path), facts, spool, limits))
+    return Member(path, MemberKind.FILE, contents.of(Path(entry.path), facts))
 
 
-def _link(place: Path, path: str, root: Path, spool: Path, limits: Limits) -> Member:
+def _link(place: Path, path: str, root: Path, contents: _Contents) -> Member:
     try:
         target = place.resolve(strict=True)
         facts = target.lstat()
@@ -77,10 +94,4 @@ def _link(place: Path, path: str, root: Path, spool: Path, limits: Limits) -> Me
         return Member(path, MemberKind.LINK_AWAY)
     if not target.is_relative_to(root) or not stat.S_ISREG(facts.st_mode):
         return Member(path, MemberKind.LINK_AWAY)
-    return Member(path, MemberKind.LINK, _content(target, facts, spool, limits))
-
-
-def _content(place: Path, facts: os.stat_result, spool: Path, limits: Limits) -> FileContent:
-    content = FileContent(place, Stamp.of(facts), spool)
-    content.refuse_over(limits.artifact_bytes, "artifact_bytes")
-    return content
+    return Member(path, MemberKind.LINK, contents.of(target, facts))

@@ -12,12 +12,12 @@ cosign, SIGNATURE_SPEC.md.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
-from collectors.oci_evidence import ENVELOPE, companion, is_companion
+from collectors.oci_evidence import companion, is_companion
 from collectors.oci_manifest import (
     Descriptor,
     Manifest,
@@ -27,11 +27,12 @@ from collectors.oci_manifest import (
     read_manifest,
 )
 from core import wire
-from core.cosign_container import CERTIFICATE_ANNOTATION, SIMPLE_SIGNING, container
-from core.errors import CollectionError, MalformedError, TooLargeError, UsageError
+from core.cosign_container import ENVELOPE, SIMPLE_SIGNING, layer_evidence
+from core.errors import CollectionError, MalformedError, UsageError
 from core.limits import Limits
 from core.model import Digest, Evidence, MemoryContent, Subject, Unread, digest_of
 from core.text import display
+from jobs.oci_blobs import TOGETHER, Blobs
 from jobs.verify_inputs import read_file
 
 LAYOUT, INDEX = "oci-layout", "index.json"
@@ -41,7 +42,6 @@ _KIND = "kind"  # what `cosign save` writes into index.json
 _KINDS = {"dev.cosignproject.cosign/sigs": ".sig", "dev.cosignproject.cosign/atts": ".att"}
 _BUNDLE = "application/vnd.dev.sigstore.bundle"
 _WHOLE = ("application/jose+json", "application/cose", ENVELOPE)
-_CHUNK = 1024 * 1024
 _SHOWN = 4
 
 
@@ -64,8 +64,8 @@ def read_layout(folder: Path, wanted: str, name: str, limits: Limits) -> Layout:
     try:
         return _Reader(folder, limits).read(wanted, name)
     except MalformedError as error:
-        reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-        raise CollectionError(f"the layout cannot be read: {error}", reason=reason) from None
+        words = f"the layout cannot be read: {error}"
+        raise CollectionError(words, reason=error.reason) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class _Reader:
     """Reads one layout."""
 
     def __init__(self, folder: Path, limits: Limits) -> None:
-        self._folder, self._limits = folder, limits
+        self._folder, self._limits, self._blobs = folder, limits, Blobs(folder, limits)
         written = wire.as_mapping(self._json(LAYOUT), LAYOUT)
         if wire.text(written, "imageLayoutVersion") != _VERSION:
             raise MalformedError(f"{LAYOUT} is not of version {_VERSION}")
@@ -102,15 +102,15 @@ class _Reader:
     def read(self, wanted: str, name: str) -> Layout:
         """Return the image with all that is attached to it."""
         digest = self._chosen(wanted)
-        content = self._blob(digest, self._limits.document_bytes)
+        content = self._blobs.read(digest, self._limits.document_bytes)
         if content is None:
             raise UsageError(f"{display(str(self._folder))}: the layout does not hold {digest}")
         found = Layout(Subject(name, (digest,), MemoryContent(content)))
-        for suffix in (".sig", ".att"):
-            for place, manifest in self._tagged(digest, suffix):
-                self._attached(found, place, manifest)
-        for place, manifest in self._referring(digest):
-            self._attached(found, place, manifest)
+        for place, manifest in self._attached(digest).values():
+            for layer in layers(manifest):
+                if not self._has_room(found):
+                    break
+                self._take(found, place, layer)
         self._note_coverage(found, content, digest)
         if not found.evidence and not found.unread:
             words = f"nothing in the layout signs {digest}"
@@ -124,35 +124,8 @@ class _Reader:
         return wire.read_json(content, limits=self._limits)
 
     def _entry(self, descriptor: Descriptor) -> _Listed:
-        manifest = self._manifest(descriptor)
+        manifest = self._blobs.manifest(descriptor)
         return _Listed(descriptor, manifest, _subject(manifest))
-
-    def _manifest(self, descriptor: Descriptor) -> Manifest | None:
-        """Return the manifest a descriptor names; None where it is not here, or is none."""
-        content = self._blob(descriptor.digest, self._limits.document_bytes)
-        if content is None:
-            return None
-        if len(content) != descriptor.size:
-            raise MalformedError(f"{descriptor.digest} is not as long as its descriptor says")
-        return read_manifest(content, descriptor.media_type, descriptor.digest, self._limits)
-
-    def _blob(self, digest: Digest, most: int) -> bytes | None:
-        path = self._path(digest)
-        if not path.is_file():
-            return None
-        content = read_file(path, most)
-        if len(content) > most:
-            raise TooLargeError(f"{digest} has more than {most} bytes")
-        if digest_of(content, digest.algorithm) != digest:
-            raise self._exchanged(digest)
-        return content
-
-    def _path(self, digest: Digest) -> Path:
-        return self._folder / "blobs" / digest.algorithm / digest.value
-
-    def _exchanged(self, digest: Digest) -> CollectionError:
-        words = f"the blob {digest} does not have the digest it is named by"
-        return CollectionError(words, reason="DIGEST_MISMATCH")
 
     def _chosen(self, wanted: str) -> Digest:
         if wanted:
@@ -171,50 +144,72 @@ class _Reader:
 
     # --- what is attached ------------------------------------------------------------------------
 
+    def _attached(self, digest: Digest) -> dict[Digest, tuple[str, Manifest]]:
+        """Return each document that vouches for the image once, with the first place it lies at."""
+        attached: dict[Digest, tuple[str, Manifest]] = {}
+        for suffix in (".sig", ".att"):
+            for place, manifest in self._tagged(digest, suffix):
+                attached.setdefault(manifest.digest, (place, manifest))
+        for place, manifest in self._referring(digest):
+            attached.setdefault(manifest.digest, (place, manifest))
+        return attached
+
     def _tagged(self, digest: Digest, suffix: str) -> Iterator[tuple[str, Manifest]]:
         """Yield the documents under cosign's tag, or marked as signatures by `cosign save`."""
         tag = companion(digest, suffix)
-        images = [each.descriptor.digest for each in self._listed if each.is_image]
+        images = {each.descriptor.digest for each in self._listed if each.is_image}
         for each in self._listed:
             kind = _KINDS.get(each.descriptor.annotations.get(_KIND, ""))
-            saved = kind == suffix and images == [digest]
+            saved = kind == suffix and images == {digest}
             if each.manifest is not None and (each.tag == tag or saved):
                 yield tag, each.manifest
 
     def _referring(self, digest: Digest) -> Iterator[tuple[str, Manifest]]:
-        seen: set[Digest] = set()
+        tag = companion(digest, "")
+        listing = {
+            each.manifest.digest: each.manifest
+            for each in self._listed
+            if each.tag == tag and each.manifest is not None
+        }
+        for child in chain.from_iterable(map(children, listing.values())):
+            manifest = self._blobs.manifest(child)
+            if manifest is not None and _subject(manifest) == digest:
+                yield f"{tag} {child.digest}", manifest
         for each in self._listed:
-            if each.tag == companion(digest, "") and each.manifest is not None:
-                for child in children(each.manifest):
-                    manifest = self._manifest(child)
-                    if manifest is not None and _subject(manifest) == digest:
-                        seen.add(manifest.digest)
-                        yield f"{each.tag} {child.digest}", manifest
-        for each in self._listed:
-            fresh = each.manifest is not None and each.manifest.digest not in seen
-            if each.manifest is not None and fresh and each.subject == digest:
+            if each.manifest is not None and each.subject == digest:
                 yield str(each.manifest.digest), each.manifest
 
-    def _attached(self, found: Layout, place: str, manifest: Manifest) -> None:
-        """Take the layers of an attached document as evidence."""
-        for layer in layers(manifest):
-            if len(found.evidence) == self._limits.signatures:
-                words = f"more than {self._limits.signatures} signatures (signatures)"
-                found.unread.append(Unread("TOO_LARGE", words))
-                return
-            if not _is_read(layer.media_type):
-                kind = display(layer.media_type, 100)
-                words = f"{place}: a document of the type {kind} is not read"
-                found.unread.append(Unread("REFERRERS_NOT_READ", words))
-                continue
-            payload = self._blob(layer.digest, self._limits.evidence_bytes)
-            if payload is None:
-                words = f"{place}: its layer {layer.digest} is not here"
-                found.unread.append(Unread("REFERRERS_NOT_READ", words))
-                continue
-            content = _content(layer, payload)
-            origin = f"{place} layer {layer.digest}"
-            found.evidence.append(Evidence(content, layer.media_type, origin, found.subject))
+    def _has_room(self, found: Layout) -> bool:
+        """Say whether more evidence is taken; where it is not, that is noted once."""
+        together = TOGETHER * self._limits.evidence_bytes
+        if len(found.evidence) >= self._limits.signatures:
+            words = f"more than {self._limits.signatures} signatures (signatures)"
+        elif sum(len(each.content) for each in found.evidence) > together:
+            words = (
+                f"signatures of more than {together} bytes together ({TOGETHER} x evidence_bytes)"
+            )
+        else:
+            return True
+        refused = Unread("TOO_LARGE", words)
+        if refused not in found.unread[-1:]:
+            found.unread.append(refused)
+        return False
+
+    def _take(self, found: Layout, place: str, layer: Descriptor) -> None:
+        """Take a layer of an attached document as evidence."""
+        if not _is_read(layer.media_type):
+            kind = display(layer.media_type, 100)
+            words = f"{place}: a document of the type {kind} is not read"
+            found.unread.append(Unread("REFERRERS_NOT_READ", words))
+            return
+        payload = self._blobs.read(layer.digest, self._limits.evidence_bytes)
+        if payload is None:
+            words = f"{place}: its layer {layer.digest} is not here"
+            found.unread.append(Unread("REFERRERS_NOT_READ", words))
+            return
+        content = layer_evidence(layer.media_type, payload, layer.annotations)
+        origin = f"{place} layer {layer.digest}"
+        found.evidence.append(Evidence(content, layer.media_type, origin, found.subject))
 
     # --- what a signature over it covers ---------------------------------------------------------
 
@@ -228,36 +223,23 @@ class _Reader:
             found.notes.append(self._covered_image(manifest))
             return
         listed = children(manifest)
-        here = [child for child in (self._manifest(each) for each in listed) if child is not None]
+        here = [
+            child for child in (self._blobs.manifest(each) for each in listed) if child is not None
+        ]
         found.notes.append(
             f"signatures are over the index; {len(here)} of the {len(listed)} manifests it names"
             " are here, as named: whoever pulls one by its own digest finds no signature there"
         )
-        found.notes += [self._covered_image(child) for child in here if not child.is_index]
+        images = {child.digest: child for child in here if not child.is_index}
+        found.notes += map(self._covered_image, images.values())
 
     def _covered_image(self, manifest: Manifest) -> str:
         named = [*_config(manifest), *layers(manifest)]
-        here = sum(self._is_whole(each) for each in named)
+        here = sum(self._blobs.is_whole(each) for each in named)
         return (
             f"{manifest.digest} covers {len(named)} blobs by their digests; {here} are here, and"
             " are what it names"
         )
-
-    def _is_whole(self, descriptor: Descriptor) -> bool:
-        """Say whether a blob is here; it must be what the manifest names."""
-        path = self._path(descriptor.digest)
-        if not path.is_file():
-            return False
-        hashed, size = hashlib.new(descriptor.digest.algorithm), 0
-        with path.open("rb") as opened:
-            while piece := opened.read(_CHUNK):
-                size += len(piece)
-                if size > self._limits.artifact_bytes:
-                    raise TooLargeError(f"{descriptor.digest}: artifact_bytes")
-                hashed.update(piece)
-        if hashed.hexdigest() != descriptor.digest.value or size != descriptor.size:
-            raise self._exchanged(descriptor.digest)
-        return True
 
 
 def _subject(manifest: Manifest | None) -> Digest | None:
@@ -270,14 +252,6 @@ def _subject(manifest: Manifest | None) -> Digest | None:
 
 def _is_read(media_type: str) -> bool:
     return media_type in (SIMPLE_SIGNING, *_WHOLE) or media_type.startswith(_BUNDLE)
-
-
-def _content(layer: Descriptor, payload: bytes) -> bytes:
-    """Return a layer as the evidence it is: with its annotations where they belong to it."""
-    keyless = layer.media_type == ENVELOPE and layer.annotations.get(CERTIFICATE_ANNOTATION)
-    if layer.media_type == SIMPLE_SIGNING or keyless:
-        return container(layer.media_type, payload, layer.annotations)
-    return payload
 
 
 def _config(manifest: Manifest) -> Sequence[Descriptor]:

@@ -122,7 +122,7 @@ class SourceScan:
         readers = self._start_readers(names)
         try:
             self._write_all(readers)
-        except SupersededError:
+        except (SupersededError, KeyboardInterrupt):  # ends requests that are under way, too
             self._stop.event.set()
             raise
         finally:  # nobody may read on once the writer has left
@@ -170,8 +170,9 @@ class SourceScan:
             return
         self._halt.set()
         for reader in readers:
-            if not reader.cancel():
-                wait([reader])
+            # None is endless: a signal that arrives just before a wait begins does not end it.
+            while not reader.cancel() and not wait([reader], timeout=BEAT_SECONDS).done:
+                continue
 
     # --- writing ---------------------------------------------------------------------------------
 

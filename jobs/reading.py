@@ -30,6 +30,7 @@ from core.model import (
     Sighting,
     Status,
     Trust,
+    TrustEntry,
     Unchanged,
     UnchangedSet,
     UnitEnd,
@@ -49,6 +50,7 @@ from verification.verifier import is_recognised, trust_digest, verification_key,
 BATCH = 1000
 BATCH_BYTES = 16 * MIB  # of evidence held before it is stored
 REMEMBERED = 1024
+UNTOLD = "the collector must tell what the unit accepts (Accepts) before anything else"
 ACCEPTED = "accepted"  # kept for a list whose collector has nothing of its own to keep
 NO_CONTENT = digest_of(b"")
 log = structlog.get_logger(__name__)
@@ -62,7 +64,6 @@ class UnitBatch:
     sets: list[SetFacts] = field(default_factory=list)
     accepts: list[Trust] = field(default_factory=list)
     findings: list[UnitFinding] = field(default_factory=list)
-    trusts: list[Trust] = field(default_factory=list)
     sightings: list[Sighting] = field(default_factory=list)
     unchanged: list[Location] = field(default_factory=list)
     unchanged_sets: list[str] = field(default_factory=list)
@@ -97,6 +98,8 @@ class UnitReader:
         self._verified: OrderedDict[str, Verification] = OrderedDict()
         self._unproved = False  # some set of the unit did not verify
         self._has_list = False
+        self._accepted: list[TrustEntry] = []
+        self._is_begun = False
 
     def batches(self) -> Iterator[UnitBatch]:
         """Yield batches; the last one carries either `end` or `error`."""
@@ -121,10 +124,10 @@ class UnitReader:
         yield batch
 
     def _take(self, batch: UnitBatch, discovery: Discovery) -> ScanError | None:
+        if isinstance(discovery, Accepts):
+            return self._take_accepts(batch, discovery)
+        self._is_begun = True
         match discovery:
-            case Accepts():
-                batch.accepts.append(discovery.trust)
-                batch.findings += discovery.findings
             case EvidenceSet():
                 return self._take_set(batch, discovery)
             case Sighting():
@@ -141,6 +144,14 @@ class UnitReader:
                 batch.end = self._close(discovery)
         return None
 
+    def _take_accepts(self, batch: UnitBatch, told: Accepts) -> ScanError | None:
+        if self._is_begun:  # the writer has followed what was told before
+            return ScanError(self._unit, "SCAN_INCOMPLETE", UNTOLD)
+        batch.accepts.append(told.trust)
+        batch.findings += told.findings
+        self._accepted += told.trust.entries
+        return None
+
     def _close(self, end: UnitEnd) -> UnitEnd:
         # what an unverified list says of itself (its date) must not bind the verified ones after it
         if self._unproved:
@@ -149,14 +160,15 @@ class UnitReader:
 
     def _take_set(self, batch: UnitBatch, found: EvidenceSet) -> ScanError | None:
         trust = found.trust if found.trust is not None else self._reading.trust
+        # Trust nobody told of would be taken away again when the next scan begins.
+        if found.trust is not None and any(one not in self._accepted for one in trust.entries):
+            return ScanError(self._unit, "SCAN_INCOMPLETE", UNTOLD)
         facts = self._judge_set(found, trust)
         rolled_back = [i for i in facts.items if i.verification.reason == "METADATA_ROLLBACK"]
         if rolled_back:
             return ScanError(self._unit, "METADATA_ROLLBACK", rolled_back[0].verification.detail)
         batch.sets.append(facts)
         batch.held += sum(len(item.content) for item in facts.items)
-        if found.trust is not None:
-            batch.trusts.append(found.trust)
         self._unproved = self._unproved or facts.status is not Status.VERIFIED
         self._has_list = self._has_list or found.is_list
         if found.is_list and facts.status is not Status.VERIFIED and self._memory.accepted():

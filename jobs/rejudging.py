@@ -16,9 +16,9 @@ from core.model import Outcome, Verification
 from jobs.reading import set_facts_for
 from jobs.workspace import Workspace
 from storage import configuration, scans, sets, unit_findings
-from storage.configuration import WITHDRAWN
 from storage.facts import ItemFacts, SetFacts, record_set
 from storage.standings import SourceRow, StandingWriter, standing_of
+from storage.withdrawal import WITHDRAWN
 from verification.standing import combine
 
 BATCH = 500

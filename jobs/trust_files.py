@@ -13,7 +13,7 @@ from core.json_lines import json_lines
 from core.limits import Limits
 from core.model import Trust, TrustEntry, TrustKind
 from core.settings import RevocationFile, SettingsFile, Source, TrustFile, TrustRoot, Validity
-from jobs.builtin_roots import BUILTIN_ROOTS, REFRESHED, builtin_root
+from jobs.builtin_roots import BUILTIN_ROOTS, builtin_root, is_outdated, refreshed_places
 from jobs.verify_inputs import MAX_ROOTS, MAX_TRUST_BYTES
 from verification.trust import describe, kind_of
 
@@ -50,10 +50,10 @@ def _trust_entries(
             raise file.error(
                 f"no root `{name}` comes with us; {suggestion(name, BUILTIN_ROOTS)}", *where
             )
-        refreshed = file.folder / REFRESHED / f"{name}.json"
-        if not refreshed.is_file():
+        refreshed = _refreshed(file, name)
+        if refreshed is None:
             return (TrustEntry(name, kind, builtin_root(name), "builtin"),)
-        entry = TrustRoot(file=str(REFRESHED / refreshed.name))
+        entry = TrustRoot(file=str(refreshed))
     path = file.folder / entry.file
     content = read_bounded(path, MAX_TRUST_BYTES, lambda words: file.error(words, *where, "file"))
     made = TrustEntry(name, kind_of(kind, content), content, str(path))
@@ -71,6 +71,25 @@ def _trust_entries(
     except MalformedError as error:
         raise file.error(f"{path}: {error}", *where, "file") from error
     return parts
+
+
+def _refreshed(file: SettingsFile, name: str) -> Path | None:
+    """Return the refreshed root that counts instead of ours: none, or one that is no older."""
+    refreshed, fetched_under = refreshed_places(name, file.folder)
+    if not refreshed.is_file():
+        return None
+    if not fetched_under.is_file():  # put there by hand: nothing to compare
+        return refreshed
+
+    def complain(words: str) -> ConfigurationError:
+        words = f"{words}; run `countersign trust refresh {name}`"
+        return file.error(words, "trust", "roots", name)
+
+    content = read_bounded(fetched_under, MAX_TRUST_BYTES, complain)
+    try:
+        return None if is_outdated(name, content) else refreshed
+    except MalformedError as error:
+        raise complain(f"{fetched_under}: {error}") from error
 
 
 def _parts(entry: TrustEntry) -> tuple[TrustEntry, ...]:
@@ -119,4 +138,4 @@ def trust_files(file: SettingsFile) -> list[Path]:
         entries = getattr(file.settings.trust, group).values()
         named += [file.folder / entry.file for entry in entries if entry != "builtin"]
     refreshed = (*file.settings.trust.roots, *BUILTIN_ROOTS)
-    return named + [file.folder / REFRESHED / f"{name}.json" for name in refreshed]
+    return named + [place for name in refreshed for place in refreshed_places(name, file.folder)]

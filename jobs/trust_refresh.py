@@ -21,13 +21,14 @@ from tuf.ngclient.updater import Updater
 from core.errors import ConfigurationError, CountersignError, MalformedError, UnreachableError
 from core.limits import Limits
 from core.model import Digest, TrustEntry, TrustKind, digest_of
-from jobs.builtin_roots import REFRESHED, builtin_repository
+from jobs.builtin_roots import REFRESHED, builtin_repository, refreshed_places
 from net.http import Http
 from verification.trust import describe
 
 TARGET = "trusted_root.json"
 MAX_BYTES = 8 * 1024 * 1024
 _FOUND = 200
+_READABLE = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Repository:
     first_root: bytes
     metadata: Path  # what was accepted so far: the TUF client's memory against rollback
     destination: Path
+    fetched_under: Path  # beside it: the TUF root metadata of the fetch, which dates it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,9 @@ class Refreshed:
 def builtin_refresh(name: str, folder: Path) -> Repository:
     """Return where a root that comes with us is refreshed from, and to."""
     url, first_root = builtin_repository(name)
+    destination, fetched_under = refreshed_places(name, folder)
     return Repository(
-        url, first_root, folder / REFRESHED / "tuf" / name, folder / REFRESHED / f"{name}.json"
+        url, first_root, folder / REFRESHED / "tuf" / name, destination, fetched_under
     )
 
 
@@ -65,10 +68,8 @@ def refresh(name: str, repository: Repository, limits: Limits) -> Refreshed:
         describe(TrustEntry(name, TrustKind.ROOT, content, repository.url), limits)
     except MalformedError as error:
         raise MalformedError(f"{repository.url}: {TARGET}: {error}") from error
-    before = repository.destination
-    is_new = not before.is_file() or before.read_bytes() != content
-    if is_new:
-        _replace(repository.destination, content)
+    _replace(repository.fetched_under, (repository.metadata / "root.json").read_bytes())
+    is_new = _replace(repository.destination, content)
     return Refreshed(name, repository.destination, digest_of(content), is_new)
 
 
@@ -104,18 +105,34 @@ def _complaint(url: str, error: Exception) -> CountersignError:
     return MalformedError(f"{url}: the TUF metadata is refused: {error}")
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Put the file in place whole: whoever reads it meanwhile sees the old or the new one."""
+def _replace(path: Path, content: bytes) -> bool:
+    """Put the file in place whole, for everybody to read; return whether it is another one.
+
+    Whoever reads it meanwhile sees the old or the new one; a failure leaves the old one alone.
+    """
     try:
+        if path.is_file() and path.read_bytes() == content:
+            path.chmod(_READABLE)
+            return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent)
+        _write(path, content)
+    except OSError as error:
+        raise ConfigurationError(f"cannot be written: {error.strerror}", path=str(path)) from error
+    return True
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    try:
         with open(descriptor, "wb") as written:  # noqa: PTH123 - a descriptor has no Path
             written.write(content)
             written.flush()
-            os.fsync(written.fileno())
+            os.fchmod(descriptor, _READABLE)  # the dashboard may run as somebody else
+            os.fsync(descriptor)
         Path(name).replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"cannot be written: {error.strerror}", path=str(path)) from error
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 class _Fetcher(FetcherInterface):

@@ -18,7 +18,17 @@ from core.cleartext import MESSAGE_BEGIN
 from core.errors import MalformedError, UsageError
 from core.json_lines import json_lines
 from core.limits import MIB, Limits
-from core.model import Content, Digest, MemoryContent, Subject, Trust, TrustEntry, TrustKind
+from core.model import (
+    TRUST_OPTIONS,
+    Content,
+    Digest,
+    MemoryContent,
+    Subject,
+    Trust,
+    TrustEntry,
+    TrustKind,
+)
+from core.signify import embedded_message
 from core.text import display
 from verification.openpgp_keyring import read_keyring
 from verification.registry_keys import read_registry_keys
@@ -27,16 +37,6 @@ from verification.trust import describe, kind_of
 MAX_TRUST_BYTES = 16 * MIB
 _PIECE = MIB
 MAX_ROOTS = 64  # Sigstore roots in one file of JSON lines
-OPTIONS = {
-    TrustKind.KEY: "--key",
-    TrustKind.KEYRING: "--keyring",
-    TrustKind.AUTHORITY: "--ca",
-    TrustKind.ROOT: "--trusted-root",
-    TrustKind.SSH_SIGNERS: "--key",
-    TrustKind.REGISTRY_KEYS: "--key",
-    TrustKind.MINISIGN: "--key",
-    TrustKind.REVOCATION: "--crl",
-}
 _DIGEST_LIKE = re.compile(r"[a-z0-9]{1,20}:[0-9A-Fa-f]{16,}\Z")
 _BLOCK = re.compile(
     rb"-----BEGIN ([A-Z0-9 ]{1,40})-----.*?(?:-----END \1-----|(?=-----BEGIN )|\Z)", re.DOTALL
@@ -90,6 +90,11 @@ def is_signed_text(content: bytes | bytearray) -> bool:
     """Say whether a signed message begins on any line of a text: one before it is an attack."""
     begins = content.startswith(MESSAGE_BEGIN) or b"\n" + MESSAGE_BEGIN in content
     return begins and b"\0" not in content
+
+
+def holds_what_it_signs(content: bytes) -> bool:
+    """Say whether the content is a message with its signature around or before it."""
+    return is_signed_text(content) or embedded_message(content) is not None
 
 
 def open_content(path: Path, spool: Path, limits: Limits) -> Content:
@@ -198,9 +203,9 @@ def _sift(entries: Iterable[TrustEntry], limits: Limits) -> tuple[list[TrustEntr
 def _no_trust(
     kind: TrustKind, path: Path, fitting: Collection[TrustKind], broken: Sequence[str]
 ) -> str:
-    advice = f"; give it with {OPTIONS[min(fitting)]}" if fitting else ""
+    advice = f"; give it with {TRUST_OPTIONS[min(fitting)]}" if fitting else ""
     why = broken[0] if broken else "it is empty"
-    return f"{_place(path)}: nothing {OPTIONS[kind]} could trust: {display(why)}{advice}"
+    return f"{_place(path)}: nothing {TRUST_OPTIONS[kind]} could trust: {display(why)}{advice}"
 
 
 def _place(path: Path) -> str:

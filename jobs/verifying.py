@@ -34,12 +34,14 @@ from core.model import (
     digest_of,
 )
 from core.reasons import outcome_of
+from core.signify import embedded_message
 from core.text import display
 from jobs.chains import SNIFFED_BYTES, Member, Walk, extend, release_expectation, walk
 from jobs.image_folder import folder_names, is_image_folder, read_image_folder
 from jobs.model_folder import SIGNATURE_NAME, read_model_folder
 from jobs.verify_inputs import (
     file_subject,
+    holds_what_it_signs,
     is_signed_text,
     memory_bytes,
     read_digest,
@@ -109,16 +111,42 @@ def answer(question: Question, now: datetime) -> Answer:
         case = _case(question)
         judged = [demand_identity(verify(each, setting), question.demand) for each in case.evidence]
     except (CollectionError, TooLargeError) as error:
-        reason = error.reason if isinstance(error, CollectionError) else "TOO_LARGE"
         name = question.name or question.artifact
-        return Answer(name, None, _refusal("artifact", reason, str(error)))
+        return Answer(name, None, _refusal("artifact", error.reason, str(error)))
     if len(case.members) > 1:
         walked = _walk(judged, case.members, question.limits)
         judged = [extend(each, case.members, walked) for each in judged]
-    decided = decide(judged, case.unread)
-    decided = replace(decided, checks=(*decided.checks, *case.notes))
+    telling = _on_the_artifact(case.evidence, judged)
+    decided = decide(telling, case.unread)
+    notes = [*case.notes]
+    if len(telling) < len(judged):
+        words = f"statements in the same file about other artifacts: {len(judged) - len(telling)}"
+        notes.append(Check("evidence", CheckOutcome.NOTED, words))
+    decided = replace(decided, checks=(*decided.checks, *notes))
     digest = next(iter(case.artifact.digests), None)
     return Answer(case.artifact.name, digest, decided, tuple(judged) if len(judged) > 1 else ())
+
+
+def _on_the_artifact(
+    evidence: Sequence[Evidence], judged: Sequence[Verification]
+) -> list[Verification]:
+    """Leave out the lines of a file that are proved to be about other artifacts.
+
+    Only where another line of that file is proved to be about this one: a file in which none is
+    was given for the wrong artifact, and that is said.
+    """
+    lines = list(zip(evidence, judged, strict=True))
+    others = [one.statement is not None and one.reason == "SUBJECT_MISMATCH" for one in judged]
+    about = {
+        each.origin
+        for (each, one), other in zip(lines, others, strict=True)
+        if one.statement is not None and not other
+    }
+    return [
+        one
+        for (each, one), other in zip(lines, others, strict=True)
+        if not (other and each.origin in about)
+    ]
 
 
 def decide(judged: Sequence[Verification], unread: Sequence[Unread]) -> Verification:
@@ -265,7 +293,7 @@ def _inside_case(question: Question, digest: Digest | None) -> _Case:
     # First: a commit's message may hold what looks like a signed text.
     if is_recognised(within):
         return _Case(subject, (within,))
-    if isinstance(content, MemoryContent) and is_signed_text(content.content):
+    if isinstance(content, MemoryContent) and holds_what_it_signs(content.content):
         text = _signed_text(content.content, subject.name, question.limits) or subject
         return _Case(text, (_evidence(content.content, question.artifact, text),))
     words = "no evidence was given, and no reader recognises any inside the artifact"
@@ -286,7 +314,7 @@ def _beside_case(question: Question, files: Sequence[Path], artifact: Subject | 
             words = f"more than {question.limits.signatures} documents in one file (signatures)"
             unread.append(Unread("TOO_LARGE", words))
         pieces += [(shown(path), each) for each in documents[: question.limits.signatures]]
-        if subject is None and is_signed_text(content):
+        if subject is None and holds_what_it_signs(content):
             name = question.name or path.name
             subject = _signed_text(content, name, question.limits)
     subject = subject or Subject(question.name, ())
@@ -331,7 +359,7 @@ def _signed_list_case(
 ) -> _Case:
     """Take the signature from the list itself; a list that bears none can refute, never prove."""
     content = listed.content
-    if isinstance(content, MemoryContent) and is_signed_text(content.content):
+    if isinstance(content, MemoryContent) and holds_what_it_signs(content.content):
         text = _signed_text(content.content, path.name, question.limits) or listed
         return _Case(text, (_evidence(content.content, shown(path), text),))
     whole = content.content if isinstance(content, MemoryContent) else b""
@@ -354,8 +382,9 @@ def _expectation(subject: Subject) -> ReleaseExpectation | None:
 
 def _signed_text(content: bytes, name: str, limits: Limits) -> Subject | None:
     """Return the text inside a signed message as a subject; None where it cannot be taken out."""
+    text = None if is_signed_text(content) else embedded_message(content)
     try:
-        text = read_cleartext(content, limit=memory_bytes(limits)).text
+        text = text or read_cleartext(content, limit=memory_bytes(limits)).text
     except MalformedError:
         return None  # the format says what is wrong with it
     return Subject(name, (digest_of(text),), MemoryContent(text))

@@ -47,7 +47,6 @@ class UnitWriter:
             reading.source, self._unit_id, reading.judge, plan.rows, reading.now
         )
         self._known: OrderedDict[str, SetStanding] = OrderedDict()
-        self._trusts: dict[bytes, Trust] = {}
         self._better: dict[int, SetStanding] = {}  # sets that verify now, told to their own last
         self._is_begun = self._is_open = False
 
@@ -80,7 +79,6 @@ class UnitWriter:
                 written += keep_index(connection, source.id, index, self._plan.keep_indexes, now)
         for standing in worse:
             written += restate(self._database, self._standings, standing, 0)
-        self._trusts |= {_digest(trust): trust for trust in batch.trusts}
         return written + self._close(batch)
 
     def _begin(self, batch: UnitBatch) -> int:
@@ -96,17 +94,13 @@ class UnitWriter:
 
         What rested on trust that is gone stands no more, whatever the source answers now.
         """
-        self._sync(trusts)
-        with self._database.reading() as connection:
-            source_id = self._plan.reading.source.id
-            found = [standing_of(connection, one) for one, _ in sets.marked(connection, source_id)]
-        return sum(restate(self._database, self._standings, one, 0) for one in found)
-
-    def _sync(self, trusts: list[Trust]) -> None:
-        reading = self._plan.reading
+        reading, source_id = self._plan.reading, self._plan.reading.source.id
         described = describe_all(trusts, reading.limits)
         with self._database.writing() as connection:
-            sync_trust(connection, reading.source.id, self._unit, trusts, described, reading.now)
+            sync_trust(connection, source_id, self._unit, trusts, described, reading.now)
+        with self._database.reading() as connection:
+            found = [standing_of(connection, one) for one, _ in sets.marked(connection, source_id)]
+        return sum(restate(self._database, self._standings, one, 0) for one in found)
 
     def _close(self, batch: UnitBatch) -> int:
         if batch.error is not None:
@@ -129,8 +123,6 @@ class UnitWriter:
         state = sealed(self._plan.seal, end.state)
         with self._database.writing() as connection:
             scans.end_unit(connection, self._unit_id, state, end, reading.now)
-        if self._trusts:
-            self._sync(list(self._trusts.values()))
         return written
 
     def lose(self) -> int:
@@ -189,10 +181,6 @@ def standing_from(set_id: int, facts: SetFacts) -> SetStanding:
     """Return what a recorded set's locations inherit."""
     verifications = tuple(item.verification for item in facts.items)
     return SetStanding(set_id, facts.status, facts.reason, facts.contested, verifications)
-
-
-def _digest(trust: Trust) -> bytes:
-    return b"".join(entry_digest(entry) for entry in trust.entries)
 
 
 def describe_all(trusts: list[Trust], limits: Limits) -> dict[bytes, tuple[CredentialEntry, ...]]:

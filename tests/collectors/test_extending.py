@@ -6,6 +6,7 @@ import hashlib
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -13,13 +14,22 @@ import pytest
 from pydantic import BaseModel
 
 from collectors.collector import Collector, Surroundings
-from core.errors import DeniedError, UnreachableError
+from core.errors import CollectionError, DeniedError, MalformedError, UnreachableError
 from core.limits import Limits
-from core.model import Discovery, EvidenceSet, IndexKept, Outcome, Sighting, Trust, UnitEnd
+from core.model import (
+    Accepts,
+    Discovery,
+    EvidenceSet,
+    IndexKept,
+    Outcome,
+    Sighting,
+    Trust,
+    UnitEnd,
+)
 from net.http import Http
 from tests.fakes.static_server import StaticServer, static_server
 from tests.fakes.unit_memory import UnitMemory
-from tests.verification.specimens import NOW, key_entry, private_key, sign
+from tests.verification.specimens import NOW, PrivateKey, key_entry, private_key, sign
 from verification.format import Setting
 from verification.verifier import verify
 
@@ -47,6 +57,8 @@ def written(monkeypatch: pytest.MonkeyPatch, kind: str) -> tuple[type[BaseModel]
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     (code,) = [block for block in blocks if f"class {kind}Collector" in block]
     module = ModuleType(kind)
+    name = {"WebFiles": "collectors.web_files"}.get(kind, kind)  # as the page says
+    monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setitem(sys.modules, kind, module)  # pydantic looks names up there
     exec(compile(code, str(PAGE), "exec"), module.__dict__)
     return getattr(module, f"{kind}Options"), getattr(module, f"{kind}Collector")
@@ -78,7 +90,8 @@ class Reader:
         self.judged = []
         for one in found:
             if isinstance(one, EvidenceSet):
-                self.judged += [verify(piece, setting).outcome for piece in one.evidence]
+                by = setting if one.trust is None else replace(setting, trust=one.trust)
+                self.judged += [verify(piece, by).outcome for piece in one.evidence]
             yield one
 
 
@@ -136,6 +149,55 @@ def test_a_server_that_refuses_leaves_the_last_look(files: Reader, server: Stati
         files.scan(server, files=["a.bin"])
 
 
+# --- files, by a key of the collector's own finding -----------------------------------------------
+
+
+def keyed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Reader:
+    written(monkeypatch, "WebFiles")  # what it builds on
+    return Reader(written(monkeypatch, "WebKeyed"), folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "outcome"),
+    [(KEY, Outcome.VERIFIED), (private_key("p384"), Outcome.INVALID)],
+    ids=["the one", "another"],
+)
+def test_a_collector_of_own_trust_tells_of_it_first(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    server: StaticServer,
+    key: PrivateKey,
+    outcome: Outcome,
+) -> None:
+    (tmp_path / "key.pem").write_bytes(key_entry(key).content)
+    reader = keyed(monkeypatch, tmp_path)
+    first, *others = reader.scan(server, files=["a.bin", "b.bin"], key="key.pem")
+    assert isinstance(first, Accepts)
+    sets = [one for one in others if isinstance(one, EvidenceSet)]
+    assert [one.trust for one in sets] == [first.trust] * 2
+    assert reader.judged == [outcome]
+    assert others[-1] == UnitEnd()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "SOURCE_UNREACHABLE"), (b"x" * (LIMITS.evidence_bytes + 1), "TOO_LARGE")],
+)
+def test_a_key_that_cannot_be_read_ends_the_unit_before_the_source_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    server: StaticServer,
+    content: bytes | None,
+    reason: str,
+) -> None:
+    if content is not None:
+        (tmp_path / "key.pem").write_bytes(content)
+    with pytest.raises(CollectionError) as raised:
+        keyed(monkeypatch, tmp_path).scan(server, files=["a.bin"], key="key.pem")
+    assert raised.value.reason == reason
+    assert server.requests == []
+
+
 # --- a list that names its files -----------------------------------------------------------------
 
 
@@ -150,6 +212,14 @@ def test_a_signed_list_vouches_for_what_it_names(sums: Reader, server: StaticSer
     assert of_a.artifact.digest.value == hashlib.sha256(b"a").hexdigest()
     assert isinstance(end, UnitEnd)
     assert sums.memory.accepted() == end.accepted == f"sha256:{hashlib.sha256(SUMS).hexdigest()}"
+
+
+def test_a_line_that_may_be_of_two_algorithms_names_nothing(
+    sums: Reader, server: StaticServer
+) -> None:
+    (server.folder / "SUMS").write_text(f"{hashlib.sha512(b'a').hexdigest()}  a.bin\n")
+    with pytest.raises(MalformedError, match=r"a\.bin: SHA-512 or BLAKE2b"):
+        sums.scan(server, "/SUMS")
 
 
 def test_an_unchanged_list_is_said_to_be_so(sums: Reader, server: StaticServer) -> None:

@@ -369,7 +369,9 @@ class TestChecksumLists:
         ("list_name", "algorithm"),
         [
             ("SHA256SUMS", "sha256"),
+            ("SHA384SUMS", "sha384"),
             ("SHA512SUMS", "sha512"),
+            ("B2SUMS", "blake2b"),
             ("sha256sums.txt", "sha256"),
             ("app_1.0_checksums.txt", "sha256"),
             ("release.sha512", "sha512"),

@@ -18,6 +18,7 @@ from core.model import Digest, digest_of
 LIMITS = Limits()
 A, B = digest_of(b"a"), digest_of(b"b")
 A512 = digest_of(b"a", "sha512")
+A384 = digest_of(b"a", "sha384")
 
 READ: dict[str, tuple[str, dict[str, Digest]]] = {
     "text": (f"{A.value}  app\n", {"app": A}),
@@ -35,6 +36,12 @@ READ: dict[str, tuple[str, dict[str, Digest]]] = {
     "escaped": (f"\\{A.value}  a\\nb\\\\c\n", {"a\nb\\c": A}),
     "backslash, not escaped": (f"{A.value}  a\\nb\n", {"a\\nb": A}),
     "the same twice": (f"{A.value}  app\n{A.value} *app\n", {"app": A}),
+    "tagged sha384": (f"SHA384 (app) = {A384.value}\n", {"app": A384}),
+    "sha384": (f"{A384.value} *app\n", {"app": A384}),
+    "tagged blake2b": (
+        f"BLAKE2b (app) = {digest_of(b'a', 'blake2b512').value}\n",
+        {"app": digest_of(b"a", "blake2b512")},
+    ),
     "both algorithms": (f"{A512.value}  app\n{A.value}  app\n", {"app": A}),
     "empty": ("", {}),
 }
@@ -42,7 +49,8 @@ READ: dict[str, tuple[str, dict[str, Digest]]] = {
 
 @pytest.mark.parametrize(("content", "expected"), READ.values(), ids=READ.keys())
 def test_list_is_read(content: str, expected: dict[str, Digest]) -> None:
-    assert read_checksums(content.encode(), LIMITS) == expected
+    listed = read_checksums(content.encode(), LIMITS)
+    assert listed == {name: (digest,) for name, digest in expected.items()}
 
 
 REFUSED = {
@@ -61,6 +69,9 @@ REFUSED = {
     "zero byte": f"{A.value}  a\0b",
     "unknown escape": f"\\{A.value}  a\\tb",
     "escape at the end": f"\\{A.value}  a\\",
+    "tagged short blake2b": f"BLAKE2b-256 (app) = {A.value}",
+    "two digests of 128 digits": f"{A512.value}  app\n{'0' * 128}  app",
+    "two digests, one with a tag": f"SHA512 (app) = {A512.value}\n{'0' * 128}  app",
     "two digests": f"{A.value}  app\n{B.value}  app",
     "two digests under one name": f"{A.value}  app\n{B.value}  ./app",
     "two digests, two spellings": f"{A.value}  app\nSHA256 (app) = {B.value}",
@@ -90,7 +101,7 @@ def test_size_number_and_names_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("words", [[], ["--binary"], ["--tag"]], ids="".join)
-@pytest.mark.parametrize("tool", ["sha256sum", "sha512sum"])
+@pytest.mark.parametrize("tool", ["sha256sum", "sha384sum", "sha512sum", "b2sum"])
 def test_lists_of_coreutils_are_read(tool: str, words: list[str], tmp_path: Path) -> None:
     names = ["plain", "with blank", "new\nline", "back\\slash", "(round)", "*star"]
     for name in names:
@@ -98,10 +109,39 @@ def test_lists_of_coreutils_are_read(tool: str, words: list[str], tmp_path: Path
     run = subprocess.run(
         [tool, *words, "--", *names], cwd=tmp_path, check=True, capture_output=True
     )
-    algorithm = tool.removesuffix("sum")
-    expected = {name: digest_of(name.encode(), algorithm) for name in names}
+    algorithm = "blake2b512" if tool == "b2sum" else tool.removesuffix("sum")
     assert is_checksum_list(run.stdout)
-    assert read_checksums(run.stdout, LIMITS) == expected
+    listed = read_checksums(run.stdout, LIMITS)
+    assert list(listed) == names
+    for name, readings in listed.items():
+        assert digest_of(name.encode(), algorithm) in readings
+        is_open = algorithm in ("sha512", "blake2b512") and "--tag" not in words
+        assert [one.algorithm for one in readings] == (TWO if is_open else [algorithm])
+
+
+TWO = ["sha512", "blake2b512"]
+B2 = digest_of(b"a", "blake2b512")
+
+
+def test_digits_without_a_tag_are_of_either_algorithm_of_their_length() -> None:
+    for digest in (A512, B2):
+        (readings,) = read_checksums(f"{digest.value}  app".encode(), LIMITS).values()
+        assert readings == tuple(Digest(each, digest.value) for each in TWO)
+
+
+def test_tag_says_which_of_two_algorithms_it_is() -> None:
+    for tag, algorithm in (("SHA512", "sha512"), ("BLAKE2b", "blake2b512")):
+        wanted = {"app": (Digest(algorithm, B2.value),)}
+        tagged = f"{tag} (app) = {B2.value}\n"
+        assert read_checksums(tagged.encode(), LIMITS) == wanted
+    for lines in ((f"SHA512 (app) = {A512.value}", f"{A512.value}  app"),) * 2:
+        for content in ("\n".join(lines), "\n".join(reversed(lines))):
+            assert read_checksums(content.encode(), LIMITS) == {"app": (A512,)}
+
+
+def test_list_of_lines_ended_by_nul_is_told_by_that() -> None:
+    with pytest.raises(MalformedError, match=r"line 1: .*--zero"):
+        read_checksums(f"{A.value}  app\0{B.value}  b\0".encode(), LIMITS)
 
 
 @given(st.binary())
@@ -122,4 +162,5 @@ def test_no_bytes_make_the_reader_fail_otherwise(content: bytes) -> None:
 def test_what_was_written_is_read(files: dict[str, bytes]) -> None:
     lines = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items()]
     expected = {name: digest_of(content) for name, content in files.items()}
-    assert read_checksums("".join(lines).encode(), LIMITS) == expected
+    listed = read_checksums("".join(lines).encode(), LIMITS)
+    assert listed == {name: (digest,) for name, digest in expected.items()}

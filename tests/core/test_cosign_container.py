@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cosign_container import MAGIC, SIMPLE_SIGNING, container, read_container
+from core.cosign_container import (
+    CERTIFICATE_ANNOTATION,
+    ENVELOPE,
+    MAGIC,
+    SIMPLE_SIGNING,
+    container,
+    layer_evidence,
+    read_container,
+)
 from core.errors import MalformedError
 from core.limits import Limits
 
@@ -55,3 +63,24 @@ REFUSED = {
 def test_anything_else_is_malformed(content: bytes) -> None:
     with pytest.raises(MalformedError):
         read_container(content, LIMITS)
+
+
+CERTIFIED = {CERTIFICATE_ANNOTATION: "pem"}
+AS_EVIDENCE = [
+    (SIMPLE_SIGNING, {}, True),
+    (SIMPLE_SIGNING, CERTIFIED, True),
+    (ENVELOPE, {}, False),
+    (ENVELOPE, {CERTIFICATE_ANNOTATION: ""}, False),
+    (ENVELOPE, CERTIFIED, True),
+    ("application/vnd.dev.sigstore.bundle.v0.3+json", CERTIFIED, False),
+    ("application/jose+json", CERTIFIED, False),
+]
+
+
+@pytest.mark.parametrize(("media_type", "annotations", "is_held"), AS_EVIDENCE)
+def test_a_layer_is_evidence_with_what_it_needs(
+    media_type: str, annotations: dict[str, str], *, is_held: bool
+) -> None:
+    found = layer_evidence(media_type, b"payload", annotations)
+    held = container(media_type, b"payload", annotations)
+    assert found == (held if is_held else b"payload")

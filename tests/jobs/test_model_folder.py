@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from collectors.file_content import FileContent
 from core.errors import CollectionError, TooLargeError
 from core.folder import FolderContent, MemberKind
 from core.limits import Limits
@@ -62,6 +64,26 @@ def test_links_and_special_files_are_listed_as_what_they_are(model: Path, tmp_pa
     assert kinds.pop("pipe") is MemberKind.SPECIAL
     assert set(kinds.values()) == {MemberKind.LINK_AWAY}
     assert set(kinds) == {"out", "up", "folder", "nowhere", "circle"}
+
+
+def test_a_file_is_read_once_however_many_links_lead_to_it(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        (model / "weights" / f"link-{number}").symlink_to("../config.json")
+    (model / "through").symlink_to("weights/link-0")
+    content = read_model_folder(model, [], tmp_path, Limits())
+    read: list[Path] = []
+    real = FileContent.chunks
+
+    def chunks(self: FileContent) -> Iterator[bytes]:
+        read.append(self.file)
+        return real(self)
+
+    monkeypatch.setattr(FileContent, "chunks", chunks)
+    digests = {each.path: each.content.digest("sha256") for each in content.members if each.content}
+    assert digests["through"] == digests["weights/link-4"] == digests["config.json"]
+    assert sorted(read) == sorted(set(read))
 
 
 def test_counts_and_sizes_are_bounded(model: Path, tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,11 +13,15 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from collectors.oci_manifest import MAX_LAYERS, Descriptor
 from core.cosign_container import SIGNATURE_ANNOTATION, SIMPLE_SIGNING
 from core.errors import CollectionError, UsageError
 from core.limits import Limits
 from core.model import Digest, Outcome, Trust, digest_of
+from jobs import oci_blobs
+from jobs.oci_blobs import Blobs
 from jobs.oci_layout import read_layout
+from jobs.verify_inputs import read_file
 from jobs.verifying import Answer, Question, answer
 from tests.verification.specimens import (
     AUTHORITY,
@@ -322,3 +328,135 @@ def test_attack_16_layout_is_read_within_the_limits(made: Made) -> None:
     with pytest.raises(CollectionError) as caught:
         read_layout(made.folder, "", "x", Limits(document_bytes=1024, evidence_bytes=1024))
     assert caught.value.reason == "TOO_LARGE"
+
+
+# --- how often something is named ----------------------------------------------------------------
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count how often each blob is read or hashed."""
+    counted: Counter[str] = Counter()
+    really_hash = Blobs._hash
+
+    def read(path: Path, limit: int) -> bytes:
+        counted[path.name] += 1
+        return read_file(path, limit)
+
+    def hashing(self: Blobs, path: Path, descriptor: Descriptor) -> int:
+        counted[path.name] += 1
+        return really_hash(self, path, descriptor)
+
+    monkeypatch.setattr(oci_blobs, "read_file", read)
+    monkeypatch.setattr(Blobs, "_hash", hashing)
+    return counted
+
+
+def test_what_is_named_often_is_read_once(made: Made, reads: Counter[str]) -> None:
+    layer = made.descriptor(b"layer", "application/vnd.oci.image.layer.v1.tar")
+    image = made.document({"layers": [layer] * 50}, "v1")
+    made.document({"layers": [signature_layer(made, image)]}, tag_of(image, ".sig"))
+    made.listed *= 50
+    found = read_layout(made.write(), "", "x", LIMITS)
+    assert len(found.evidence) == 1
+    assert found.notes == [
+        f"{image} covers 50 blobs by their digests; 50 are here, and are what it names"
+    ]
+    assert reads.pop(image.value) == 2  # as the image, and as what the index lists
+    assert set(reads.values()) == {1}
+
+
+def test_children_of_an_index_are_read_once(made: Made, reads: Counter[str]) -> None:
+    child = made.image(listed=False)
+    blob = (made.folder / "blobs" / "sha256" / child.value).read_bytes()
+    index = made.document({"manifests": [made.descriptor(blob, MANIFEST)] * 30}, "v1")
+    attached = referrer(made, index, listed=False)
+    blob = (made.folder / "blobs" / "sha256" / attached.value).read_bytes()
+    made.document({"manifests": [made.descriptor(blob, MANIFEST)] * 30}, tag_of(index))
+    made.listed += made.listed[-1:] * 30
+    found = read_layout(made.write(), str(index), "x", LIMITS)
+    assert len(found.evidence) == 1
+    assert [note[:40] for note in found.notes[1:]] == [str(child)[:40]]
+    assert "30 of the 30 manifests" in found.notes[0]
+    assert max(reads[child.value], reads[attached.value]) == 1
+
+
+def test_layout_of_cosign_save_whose_image_has_two_tags(made: Made, tmp_path: Path) -> None:
+    image = made.image(tag="v1")
+    made.image(tag="latest")
+    made.document({"layers": [signature_layer(made, image)]})
+    made.listed[-1]["annotations"] = {"kind": "dev.cosignproject.cosign/sigs"}
+    assert asked(str(made.write()), tmp_path).verification.outcome is Outcome.VERIFIED
+
+
+@pytest.mark.parametrize("place", ["index", "layer"])
+def test_one_blob_has_one_length(made: Made, place: str) -> None:
+    layer = made.descriptor(b"layer", "application/vnd.oci.image.layer.v1.tar")
+    longer = {**layer, "size": 6}
+    made.document({"layers": [layer, longer if place == "layer" else layer]}, "v1")
+    if place == "index":
+        made.listed.append({**made.listed[0], "size": 1})
+    with pytest.raises(CollectionError) as caught:
+        read_layout(made.write(), "", "x", LIMITS)
+    assert caught.value.reason == ("DIGEST_MISMATCH" if place == "layer" else "MALFORMED")
+
+
+def many_manifests(made: Made) -> Limits:
+    for number in range(14):
+        layer = made.descriptor(b"layer", "application/vnd.oci.image.layer.v1.tar")
+        made.document({"layers": [layer], "annotations": {"n": "x" * 900 + str(number)}})
+    return Limits(document_bytes=1024 * 3)
+
+
+def many_layers(made: Made) -> Limits:
+    layer = made.descriptor(b"layer", "application/vnd.oci.image.layer.v1.tar")
+    made.document({"layers": [layer] * (MAX_LAYERS + 1)}, "v1")
+    return LIMITS
+
+
+def large_layers(made: Made) -> Limits:
+    kind = "application/vnd.oci.image.layer.v1.tar"
+    layers = [made.descriptor(bytes([number]) * 700, kind) for number in range(2)]
+    made.document({"layers": layers}, "v1")
+    return Limits(artifact_bytes=1024)
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (many_manifests, "more than 12288 bytes together (4 x document_bytes)"),
+        (many_layers, f"more than {MAX_LAYERS}"),
+        (large_layers, "more than 1024 bytes together (artifact_bytes)"),
+    ],
+)
+def test_attack_16_the_sum_of_what_a_layout_names_is_bounded(
+    made: Made, write: Callable[[Made], Limits], words: str
+) -> None:
+    limits = write(made)
+    made.write()
+    with pytest.raises(CollectionError) as caught:
+        read_layout(made.folder, "", "x", limits)
+    assert caught.value.reason == "TOO_LARGE"
+    assert words in str(caught.value)
+
+
+def test_attack_16_the_sum_of_signatures_is_bounded(made: Made) -> None:
+    image = made.image()
+    layers = [signature_layer(made, image, number=f"{number}" * 900) for number in range(9)]
+    made.document({"layers": layers}, tag_of(image, ".sig"))
+    found = read_layout(made.write(), "", "x", Limits(evidence_bytes=1024))
+    assert 0 < len(found.evidence) < 9
+    (refused,) = found.unread
+    assert refused.reason == "TOO_LARGE"
+    assert refused.detail == "signatures of more than 4096 bytes together (4 x evidence_bytes)"
+
+
+def test_a_blob_longer_than_named_is_not_hashed_to_its_end(made: Made) -> None:
+    layer = made.descriptor(b"layer", "application/vnd.oci.image.layer.v1.tar")
+    made.document({"layers": [layer]}, "v1")
+    place = made.folder / "blobs" / str(layer["digest"]).replace(":", "/")
+    with place.open("r+b") as opened:
+        opened.truncate(2048)
+    with pytest.raises(CollectionError) as caught:
+        read_layout(made.write(), "", "x", LIMITS)
+    assert caught.value.reason == "DIGEST_MISMATCH"

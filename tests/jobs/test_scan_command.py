@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +16,7 @@ import app
 
 LONG = "the-platform-teams-own-mirror-of-the-archive-for-all-its-builds"
 HEADINGS = ("source", "state", "artifacts", "verified", "failed", "unsigned", "unknown", "requests")
+PATIENCE = 60
 Scan = Callable[..., tuple[int, str, str]]
 
 
@@ -76,3 +81,27 @@ def test_headings_and_names_are_whole_on_every_terminal(
     assert "complete" in table[1]
     assert "".join(line.split()[0] for line in table[1:]) == LONG
     assert "…" not in out[out.index("source ") :]
+
+
+def test_ctrl_c_does_not_wait_for_a_source_that_is_silent(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        tmp_path.joinpath("countersign.yaml").write_text(
+            "limits: {attempts: 1, read_seconds: 600}\n"
+            f"sources: [{{id: r, kind: oci, url: '{url}', repositories: [a]}}]\n"
+        )
+        program = [sys.executable, app.__file__]
+        subprocess.run([*program, "db", "upgrade"], cwd=tmp_path, check=True, capture_output=True)
+        scanning = subprocess.Popen(
+            [*program, "scan", "--json"], cwd=tmp_path,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        silent.settimeout(PATIENCE)
+        with scanning, silent.accept()[0] as asked:
+            assert asked.recv(4)  # the request is under way
+            scanning.send_signal(signal.SIGINT)
+            try:
+                scanning.communicate(timeout=PATIENCE)
+            finally:
+                scanning.kill()
+    assert scanning.returncode == 130

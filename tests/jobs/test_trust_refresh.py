@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +22,23 @@ from tuf.api.metadata import (
     Timestamp,
 )
 
-from core.errors import CountersignError, MalformedError, UnreachableError
+from core.errors import (
+    ConfigurationError,
+    CountersignError,
+    MalformedError,
+    UnreachableError,
+)
 from core.limits import Limits
+from core.settings import load
 from jobs import trust_refresh
-from jobs.builtin_roots import BUILTIN_ROOTS, builtin_repository, builtin_root
+from jobs.builtin_roots import (
+    BUILTIN_ROOTS,
+    builtin_repository,
+    builtin_root,
+    refreshed_places,
+)
 from jobs.commands.trust import trust
+from jobs.trust_files import read_trust, trust_files
 from jobs.trust_refresh import Repository, refresh
 from tests.fakes.static_server import StaticServer, static_server
 
@@ -85,7 +99,11 @@ def server(published: TufRepository) -> Iterator[StaticServer]:
 @pytest.fixture
 def repository(published: TufRepository, server: StaticServer, tmp_path: Path) -> Repository:
     return Repository(
-        server.url, published.root.to_bytes(), tmp_path / "tuf", tmp_path / "trust" / "acme.json"
+        server.url,
+        published.root.to_bytes(),
+        tmp_path / "tuf",
+        tmp_path / "trust" / "acme.json",
+        tmp_path / "trust" / "acme.tuf-root.json",
     )
 
 
@@ -153,6 +171,7 @@ def test_repository_out_of_reach_says_so(repository: Repository, server: StaticS
         repository.first_root,
         repository.metadata,
         repository.destination,
+        repository.fetched_under,
     )
     with pytest.raises(UnreachableError):
         refresh("acme", gone, LIMITS)
@@ -168,6 +187,77 @@ def test_command_refreshes_builtin_roots_only(
     assert (told.exit_code, told.output.startswith("public-good: new, sha256:")) == (0, True)
     told = CliRunner().invoke(trust, ["refresh", "nope", "--config", str(settings)])
     assert "nope" in str(told.exception)
+
+
+def test_command_says_that_there_is_nothing_to_refresh(tmp_path: Path) -> None:
+    settings = tmp_path / "countersign.yaml"
+    settings.write_text("trust: {roots: {acme: {file: acme.json}}}\n")
+    told = CliRunner().invoke(trust, ["refresh", "--config", str(settings)])
+    assert told.exit_code == 0
+    assert told.output == f"no builtin root in the settings: {settings}\n"
+
+
+# --- what lies on disk ---------------------------------------------------------------------------
+
+
+def test_what_was_fetched_can_be_read_by_every_account(repository: Repository) -> None:
+    fetched = refresh("acme", repository, LIMITS).path
+    places = (fetched, repository.fetched_under)
+    assert [place.stat().st_mode & 0o777 for place in places] == [0o644] * 2
+    fetched.chmod(0o600)  # as it was written before
+    refresh("acme", repository, LIMITS)
+    assert fetched.stat().st_mode & 0o777 == 0o644
+
+
+def test_full_disk_leaves_the_old_root_and_no_litter(
+    repository: Repository, published: TufRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refresh("acme", repository, LIMITS)
+    published.publish(builtin_root("public-good"), 2)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigurationError, match="No space left"):
+        refresh("acme", repository, LIMITS)
+    assert repository.destination.read_bytes() == builtin_root("staging")
+    kept = {repository.destination, repository.fetched_under}
+    assert set(repository.destination.parent.iterdir()) == kept
+
+
+@pytest.mark.parametrize("ahead", [-1, 0, 1])
+def test_a_root_fetched_before_ours_was_pinned_counts_no_more(tmp_path: Path, ahead: int) -> None:
+    _, pinned_under = builtin_repository("staging")
+    metadata = json.loads(pinned_under)
+    metadata["signed"]["version"] += ahead
+    refreshed, fetched_under = refreshed_places("staging", tmp_path)
+    refreshed.parent.mkdir(parents=True)
+    refreshed.write_bytes(builtin_root("public-good"))  # another one, to tell them apart
+    fetched_under.write_text(json.dumps(metadata))
+    settings = tmp_path / "countersign.yaml"
+    settings.write_text("trust: {roots: {staging: builtin}}\n")
+    (entry,) = read_trust(load(settings))["staging"]
+    assert entry.origin == ("builtin" if ahead < 0 else str(refreshed))
+    assert entry.content == builtin_root("staging" if ahead < 0 else "public-good")
+    assert fetched_under in trust_files(load(settings))
+
+
+@pytest.mark.parametrize(
+    "metadata", ["", "{}", '{"signed": {}}', '{"signed": {"version": true}}', "[]"]
+)
+def test_broken_metadata_beside_a_refreshed_root_is_named_with_its_fix(
+    tmp_path: Path, metadata: str
+) -> None:
+    refreshed, fetched_under = refreshed_places("staging", tmp_path)
+    refreshed.parent.mkdir(parents=True)
+    refreshed.write_bytes(builtin_root("staging"))
+    fetched_under.write_text(metadata)
+    settings = tmp_path / "countersign.yaml"
+    settings.write_text("trust: {roots: {staging: builtin}}\n")
+    with pytest.raises(ConfigurationError, match="countersign trust refresh staging") as raised:
+        read_trust(load(settings))
+    assert str(fetched_under) in str(raised.value)
 
 
 @pytest.mark.parametrize("name", BUILTIN_ROOTS)

@@ -391,7 +391,7 @@ def test_huge_evidence_is_refused_after_one_byte_too_many(
     for option in ("--bundle", "--signature"):
         assert verify(file, option, evidence, *trust).reason == "TOO_LARGE"
     sized = verify("--signature", evidence, f"sha256:{'0' * 64}", *trust).document["detail"]
-    assert str(memory_bytes(Limits()) + 1) in sized
+    assert str(Limits().evidence_bytes + 1) in sized
 
 
 def test_an_artifact_past_the_limit_is_not_read(tmp_path: Path, verify: Verify) -> None:
