@@ -10,6 +10,7 @@ from dashboard.page import Page
 from dashboard.site import reading, render
 from storage import artifact_list, coverage
 from storage.filters import ArtifactFilter
+from storage.scope import source_names
 
 ROWS = 50
 FORM_FIELDS = ("text", "status", "policy_status", "source", "owner", "kind")
@@ -24,14 +25,15 @@ def show() -> str:
     after = request.args.get("after", "")
     parameters = chosen.to_parameters()
     with reading() as connection:
-        page = artifact_list.page(connection, chosen, after=after, limit=ROWS)
-        everything = coverage.coverage(connection)
+        names = source_names(connection)
+        page = artifact_list.page(connection, chosen, after=after, limit=ROWS, names=names)
+        everything = coverage.coverage(connection, names=names)
         return render(
             connection,
             "artifacts.html",
             chosen=chosen,
             page=page,
-            total=artifact_list.count(connection, chosen),
+            total=artifact_list.count(connection, chosen, names=names),
             after=after,
             chips=links.chips(chosen),
             kept={name: text for name, text in parameters.items() if name not in FORM_FIELDS},

@@ -11,6 +11,7 @@ from dashboard.page import Page
 from dashboard.site import now, reading, render
 from storage import artifact_list, changes
 from storage.filters import Change, read_instant
+from storage.scope import source_names
 
 ROWS = 10
 PERIODS = {"yesterday": timedelta(days=1), "last week": timedelta(days=7)}
@@ -31,7 +32,8 @@ def show() -> str:
     """Show the numbers since an instant, and the beginning of each list."""
     since = _since(request.args.get("since", ""))
     with reading() as connection:
-        found = changes.changes(connection, since)
+        names = source_names(connection)
+        found = changes.changes(connection, since, names=names)
         shown = [change for change in WORDS if found.counts[change].number]
         filters = [found.counts[change].filter for change in shown]
         return render(
@@ -46,7 +48,7 @@ def show() -> str:
             lists=dict(
                 zip(
                     shown,
-                    artifact_list.beginnings(connection, filters, limit=ROWS),
+                    artifact_list.beginnings(connection, filters, limit=ROWS, names=names),
                     strict=True,
                 )
             ),

@@ -12,6 +12,7 @@ from dashboard.wording import POLICY_SENTENCES, UNCONSTRAINED
 from storage import artifact_list, coverage
 from storage.database import Connection
 from storage.filters import ArtifactFilter, Count
+from storage.scope import SourceNames, source_names
 from storage.views import CoverageLine
 
 PAGE = Page("Coverage", Blueprint("coverage", __name__), "show")
@@ -22,9 +23,10 @@ def show() -> str:
     """Show the numbers of all sources, or of those that source, owner or kind leave."""
     chosen = coverage.narrowed(ArtifactFilter.from_parameters(request.args.to_dict()))
     with reading() as connection:
-        found = coverage.coverage(connection, chosen)
-        days = coverage.trend(connection, now().date(), chosen=chosen)
-        verdicts = _verdicts(connection, found.overall)
+        names = source_names(connection)
+        found = coverage.coverage(connection, chosen, names=names)
+        days = coverage.trend(connection, now().date(), chosen=chosen, names=names)
+        verdicts = _verdicts(connection, found.overall, names)
         return render(
             connection,
             "coverage.html",
@@ -41,11 +43,11 @@ def show() -> str:
         )
 
 
-def _verdicts(connection: Connection, line: CoverageLine) -> dict[str, Count]:
+def _verdicts(connection: Connection, line: CoverageLine, names: SourceNames) -> dict[str, Count]:
     """Return the numbers of the policy bar: who passed with no say on signers stands apart."""
     passed = line.policies[PolicyStatus.PASSED].filter
     counts: dict[str, Count] = {str(key): count for key, count in line.policies.items()}
     for name, unconstrained in ((PolicyStatus.PASSED, False), (UNCONSTRAINED, True)):
         chosen = passed.narrowed(unconstrained=unconstrained)
-        counts[name] = Count(artifact_list.count(connection, chosen), chosen)
+        counts[name] = Count(artifact_list.count(connection, chosen, names=names), chosen)
     return {name: counts[name] for name in POLICY_SENTENCES}

@@ -10,6 +10,7 @@ from dashboard.page import Page
 from dashboard.site import reading, render
 from storage import artifact_list, coverage, failures, unit_findings
 from storage.filters import ArtifactFilter
+from storage.scope import source_names
 
 ROWS = 25
 
@@ -23,16 +24,17 @@ def show() -> str:
     base = coverage.narrowed(asked)
     chosen = base.narrowed(status=asked.status or Status.FAILED)
     with reading() as connection:
-        everything = coverage.coverage(connection)
+        names = source_names(connection)
+        everything = coverage.coverage(connection, names=names)
         return render(
             connection,
             "failures.html",
             base=base,
             chosen=chosen,
-            found=failures.failures(connection, base),
-            weak=unit_findings.groups(connection, base),
+            found=failures.failures(connection, base, names=names),
+            weak=unit_findings.groups(connection, base, names=names),
             reasons=REASONS,
-            page=artifact_list.page(connection, chosen, limit=ROWS),
+            page=artifact_list.page(connection, chosen, limit=ROWS, names=names),
             choices={
                 "source": [line.label for line in everything.by_source],
                 "owner": [line.label for line in everything.by_owner],

@@ -10,6 +10,7 @@ from dashboard.page import Page
 from dashboard.site import reading, render
 from storage import unit_findings
 from storage.filters import ArtifactFilter
+from storage.scope import source_names
 
 ROWS = 50
 
@@ -24,7 +25,8 @@ def show() -> str:
     after = request.args.get("after", "")
     parameters = chosen.to_parameters()
     with reading() as connection:
-        page = unit_findings.page(connection, chosen, after=after, limit=ROWS)
+        names = source_names(connection)
+        page = unit_findings.page(connection, chosen, after=after, limit=ROWS, names=names)
         more = parameters | {"after": page.next_after}
         return render(
             connection,
@@ -32,7 +34,7 @@ def show() -> str:
             chosen=chosen,
             parameters=parameters,
             page=page,
-            total=unit_findings.count(connection, chosen),
+            total=unit_findings.count(connection, chosen, names=names),
             after=after,
             reasons=REASONS,
             csv=links.with_parameters("downloads.findings_csv", parameters),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.model import Digest, SignerKind, TrustKind
+from core.model import TRUST_OPTIONS, Digest, SignerKind, TrustKind
 from dashboard.downloads import file_name
 from storage.views import ArtifactDetail, EvidenceItem, EvidenceSetDetail, TrustUse
 
@@ -21,16 +21,6 @@ _CERTIFIED = frozenset({SignerKind.CERTIFICATE, SignerKind.KEYLESS})
 # Each of these vouches alone; certificates work together: with timestamps, logs, registry keys.
 _ALONE = frozenset({TrustKind.KEY, TrustKind.KEYRING, TrustKind.MINISIGN, TrustKind.SSH_SIGNERS})
 _BUNDLED = ("json", "+cbor")  # media types end so of evidence that brings its own proof
-TRUST_OPTIONS = {
-    TrustKind.KEY: "--key",
-    TrustKind.KEYRING: "--keyring",
-    TrustKind.AUTHORITY: "--ca",
-    TrustKind.ROOT: "--trusted-root",
-    TrustKind.SSH_SIGNERS: "--key",
-    TrustKind.REGISTRY_KEYS: "--key",
-    TrustKind.MINISIGN: "--key",
-    TrustKind.REVOCATION: "--crl",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dashboard.page import Page
 from dashboard.site import reading, render
 from storage import artifact_list, lookup, signers
 from storage.filters import TEXT_CHARACTERS, ArtifactFilter, SignerFilter
+from storage.scope import source_names
 
 ROWS = 20
 SIGNERS = 10
@@ -28,7 +29,7 @@ def show() -> Any:
         raise MalformedError(f"a search has at most {TEXT_CHARACTERS} characters, none NUL")
     chosen = ArtifactFilter(text=typed)
     with reading() as connection:
-        matches = lookup.by_digest(connection, typed)
+        matches, names = lookup.by_digest(connection, typed), source_names(connection)
         if len(matches) == 1 and _is_whole(typed, matches[0].digest):
             return redirect(links.artifact_url(matches[0].digest), 302)
         return render(
@@ -36,8 +37,8 @@ def show() -> Any:
             "search.html",
             typed=typed,
             matches=matches,
-            page=artifact_list.page(connection, chosen, limit=ROWS) if typed else None,
-            total=artifact_list.count(connection, chosen) if typed else 0,
+            page=artifact_list.page(connection, chosen, limit=ROWS, names=names) if typed else None,
+            total=artifact_list.count(connection, chosen, names=names) if typed else 0,
             names=links.list_url(chosen),
             signers=signers.page(connection, SignerFilter(text=_key(typed)), limit=SIGNERS).rows
             if typed

@@ -13,6 +13,7 @@ from dashboard.page import Page
 from dashboard.site import now, reading, render, site
 from storage import coverage, requests, sources, unit_findings
 from storage.filters import ArtifactFilter
+from storage.scope import source_names
 from storage.views import ScanRow, SourceHealth
 
 STATES: dict[str, Callable[[SourceHealth], bool]] = {
@@ -56,14 +57,14 @@ def one(name: str) -> str:
     """Show one source with its units and scans."""
     with reading() as connection:
         found = sources.detail(connection, name, now())
-        chosen = ArtifactFilter(source=name)
+        chosen, names = ArtifactFilter(source=name), source_names(connection)
         return render(
             connection,
             "source.html",
             found=found,
             stamp=sources.stamp(connection),
-            findings=unit_findings.page(connection, chosen, limit=FINDINGS),
-            findings_total=unit_findings.count(connection, chosen),
+            findings=unit_findings.page(connection, chosen, limit=FINDINGS, names=names),
+            findings_total=unit_findings.count(connection, chosen, names=names),
             reasons=REASONS,
         )
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from core.model import Digest, PolicyStatus, Status
 from storage.filters import NEWLY, ArtifactFilter, Change
-from storage.lanes import Position, hinted, read_cursor, read_on, write_cursor
+from storage.lanes import Position, hinted, page_of, read_on
 from storage.paths import SINCE, Search, lanes_of, search_of, search_within
 from storage.schema import (
     artifact,
@@ -21,7 +21,7 @@ from storage.schema import (
     requirement,
     standing_count,
 )
-from storage.scope import Scope, counted_conditions, excluded_only, scope_of
+from storage.scope import Scope, SourceNames, counted_conditions, excluded_only, scope_of
 from storage.views import ArtifactPage, ArtifactRow
 
 PAGE_LIMIT = 500
@@ -41,23 +41,30 @@ BEYOND_INSTANTS = (
 
 
 def page(
-    connection: Connection, chosen: ArtifactFilter, *, after: str = "", limit: int = 50
+    connection: Connection,
+    chosen: ArtifactFilter,
+    *,
+    after: str = "",
+    limit: int = 50,
+    names: SourceNames | None = None,
 ) -> ArtifactPage:
     """Return up to `limit` rows following the cursor; MalformedError for a cursor not ours."""
-    limit = max(1, min(limit, PAGE_LIMIT))
-    search = search_of(connection, chosen)
-    found = read_on(connection, lanes_of(search), read_cursor(after), limit + 1)
-    rows = _rows(connection, found[:limit], search.scope)
-    return ArtifactPage(rows, write_cursor(found[limit - 1]) if len(found) > limit else "")
+    search = search_of(connection, chosen, names)
+    found, next_after = page_of(connection, lanes_of(search), after, limit, PAGE_LIMIT)
+    return ArtifactPage(_rows(connection, found, search.scope), next_after)
 
 
 def beginnings(
-    connection: Connection, filters: Sequence[ArtifactFilter], *, limit: int
+    connection: Connection,
+    filters: Sequence[ArtifactFilter],
+    *,
+    limit: int,
+    names: SourceNames | None = None,
 ) -> tuple[tuple[ArtifactRow, ...], ...]:
     """Return the first rows of several lists of the same sources, all rows in one statement."""
     if not filters:
         return ()
-    scope = scope_of(connection, filters[0])
+    scope = scope_of(connection, filters[0], names)
     found = [
         read_on(connection, lanes_of(search_within(connection, one, scope)), None, limit)
         for one in filters
@@ -76,9 +83,11 @@ def stream(connection: Connection, chosen: ArtifactFilter) -> Iterator[ArtifactR
         after = found[-1]
 
 
-def count(connection: Connection, chosen: ArtifactFilter) -> int:
+def count(
+    connection: Connection, chosen: ArtifactFilter, *, names: SourceNames | None = None
+) -> int:
     """Return exactly how many rows the filter's list has."""
-    search = search_of(connection, chosen)
+    search = search_of(connection, chosen, names)
     if not _uses(chosen, BEYOND_COUNTS):
         return _summed(connection, standing_count, counted_conditions(chosen, search.scope))
     if chosen.requirement and not _uses(chosen, BEYOND_FINDING_COUNTS):
@@ -128,7 +137,9 @@ def _finding_count(search: Search) -> int:
     return _summed(search.connection, finding_count, where)
 
 
-def count_changes(connection: Connection, filters: Sequence[ArtifactFilter]) -> tuple[int, ...]:
+def count_changes(
+    connection: Connection, filters: Sequence[ArtifactFilter], *, names: SourceNames | None = None
+) -> tuple[int, ...]:
     """Return the numbers of several filters of the same sources, in three statements.
 
     Whether a location is excluded or gone is not in the indexes of instants. So index ranges are
@@ -138,8 +149,8 @@ def count_changes(connection: Connection, filters: Sequence[ArtifactFilter]) -> 
     if not filters:
         return ()
     if any(_uses(one, BEYOND_INSTANTS) or one.change is None for one in filters):
-        return tuple(count(connection, one) for one in filters)
-    search = search_of(connection, filters[0])
+        return tuple(count(connection, one, names=names) for one in filters)
+    search = search_of(connection, filters[0], names)
     return _change_counts(search, filters)
 
 

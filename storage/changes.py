@@ -10,16 +10,21 @@ from storage import signers
 from storage.artifact_list import count_changes
 from storage.coverage import narrowed
 from storage.filters import ArtifactFilter, Change, Count, SignerFilter
+from storage.scope import SourceNames
 from storage.views import Changes, SignerCount
 
 
 def changes(
-    connection: Connection, since: datetime, chosen: ArtifactFilter | None = None
+    connection: Connection,
+    since: datetime,
+    chosen: ArtifactFilter | None = None,
+    *,
+    names: SourceNames | None = None,
 ) -> Changes:
     """Return all numbers; of the filter only source, owner and kind are used."""
     base = narrowed(chosen)
     filters = {change: base.narrowed(change=change, since=since) for change in Change}
-    numbers = count_changes(connection, tuple(filters.values()))
+    numbers = count_changes(connection, tuple(filters.values()), names=names)
     new_signers = SignerFilter(since=since)
     return Changes(
         since=since,

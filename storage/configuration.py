@@ -10,16 +10,13 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from core.errors import ConflictError
-from core.model import Status, Trust, TrustEntry, TrustKind
+from core.model import Trust, TrustEntry
 from storage import blobs, scans
 from storage.bulk import insert_rows, take_ids, upsert_rows
 from storage.documents import dump
 from storage.schema import (
     credential,
-    evidence_item,
-    evidence_set,
     exclusion,
-    location,
     policy,
     policy_version,
     requirement,
@@ -27,13 +24,9 @@ from storage.schema import (
     source_trust,
     trust_entry,
     unit,
-    verification_anchor,
 )
 from storage.standings import PolicyRows, SourceRow
-
-WITHDRAWN = "TRUST_CHANGED"  # the reason of what waits to be read again
-NOTHING = bytes(32)  # a digest that no facts have
-REVOCABLE = frozenset({TrustKind.AUTHORITY, TrustKind.ROOT, TrustKind.SSH_SIGNERS})
+from storage.withdrawal import withdraw
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +244,7 @@ def sync_trust(
     if not unit_name and old.keys() != new.keys():  # a unit's own is what the scan itself found
         scans.stop_scans(connection, source.c.id == source_id, now)
     before, after = ({entry_id for entry_id, _ in one} for one in (old, new))
-    doubted = (before - after) | _doubted(connection, after - before, after)
-    if doubted:
-        _withdraw(connection, source_id, unit_name, doubted, (before & after) - doubted)
+    withdraw(connection, source_id, unit_name, before, after)
     lose_trust(connection, source_id, unit_name)
     insert_rows(
         connection,
@@ -286,54 +277,6 @@ def demand_current(connection: sa.Connection, source_id: int, trust: Trust) -> N
         or {(entry_digest(entry), entry.name) for entry in trust.entries} != there
     ):
         raise ConflictError("the settings of the source were changed meanwhile")
-
-
-def _doubted(connection: sa.Connection, added: set[int], now_used: set[int]) -> set[int]:
-    """Return which entries what was added may refute signatures under.
-
-    A revocation list may speak of any certificate or SSH key; a keyring of the keys it revokes.
-    """
-    c, k = trust_entry.c, credential.c
-    rows = connection.execute(sa.select(c.id, c.kind).where(c.id.in_(now_used)))
-    kinds = {row.id: row.kind for row in rows}
-    revoked = sa.select(k.fingerprint).where(k.entry_id.in_(added), k.revoked)
-    sharing = sa.select(k.entry_id).where(k.entry_id.in_(now_used), k.fingerprint.in_(revoked))
-    doubted = set(connection.execute(sharing.distinct()).scalars())
-    if any(kinds[each] == TrustKind.REVOCATION for each in added):
-        doubted |= {each for each, kind in kinds.items() if kind in REVOCABLE}
-    return doubted
-
-
-def _withdraw(
-    connection: sa.Connection, source_id: int, unit_name: str, lost: set[int], kept: set[int]
-) -> None:
-    """Let nothing stand verified by what is trusted no more, until it was read again.
-
-    An entry that stays with another window or narrowing counts as lost: what it still vouches for
-    is for the next reading to say.
-    """
-    c = credential.c
-    gone = sa.select(c.fingerprint).where(c.entry_id.in_(lost))
-    stays = sa.select(c.fingerprint).where(c.entry_id.in_(kept))
-    used = (
-        sa.select(evidence_item.c.set_id)
-        .join(
-            verification_anchor,
-            verification_anchor.c.verification_id == evidence_item.c.verification_id,
-        )
-        .where(verification_anchor.c.anchor.in_(gone), verification_anchor.c.anchor.not_in(stays))
-    )
-    e = evidence_set.c
-    values = {"status": Status.UNKNOWN, "reason": WITHDRAWN, "facts_digest": NOTHING,
-              "verdicts_digest": NOTHING, "contested": False, "restate_after": 0}  # fmt: skip
-    chosen = [e.source_id == source_id, e.status == Status.VERIFIED, e.id.in_(used)]
-    units = [unit.c.source_id == source_id]
-    if unit_name:
-        units.append(unit.c.name == unit_name)
-        there = sa.select(unit.c.id).where(*units).scalar_subquery()
-        chosen.append(e.id.in_(sa.select(location.c.set_id).where(location.c.unit_id == there)))
-    connection.execute(evidence_set.update().where(*chosen).values(**values))
-    connection.execute(unit.update().where(*units).values(state=""))  # to be read again, whole
 
 
 def lose_trust(connection: sa.Connection, source_id: int, unit_name: str) -> None:

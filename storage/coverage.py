@@ -13,25 +13,30 @@ from sqlalchemy import Connection
 from core.model import PolicyStatus, Status
 from storage.filters import ArtifactFilter, Count, Exclusion
 from storage.schema import source, standing_count, standing_day
-from storage.scope import Scope, scope_of
+from storage.scope import Scope, SourceNames, scope_of
 from storage.views import Coverage, CoverageLine, TrendDay
 
 TREND_DAYS = 91
 EPOCH_DAY = date(1970, 1, 1)
 
 
-def coverage(connection: Connection, chosen: ArtifactFilter | None = None) -> Coverage:
+def coverage(
+    connection: Connection,
+    chosen: ArtifactFilter | None = None,
+    *,
+    names: SourceNames | None = None,
+) -> Coverage:
     """Return where everything stands; of the filter only source, owner and kind are used."""
     base = narrowed(chosen)
-    scope = scope_of(connection, base)
+    scope = scope_of(connection, base, names)
     tallies = tallies_by_source(connection, scope)
-    names = {key: one for key, one in scope.names.items() if key in tallies}
+    shown = {key: one for key, one in scope.names.items() if key in tallies}
     configured, never_read = _sources(connection, scope)
     return Coverage(
         overall=line("all", base, tallies.values()),
-        by_source=_lines(base, "source", {key: one.name for key, one in names.items()}, tallies),
-        by_owner=_lines(base, "owner", {key: one.owner for key, one in names.items()}, tallies),
-        by_kind=_lines(base, "kind", {key: one.kind for key, one in names.items()}, tallies),
+        by_source=_lines(base, "source", {key: one.name for key, one in shown.items()}, tallies),
+        by_owner=_lines(base, "owner", {key: one.owner for key, one in shown.items()}, tallies),
+        by_kind=_lines(base, "kind", {key: one.kind for key, one in shown.items()}, tallies),
         sources=configured,
         sources_never_read=never_read,
     )
@@ -129,9 +134,10 @@ def trend(
     *,
     days: int = TREND_DAYS,
     chosen: ArtifactFilter | None = None,
+    names: SourceNames | None = None,
 ) -> tuple[TrendDay, ...]:
     """Return the last days up to and with `until`, oldest first, none before the first scan."""
-    scope = scope_of(connection, narrowed(chosen))
+    scope = scope_of(connection, narrowed(chosen), names)
     last = (until - EPOCH_DAY).days
     first = last - days + 1
     known: dict[int, Tally] = {}

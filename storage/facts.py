@@ -35,10 +35,12 @@ from storage.schema import (
     verification,
     verification_anchor,
 )
+from storage.withdrawal import WITHDRAWN
 
 EPHEMERAL = "ephemeral"  # the algorithm of a signer whose every signature has a new key
 WAITS = -1  # a mark: restate when the unit was read to its end
 COUNTED_ROLES = (Role.SIGNATURE, Role.PROVENANCE)
+RENEWED = ("issuer", "identity", "algorithm", "valid_from", "valid_until")  # what a signer may gain
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,11 @@ def record_set(
         set_id = row.id
         values["restate_after"] = mark
         connection.execute(table.update().where(table.c.id == set_id).values(**values))
-    changed = row is None or row.facts_digest != digest
-    written = 1 + (_record_items(connection, set_id, facts.items, now) if changed else 0)
+    if row is not None and row.facts_digest == digest:
+        return RecordedSet(set_id, 1, mark)
+    named = _take_items(connection, set_id) if row is not None else set()
+    written = 1 + _record_items(connection, set_id, facts, now)
+    _forget_unnamed(connection, named)
     return RecordedSet(set_id, written, mark)
 
 
@@ -170,16 +175,22 @@ def _record_state(connection: sa.Connection, set_id: int, old: str, new: str) ->
     return 1
 
 
-def _record_items(
-    connection: sa.Connection, set_id: int, items: Sequence[ItemFacts], now: datetime
-) -> int:
-    connection.execute(evidence_item.delete().where(evidence_item.c.set_id == set_id))
+def _take_items(connection: sa.Connection, set_id: int) -> set[int]:
+    """Delete what the set names; return the verifications among it."""
+    mine = evidence_item.c.set_id == set_id
+    named = connection.execute(sa.select(evidence_item.c.verification_id).where(mine))
+    found = set(named.scalars())
+    connection.execute(evidence_item.delete().where(mine))
     connection.execute(set_signer.delete().where(set_signer.c.set_id == set_id))
+    return found
+
+
+def _record_items(connection: sa.Connection, set_id: int, facts: SetFacts, now: datetime) -> int:
     written, rows, signers = 0, [], set()
-    for position, item in enumerate(items):
+    for position, item in enumerate(facts.items):
         verification_id, signer_id, new = _record_verification(connection, item, now)
         written += new
-        if signer_id is not None and _counts(item.verification):
+        if signer_id is not None and facts.reason != WITHDRAWN and _counts(item.verification):
             signers.add(signer_id)
         hint = blobs.keep(connection, item.hint, "application/x-hint", now) if item.hint else None
         rows.append(
@@ -193,6 +204,21 @@ def _record_items(
     pairs = [{"signer_id": one, "set_id": set_id} for one in sorted(signers)]
     insert_rows(connection, set_signer, pairs)
     return written + len(rows) + len(pairs)
+
+
+def _forget_unnamed(connection: sa.Connection, ids: set[int]) -> None:
+    """Delete verifications that no set names any more, whose place others took.
+
+    Nobody can come to name one meanwhile: the write transaction is alone.
+    """
+    if not ids:
+        return
+    item = evidence_item.c.verification_id
+    gone = ids - set(connection.execute(sa.select(item).where(item.in_(ids))).scalars())
+    if gone:
+        anchored = verification_anchor.c.verification_id.in_(gone)
+        connection.execute(verification_anchor.delete().where(anchored))
+        connection.execute(verification.delete().where(verification.c.id.in_(gone)))
 
 
 def _counts(facts: Verification) -> bool:
@@ -247,7 +273,8 @@ def _record_signer(connection: sa.Connection, who: Signer, now: datetime) -> int
         "identity": who.identity, "algorithm": who.key_algorithm, "valid_from": who.valid_from,
         "valid_until": who.valid_until, "first_seen_at": now,
     }  # fmt: skip
-    upsert_rows(connection, table, [row], keys=["kind", "fingerprint"])
+    keys = ["kind", "fingerprint"]
+    upsert_rows(connection, table, [row], replace=RENEWED, keys=keys)
     found: int = connection.execute(
         sa.select(table.c.id).where(
             table.c.kind == who.kind, table.c.fingerprint == who.recognised_by

@@ -12,16 +12,21 @@ from core.model import FindingOutcome, PolicyMode, Status
 from storage.coverage import narrowed
 from storage.filters import ArtifactFilter, Count
 from storage.schema import finding_count, policy, requirement, standing_count
-from storage.scope import Scope, scope_of
+from storage.scope import Scope, SourceNames, scope_of
 from storage.views import Failures, ReasonGroup, RequirementGroup
 
 NOT_VERIFIED = (Status.FAILED, Status.UNSIGNED, Status.UNKNOWN)
 
 
-def failures(connection: Connection, chosen: ArtifactFilter | None = None) -> Failures:
+def failures(
+    connection: Connection,
+    chosen: ArtifactFilter | None = None,
+    *,
+    names: SourceNames | None = None,
+) -> Failures:
     """Return all groups, largest first; of the filter only source, owner and kind are used."""
     base = narrowed(chosen)
-    scope = scope_of(connection, base)
+    scope = scope_of(connection, base, names)
     reasons = _reasons(connection, base, scope)
     totals: Counter[Status] = Counter()
     for group in reasons:

@@ -103,6 +103,18 @@ def read_on(
     return [Position(kept[number], lead, row_id) for number, lead, row_id in rows]
 
 
+def page_of(
+    connection: sa.Connection, lanes: Sequence[Lane], after: str, limit: int, most: int
+) -> tuple[list[Position], str]:
+    """Return the positions after a cursor, one to `most` of them, and where the next page begins.
+
+    That is empty on the last page; MalformedError for a cursor that is not of this list.
+    """
+    limit = max(1, min(limit, most))
+    found = read_on(connection, lanes, read_cursor(after), limit + 1)
+    return found[:limit], write_cursor(found[limit - 1]) if len(found) > limit else ""
+
+
 Branch = tuple[Lane, tuple[sa.ColumnElement[bool], ...]]
 
 

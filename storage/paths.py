@@ -19,6 +19,7 @@ from storage.lanes import Lane
 from storage.schema import (
     credential,
     evidence_item,
+    evidence_set,
     finding,
     location,
     policy,
@@ -33,6 +34,7 @@ from storage.schema import (
 from storage.scope import (
     Conditions,
     Scope,
+    SourceNames,
     counted_conditions,
     excluded_only,
     location_conditions,
@@ -60,9 +62,11 @@ class Search:
     where: Conditions
 
 
-def search_of(connection: sa.Connection, chosen: ArtifactFilter) -> Search:
-    """Read what the filter's names stand for; a few small statements."""
-    return search_within(connection, chosen, scope_of(connection, chosen))
+def search_of(
+    connection: sa.Connection, chosen: ArtifactFilter, names: SourceNames | None = None
+) -> Search:
+    """Return what a path needs; the sources are read unless they are given."""
+    return search_within(connection, chosen, scope_of(connection, chosen, names))
 
 
 def search_within(connection: sa.Connection, chosen: ArtifactFilter, scope: Scope) -> Search:
@@ -287,8 +291,8 @@ def _has_verdict(chosen: ArtifactFilter) -> sa.Exists:
 
 
 def anchored_sets(chosen: ArtifactFilter) -> sa.Select[tuple[int]]:
-    """Select the ids of the evidence sets with an item that verified by what the filter names."""
-    where = [verification.c.outcome == Outcome.VERIFIED]
+    """Select the ids of the evidence sets that stand verified, by what the filter names too."""
+    where = [verification.c.outcome == Outcome.VERIFIED, evidence_set.c.status == Status.VERIFIED]
     if chosen.anchor:
         where.append(verification_anchor.c.anchor == chosen.anchor)
     if chosen.trust is not None:
@@ -297,6 +301,7 @@ def anchored_sets(chosen: ArtifactFilter) -> sa.Select[tuple[int]]:
         evidence_item, evidence_item.c.verification_id == verification_anchor.c.verification_id
     )
     joined = joined.join(verification, verification.c.id == verification_anchor.c.verification_id)
+    joined = joined.join(evidence_set, evidence_set.c.id == evidence_item.c.set_id)
     return sa.select(evidence_item.c.set_id).select_from(joined).where(*where).distinct()
 
 

@@ -24,11 +24,14 @@ class SourceName:
     owner: str
 
 
+SourceNames = Mapping[int, SourceName]  # all sources, by id
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """All sources by id, and the ids a filter is narrowed to (None: not narrowed)."""
 
-    names: Mapping[int, SourceName]
+    names: SourceNames
     chosen: frozenset[int] | None
 
     def conditions(self, column: sa.ColumnElement[int]) -> Conditions:
@@ -36,13 +39,20 @@ class Scope:
         return () if self.chosen is None else (column.in_(sorted(self.chosen)),)
 
 
-def scope_of(connection: sa.Connection, chosen: ArtifactFilter) -> Scope:
-    """Read the sources and find those that the filter's source, owner and kind leave."""
+def source_names(connection: sa.Connection) -> SourceNames:
+    """Read all sources; a page that shows several lists gives each of them the same."""
     c = source.c
-    names = {
+    return {
         row.id: SourceName(row.name, row.kind, row.owner)
         for row in connection.execute(sa.select(c.id, c.name, c.kind, c.owner))
     }
+
+
+def scope_of(
+    connection: sa.Connection, chosen: ArtifactFilter, names: SourceNames | None = None
+) -> Scope:
+    """Find the sources that the filter's source, owner and kind leave; read them if not given."""
+    names = source_names(connection) if names is None else names
     if not (chosen.source or chosen.owner or chosen.kind):
         return Scope(names, None)
     return Scope(names, frozenset(key for key, one in names.items() if _means(chosen, one)))

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from core.errors import NotFoundError
 from core.model import SignerKind
 from storage.filters import ArtifactFilter, Count, SignerFilter
-from storage.lanes import Lane, read_cursor, read_on, write_cursor
+from storage.in_force import in_force
+from storage.lanes import Lane, page_of
 from storage.schema import evidence_item, evidence_set, set_signer, signer, source, verification
 from storage.search import holding
 from storage.set_counts import counted
@@ -26,12 +27,10 @@ def page(
     connection: Connection, chosen: SignerFilter, *, after: str = "", limit: int = 50
 ) -> SignerPage:
     """Return up to `limit` signers following the cursor, newest first."""
-    limit = max(1, min(limit, PAGE_LIMIT))
     lead = sa.type_coerce(signer.c.first_seen_at, sa.BigInteger)
     lane = Lane((), signer, _conditions(chosen), signer.c.id, lead, newest_first=True)
-    found = read_on(connection, [lane], read_cursor(after), limit + 1)
-    rows = _rows(connection, [one.row_id for one in found[:limit]])
-    return SignerPage(rows, write_cursor(found[limit - 1]) if len(found) > limit else "")
+    found, next_after = page_of(connection, [lane], after, limit, PAGE_LIMIT)
+    return SignerPage(_rows(connection, [one.row_id for one in found]), next_after)
 
 
 def count(connection: Connection, chosen: SignerFilter) -> int:
@@ -111,7 +110,7 @@ def _signed(connection: Connection, ids: Sequence[int]) -> dict[int, sa.Row[*tup
             c.signer_id, sa.func.count().label("n"),
             sa.func.min(c.signed_at).label("first"), sa.func.max(c.signed_at).label("last"),
         )
-        .where(c.signer_id.in_(ids))
+        .where(c.signer_id.in_(ids), in_force())
         .group_by(c.signer_id)
     )  # fmt: skip
     return {row.signer_id: row for row in connection.execute(statement)}
@@ -142,7 +141,7 @@ def _verifications_by_month(connection: Connection, signer_id: int) -> dict[str,
     month = _month(connection)
     statement = (
         sa.select(month, sa.func.count())
-        .where(verification.c.signer_id == signer_id)
+        .where(verification.c.signer_id == signer_id, in_force())
         .group_by(month)
     )
     return {key or "": number for key, number in connection.execute(statement)}

@@ -15,7 +15,7 @@ from core.errors import NotFoundError
 from core.model import ScanState
 from storage.coverage import Tally, line, tallies_by_source
 from storage.filters import ArtifactFilter
-from storage.lanes import Lane, read_cursor, read_on, write_cursor
+from storage.lanes import Lane, page_of
 from storage.scans import read_errors
 from storage.schema import scan, scan_request, source, to_microseconds, unit
 from storage.scope import Scope, SourceName
@@ -86,7 +86,6 @@ def unit_page(
     connection: Connection, name: str, *, troubled: bool = False, after: str = "", limit: int = 50
 ) -> UnitPage:
     """Return units of one source that are not gone, all or the troubled ones, oldest first."""
-    limit = max(1, min(limit, SHOWN_UNITS))
     source_id = connection.execute(sa.select(source.c.id).where(source.c.name == name)).scalar()
     if source_id is None:
         raise NotFoundError(f"there is no source {name[:80]!r}")
@@ -96,14 +95,16 @@ def unit_page(
         c.gone_at.is_(None),
         *((c.reason != "",) if troubled else ()),
     )
-    found = read_on(connection, [Lane((), unit, where, c.id)], read_cursor(after), limit + 1)
-    ids = [one.row_id for one in found[:limit]]
+    found, next_after = page_of(
+        connection, [Lane((), unit, where, c.id)], after, limit, SHOWN_UNITS
+    )
+    ids = [one.row_id for one in found]
     statement = sa.select(unit).where(c.id.in_(ids)).order_by(c.id)
     total = sa.select(sa.func.count()).select_from(unit).where(*where)
     return UnitPage(
         rows=tuple(_unit_row(one) for one in connection.execute(statement)),
         total=int(connection.execute(total).scalar_one()),
-        next_after=write_cursor(found[limit - 1]) if len(found) > limit else "",
+        next_after=next_after,
     )
 
 

@@ -11,13 +11,15 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from core.errors import NotFoundError
-from core.model import Digest, Outcome, TrustKind
+from core.model import Digest, Outcome, Status, TrustKind
 from storage.filters import ArtifactFilter, Count
-from storage.lanes import Lane, read_cursor, read_on, write_cursor
+from storage.in_force import in_force
+from storage.lanes import Lane, page_of
 from storage.schema import (
     blob,
     credential,
     evidence_item,
+    evidence_set,
     source,
     source_trust,
     trust_entry,
@@ -36,12 +38,10 @@ def page(
     connection: Connection, *, source: str = "", after: str = "", limit: int = 50
 ) -> TrustPage:
     """Return up to `limit` entries following the cursor, oldest first; of one source or of all."""
-    limit = max(1, min(limit, PAGE_LIMIT))
     where = (trust_entry.c.id.in_(_accepted_by(source)),) if source else ()
     lane = Lane((), trust_entry, where, trust_entry.c.id)
-    found = read_on(connection, [lane], read_cursor(after), limit + 1)
-    rows = _rows(connection, [one.row_id for one in found[:limit]])
-    return TrustPage(rows, write_cursor(found[limit - 1]) if len(found) > limit else "")
+    found, next_after = page_of(connection, [lane], after, limit, PAGE_LIMIT)
+    return TrustPage(_rows(connection, [one.row_id for one in found]), next_after)
 
 
 def entry(connection: Connection, entry_id: int) -> TrustEntryRow:
@@ -119,7 +119,7 @@ def _credentials(connection: Connection, ids: Sequence[int]) -> dict[int, list[C
     used = (
         sa.select(anchor.anchor, sa.func.count().label("n"))
         .join(verification, verification.c.id == anchor.verification_id)
-        .where(verification.c.outcome == Outcome.VERIFIED)
+        .where(verification.c.outcome == Outcome.VERIFIED, in_force())
         .where(anchor.anchor.in_(sa.select(c.fingerprint).where(c.entry_id.in_(ids))))
         .group_by(anchor.anchor)
         .subquery("used")
@@ -154,7 +154,7 @@ def _anchored(ids: Sequence[int]) -> sa.Select[*tuple[Any, ...]]:
 
 
 def _verifications(connection: Connection, ids: Sequence[int]) -> Counter[int]:
-    pairs = _anchored(ids).distinct().subquery("pairs")
+    pairs = _anchored(ids).where(in_force()).distinct().subquery("pairs")
     statement = sa.select(pairs.c.entry_id, sa.func.count().label("n")).group_by(pairs.c.entry_id)
     return Counter({row.entry_id: int(row.n) for row in connection.execute(statement)})
 
@@ -172,6 +172,7 @@ def _artifacts(connection: Connection, ids: Sequence[int]) -> Counter[int]:
     statement = (
         sa.select(pairs.c.entry_id, sa.func.sum(number).label("n"))
         .select_from(origin)
+        .where(evidence_set.c.status == Status.VERIFIED)
         .group_by(pairs.c.entry_id)
     )
     return Counter({row.entry_id: int(row.n) for row in connection.execute(statement)})

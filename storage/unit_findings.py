@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from core.model import UnitFinding
 from storage.bulk import insert_rows, take_ids
 from storage.filters import ArtifactFilter
-from storage.lanes import Lane, read_cursor, read_on, write_cursor
+from storage.lanes import Lane, page_of
 from storage.schema import source, unit, unit_finding
-from storage.scope import scope_of
+from storage.scope import SourceNames, scope_of
 from storage.views import UnitFindingGroup, UnitFindingPage, UnitFindingRow
 
 PAGE_LIMIT = 200
@@ -60,47 +60,57 @@ def narrowed(chosen: ArtifactFilter) -> ArtifactFilter:
 
 
 def groups(
-    connection: Connection, chosen: ArtifactFilter | None = None
+    connection: Connection,
+    chosen: ArtifactFilter | None = None,
+    *,
+    names: SourceNames | None = None,
 ) -> tuple[UnitFindingGroup, ...]:
     """Return the findings by code, most first; of the filter only source, owner and kind count."""
     base = narrowed(chosen or ArtifactFilter()).narrowed(reason=None)
     statement = (
         _joined(sa.select(unit_finding.c.reason, source.c.name, sa.func.count().label("n")))
-        .where(*_conditions(connection, base))
+        .where(*_conditions(connection, base, names))
         .group_by(unit_finding.c.reason, source.c.name)
         .order_by(source.c.name)
     )
     numbers: Counter[str] = Counter()
-    names: dict[str, list[str]] = defaultdict(list)
+    sources: dict[str, list[str]] = defaultdict(list)
     for row in connection.execute(statement):
         numbers[row.reason] += row.n
-        names[row.reason].append(row.name)
+        sources[row.reason].append(row.name)
     return tuple(
-        UnitFindingGroup(reason, number, base.narrowed(reason=reason), tuple(names[reason]))
+        UnitFindingGroup(reason, number, base.narrowed(reason=reason), tuple(sources[reason]))
         for reason, number in sorted(numbers.items(), key=lambda one: (-one[1], one[0]))
     )
 
 
-def count(connection: Connection, chosen: ArtifactFilter) -> int:
+def count(
+    connection: Connection, chosen: ArtifactFilter, *, names: SourceNames | None = None
+) -> int:
     """Return how many findings the filter selects, by source, owner, kind and reason."""
-    statement = _joined(sa.select(sa.func.count())).where(*_conditions(connection, chosen))
+    conditions = _conditions(connection, chosen, names)
+    statement = _joined(sa.select(sa.func.count())).where(*conditions)
     return int(connection.execute(statement).scalar_one())
 
 
 def page(
-    connection: Connection, chosen: ArtifactFilter, *, after: str = "", limit: int = 50
+    connection: Connection,
+    chosen: ArtifactFilter,
+    *,
+    after: str = "",
+    limit: int = 50,
+    names: SourceNames | None = None,
 ) -> UnitFindingPage:
     """Return up to `limit` findings following the cursor, oldest first."""
-    limit = max(1, min(limit, PAGE_LIMIT))
     origin = unit_finding.join(unit, unit.c.id == unit_finding.c.unit_id).join(
         source, source.c.id == unit.c.source_id
     )
-    lane = Lane((), origin, _conditions(connection, chosen), unit_finding.c.id)
-    found = read_on(connection, [lane], read_cursor(after), limit + 1)
-    ids = [one.row_id for one in found[:limit]]
+    lane = Lane((), origin, _conditions(connection, chosen, names), unit_finding.c.id)
+    found, next_after = page_of(connection, [lane], after, limit, PAGE_LIMIT)
+    ids = [one.row_id for one in found]
     statement = _rows().where(unit_finding.c.id.in_(ids))
     rows = tuple(_row(one) for one in connection.execute(statement)) if ids else ()
-    return UnitFindingPage(rows, write_cursor(found[limit - 1]) if len(found) > limit else "")
+    return UnitFindingPage(rows, next_after)
 
 
 def stream(connection: Connection, chosen: ArtifactFilter) -> Iterator[UnitFindingRow]:
@@ -136,9 +146,9 @@ def _row(row: sa.Row[*tuple[Any, ...]]) -> UnitFindingRow:
 
 
 def _conditions(
-    connection: Connection, chosen: ArtifactFilter
+    connection: Connection, chosen: ArtifactFilter, names: SourceNames | None = None
 ) -> tuple[sa.ColumnElement[bool], ...]:
     """Return what picks the findings; a source that left the settings has none that count."""
-    scope = scope_of(connection, chosen)
+    scope = scope_of(connection, chosen, names)
     asked = () if chosen.reason is None else (unit_finding.c.reason == chosen.reason,)
     return (source.c.configured, *scope.conditions(source.c.id), *asked)

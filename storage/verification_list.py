@@ -1,4 +1,4 @@
-"""Lists of verifications: what holds by a trust entry or a key, what a signer made."""
+"""Lists of verifications in force: what holds by a trust entry or a key, what a signer made."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 from core.model import Digest, Outcome
 from core.naming import signer_name
 from storage.filters import VerificationFilter
-from storage.lanes import Lane, read_cursor, read_on, write_cursor
+from storage.in_force import in_force
+from storage.lanes import Lane, page_of
 from storage.schema import (
     credential,
     evidence_item,
@@ -27,25 +28,28 @@ def page(
     connection: Connection, chosen: VerificationFilter, *, after: str = "", limit: int = 50
 ) -> VerificationPage:
     """Return up to `limit` verifications following the cursor, newest first."""
-    limit = max(1, min(limit, PAGE_LIMIT))
     where = _conditions(chosen)
     lane = Lane((), verification, where, verification.c.id, newest_first=True)
-    found = read_on(connection, [lane], read_cursor(after), limit + 1)
-    ids = [one.row_id for one in found[:limit]]
+    found, next_after = page_of(connection, [lane], after, limit, PAGE_LIMIT)
+    ids = [one.row_id for one in found]
     rows = {row.id: row for row in connection.execute(_rows(ids))} if ids else {}
-    shown = tuple(_row(rows[one]) for one in ids if one in rows)
-    return VerificationPage(shown, write_cursor(found[limit - 1]) if len(found) > limit else "")
+    return VerificationPage(tuple(_row(rows[one]) for one in ids), next_after)
 
 
-def count(connection: Connection, chosen: VerificationFilter) -> int:
-    """Return exactly how many verifications the filter's list has."""
+def count(connection: Connection, chosen: VerificationFilter) -> int | None:
+    """Return exactly how many verifications the filter's list has; None where it has them all.
+
+    No index counts all of them, and no number on a page leads to that list.
+    """
+    if chosen == VerificationFilter():
+        return None
     statement = sa.select(sa.func.count()).select_from(verification).where(*_conditions(chosen))
     return int(connection.execute(statement).scalar_one())
 
 
 def _conditions(chosen: VerificationFilter) -> tuple[sa.ColumnElement[bool], ...]:
     c, anchor = verification.c, verification_anchor.c
-    found: list[sa.ColumnElement[bool]] = []
+    found = [in_force()]
     if chosen.signer is not None:
         found.append(c.signer_id == chosen.signer)
     if chosen.anchor:
@@ -72,7 +76,7 @@ def _rows(ids: list[int]) -> sa.Select[*tuple[Any, ...]]:
     return (
         sa.select(verification, signer.c.identity, signer.c.algorithm, signer.c.fingerprint, used)
         .outerjoin(signer, signer.c.id == c.signer_id)
-        .outerjoin(used, used.c.verification_id == c.id)
+        .join(used, used.c.verification_id == c.id)
         .where(c.id.in_(ids))
     )
 
@@ -82,7 +86,7 @@ def _row(row: sa.Row[*tuple[Any, ...]]) -> VerificationRow:
         id=row.id, outcome=Outcome(row.outcome), format=row.format, role=row.role,
         reason=row.reason, signer_id=row.signer_id, signer=_name(row),
         signed_at=row.signed_at, verified_at=row.verified_at,
-        evidence=Digest("sha256", row.evidence_digest.hex()), origin=row.origin or "",
+        evidence=Digest("sha256", row.evidence_digest.hex()), origin=row.origin,
         set_id=row.set_id,
     )  # fmt: skip
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from pkgutil import resolve_name
@@ -13,11 +14,13 @@ import sqlalchemy as sa
 from flask import Flask, url_for
 from flask.testing import FlaskClient
 
+from core.model import Check, CheckOutcome, Statement, Subject
 from core.settings import Settings
 from dashboard import PAGES
 from dashboard.application import create_dashboard
-from storage import schema, search
+from storage import mistakes, schema, search
 from storage.database import Database
+from storage.documents import dump_verification, load_verification
 from tests.fakes import seed
 
 BASE = "http://127.0.0.1:8600"
@@ -43,6 +46,15 @@ HARMED = (
     (schema.source_trust, "origin"),
     (schema.evidence_item, "origin"),
     (schema.evidence_item, "subject"),
+    (schema.unit, "name"),
+)
+HARMED_JSON = (
+    (schema.scan, "errors", [[HARM, "SOURCE_DENIED", HARM]]),
+    (schema.source_trust, "flags", [HARM]),
+    (schema.trust_entry, "only", [HARM]),
+    (schema.evidence_item, "through", [[HARM, HARM, f"sha256:{'a' * 64}"]]),
+    (schema.evidence_set, "looked", [HARM]),
+    (schema.evidence_set, "unread", [["TOO_LARGE", HARM]]),
 )
 
 
@@ -104,8 +116,27 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             if column in {"name", "repository", "version"}:  # stay unique
                 key = sa.cast(table.c.id, sa.String)
             connection.execute(table.update().values({column: sa.literal(HARM) + key}))
+        for table, column, value in HARMED_JSON:
+            connection.execute(table.update().values({column: json.dumps(value)}))
+        _harm_verifications(connection)
+        mistakes.note(connection, HARM, halts=True, now=seed.NOW)
     yield site
     site.database.close()
+
+
+def _harm_verifications(connection: sa.Connection) -> None:
+    c = schema.verification.c
+    for row in connection.execute(sa.select(c.id, c.document)).all():
+        harmed = replace(
+            load_verification(row.document),
+            detail=HARM, expected=HARM, found=HARM, time_source=HARM, claims={HARM: HARM},
+            checks=(Check(HARM, CheckOutcome.PASSED, HARM, "", HARM),),
+            statement=Statement(HARM, (Subject(HARM, ()),), {}),
+        )  # fmt: skip
+        document = dump_verification(harmed)
+        connection.execute(
+            schema.verification.update().where(c.id == row.id).values(document=document)
+        )
 
 
 @pytest.fixture

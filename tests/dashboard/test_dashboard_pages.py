@@ -40,7 +40,7 @@ def test_attack_20_hostile_text_is_shown_and_never_obeyed(hostile: Site) -> None
         assert "<script>alert" not in text, address
         assert "\u202e" not in text, address
         assert "\x1b" not in text, address
-        shown += "&lt;script&gt;alert" in text
+        shown += text.count("&lt;script&gt;alert") > 1  # beside the mistake that every page tells
     assert shown > 10
 
 

@@ -12,9 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.model import ARTIFACT_HEAD, Digest, ListLink, PolicyStatus, Status, TrustKind
+from core.model import (
+    ARTIFACT_HEAD,
+    TRUST_OPTIONS,
+    Digest,
+    ListLink,
+    PolicyStatus,
+    Status,
+    TrustKind,
+)
 from dashboard import charts, wording
-from dashboard.reproduction import TRUST_OPTIONS, reproduction
+from dashboard.reproduction import reproduction
 from storage import artifact_detail, sources
 from storage.filters import ArtifactFilter, Count
 from storage.views import ArtifactDetail, SignerMonth, TrendDay, TrustUse

@@ -16,6 +16,7 @@ _ANCHORED = """ AND EXISTS (
     SELECT 1 FROM evidence_item i
     JOIN verification v ON v.id = i.verification_id
     JOIN verification_anchor a ON a.verification_id = v.id
+    JOIN evidence_set e ON e.id = i.set_id AND e.status = 'verified'
     WHERE i.set_id = l.set_id AND v.outcome = 'verified' AND {which})"""
 _PARTS = {
     "status": " AND l.status = :status",

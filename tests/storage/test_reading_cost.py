@@ -18,12 +18,15 @@ from storage import (
     coverage,
     exclusions,
     failures,
+    schema,
     signers,
     sources,
     trust,
+    unit_findings,
+    verification_list,
 )
 from storage.database import Database
-from storage.filters import ArtifactFilter, Change, Exclusion, SignerFilter
+from storage.filters import ArtifactFilter, Change, Exclusion, SignerFilter, VerificationFilter
 from tests.fakes import seed
 
 BIG = (
@@ -31,7 +34,8 @@ BIG = (
     "status_change", "location_past", "verification_anchor", "set_signer", "blob",
 )  # fmt: skip
 MOST_STATEMENTS = 8
-A = ArtifactFilter
+A, V = ArtifactFilter, VerificationFilter
+KEY = seed.anchor(1, 1)
 HOT = [
     A(),
     A(status=Status.FAILED),
@@ -53,6 +57,18 @@ HOT = [
     A(text="tool", status=Status.FAILED),
     *(A(change=change, since=seed.NOW - seed.DAY) for change in Change),
 ]
+
+
+def _findings(connection: sa.Connection, chosen: ArtifactFilter) -> None:
+    assert unit_findings.page(connection, chosen, limit=3).rows
+    assert unit_findings.count(connection, chosen)
+
+
+def _verifications(connection: sa.Connection, chosen: VerificationFilter) -> None:
+    assert verification_list.page(connection, chosen, limit=3).rows
+    assert verification_list.count(connection, chosen)
+
+
 PAGES: dict[str, Callable[[sa.Connection], object]] = {
     "coverage": coverage.coverage,
     "trend": lambda connection: coverage.trend(connection, seed.NOW.date()),
@@ -64,6 +80,14 @@ PAGES: dict[str, Callable[[sa.Connection], object]] = {
     "trust": trust.page,
     "changes": lambda connection: changes.changes(connection, seed.NOW - seed.DAY),
     "exclusions": exclusions.rules,
+    "units": lambda connection: sources.unit_page(connection, "registry", limit=1),
+    "troubled units": lambda connection: sources.unit_page(connection, "registry", troubled=True),
+    "findings": lambda connection: _findings(connection, A()),
+    "findings of a source": lambda connection: _findings(connection, A(source="debian")),
+    "kinds of findings": unit_findings.groups,
+    "verifications of a signer": lambda connection: _verifications(connection, V(signer=3)),
+    "verifications by an entry": lambda connection: _verifications(connection, V(trust=1)),
+    "verifications by a key": lambda connection: _verifications(connection, V(anchor=KEY)),
     "artifact": lambda connection: artifact_detail.detail(
         connection, Digest("sha256", seed.digest_of("artifact", "apt", 20).hex())
     ),
@@ -139,20 +163,29 @@ def test_pages_pass_over_no_big_table(large: Database, name: str) -> None:
         assert [one for one in passes(connection, sent) if "AUTOMATIC" not in one] == []
 
 
+@contextmanager
+def counted_steps(connection: sa.Connection) -> Iterator[list[int]]:
+    """Count SQLite's own steps, in hundreds."""
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    steps = [0]
+
+    def step() -> int:
+        steps[0] += 1
+        return 0
+
+    driver.set_progress_handler(step, 100)
+    try:
+        yield steps
+    finally:
+        driver.set_progress_handler(None, 0)
+
+
 def test_a_deep_page_reads_no_more_than_the_first(large: Database) -> None:
-    """Counted in SQLite's own steps: keyset paging does not grow with the depth."""
+    """Keyset paging does not grow with the depth."""
     chosen = A(status=Status.VERIFIED)
-    with large.reading() as connection:
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        steps = [0]
-
-        def step() -> int:
-            steps[0] += 1
-            return 0
-
-        after, costs = "", []
-        driver.set_progress_handler(step, 100)
+    after, costs = "", []
+    with large.reading() as connection, counted_steps(connection) as steps:
         while True:
             steps[0] = 0
             page = artifact_list.page(connection, chosen, after=after, limit=50)
@@ -160,9 +193,21 @@ def test_a_deep_page_reads_no_more_than_the_first(large: Database) -> None:
             after = page.next_after
             if not after:
                 break
-        driver.set_progress_handler(None, 0)
     assert len(costs) > 30
     assert max(costs) <= 3 * min(costs[:-1])
+
+
+def test_all_verifications_are_listed_without_reading_them_all(large: Database) -> None:
+    """No index has them all, so nobody counts them: the list is read from its end."""
+    with large.reading() as connection, counted_steps(connection) as steps:
+        page = verification_list.page(connection, V(), limit=5)
+        assert verification_list.count(connection, V()) is None
+        for_few = steps[0]
+        everything = sa.select(sa.func.count()).select_from(schema.verification)
+        total = connection.execute(everything).scalar_one()
+    assert len(page.rows) == 5
+    assert total > 500
+    assert for_few < 30
 
 
 def test_beginnings_of_lists_are_read_together(large: Database) -> None:
