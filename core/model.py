@@ -80,6 +80,18 @@ class TrustKind(StrEnum):
     REVOCATION = "revocation"  # one CRL or OCSP response: it can refute, never vouch
 
 
+TRUST_OPTIONS = {  # by which option of `verify` each is given
+    TrustKind.KEY: "--key",
+    TrustKind.KEYRING: "--keyring",
+    TrustKind.AUTHORITY: "--ca",
+    TrustKind.ROOT: "--trusted-root",
+    TrustKind.SSH_SIGNERS: "--key",
+    TrustKind.REGISTRY_KEYS: "--key",
+    TrustKind.MINISIGN: "--key",
+    TrustKind.REVOCATION: "--crl",
+}
+
+
 class SignerKind(StrEnum):
     """What a signer is recognised by."""
 

@@ -21,6 +21,7 @@ UNVERIFIABLE = (
         (
             "the artifact is signed with a scheme that is not supported yet",
             "the file attached is no signature at all",
+            "its certificates lead to a given authority, but in a way that is not supported",
         ),
         "The documentation lists the formats that are read. Sign additionally in one of them, or"
         " ask for this one.",
@@ -30,10 +31,12 @@ UNVERIFIABLE = (
         "TRUST_CHANGED",
         _UNVERIFIABLE,
         "source",
-        "What vouched for it is trusted no more",
+        "The trust it was verified with was changed",
         "A key, keyring or authority that this artifact's evidence was verified with was taken out"
-        " of the source's trust, or narrowed. Until the source was read again it is neither"
-        " verified nor failed.",
+        " of the source's trust, or narrowed; or something was added that may refute it: a"
+        " revocation list, a trusted root whose logs are demanded, an authority of timestamps,"
+        " another copy of the key. Until the source was read again it is neither verified nor"
+        " failed.",
         (
             "the settings were edited and the next scan has not come yet",
             "the source has been out of reach since the settings were edited",

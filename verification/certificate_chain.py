@@ -18,7 +18,14 @@ from cryptography import x509
 from core.errors import MalformedError
 from core.model import Check, Trust, TrustEntry, TrustKind
 from verification.certificate_diagnosis import missing_link
-from verification.certificate_path import MAX_CHAIN, SECOND, Anchors, CertificatePath, find_path
+from verification.certificate_path import (
+    MAX_CHAIN,
+    SECOND,
+    Anchors,
+    CertificatePath,
+    find_path,
+    leading_up,
+)
 from verification.certificate_usage import (
     CODE_SIGNING,
     STRONG_HASH,
@@ -46,11 +53,13 @@ __all__ = [
     "Chain",
     "Fault",
     "given_authorities",
+    "names_authorities",
     "path_fault",
     "unknown_critical",
     "verify_chain",
 ]
 
+_VOUCHING = frozenset({TrustKind.ROOT, TrustKind.AUTHORITY})
 _CHAIN, _PATHS = "certificate chain", "RFC 5280 6.1"
 
 
@@ -98,6 +107,11 @@ class Chain:
     checks: tuple[Check, ...] = ()  # what was found of revocation, to be recorded
 
 
+def names_authorities(trust: Trust) -> bool:
+    """Say whether anything given vouches for certificates: an authority, or a Sigstore root."""
+    return any(entry.kind in _VOUCHING for entry in trust.entries)
+
+
 def given_authorities(trust: Trust) -> Authorities:
     """Read every entry of kind AUTHORITY; a broken one is set aside with its error."""
     return _given_authorities(trust.entries)
@@ -137,14 +151,9 @@ def verify_chain(
     """
     leaf, at = certificates[0], proved_at or now
     # 1. What the certificate is for, and how strong it is.
-    try:
-        key = certified_key(leaf)
-    except MalformedError as error:
-        expected = "a certificate with a key that can be used"
-        return Fault("certificate", "MALFORMED", str(error), expected, "another one")
-    fault = usage_fault(leaf, purposes) or strength_fault(leaf, key)
-    if fault is not None:
-        return fault
+    key = _signing_key(leaf, purposes)
+    if isinstance(key, Fault):
+        return key
     # 2. A path to an anchor at this time.
     members = [member for member in authorities.members if member.counts(at)]
     anchors = Anchors.of(member.certificate for member in members)
@@ -155,9 +164,7 @@ def verify_chain(
     # 3. A certificate that may issue others does not sign artifacts, unless it was given itself.
     is_pinned = len(path.links) == 1
     if may_issue(leaf) and not is_pinned:
-        detail = "a certificate for issuing others was used to sign"
-        expected, found = "a signer's certificate", "basicConstraints says that it is an authority"
-        return Fault("certificate usage", "CERT_USAGE", detail, expected, found, "RFC 5280 4.2.1.9")
+        return _issuer_fault()
     # 4. None of the chain was withdrawn.
     checks = judge_revocation(
         path.links, authorities.revocations, now, proved_at=proved_at, later=later
@@ -165,8 +172,36 @@ def verify_chain(
     if isinstance(checks, Fault):
         return checks
     due_at, due_reason = (None, "") if proved_at else _due(path, members)
+    return _chain(path, key, checks, due_at, due_reason)
+
+
+def _signing_key(
+    leaf: x509.Certificate, purposes: tuple[x509.ObjectIdentifier, ...]
+) -> PublicKey | Fault:
+    try:
+        key = certified_key(leaf)
+    except MalformedError as error:
+        expected = "a certificate with a key that can be used"
+        return Fault("certificate", "MALFORMED", str(error), expected, "another one")
+    return usage_fault(leaf, purposes) or strength_fault(leaf, key) or key
+
+
+def _issuer_fault() -> Fault:
+    detail = "a certificate for issuing others was used to sign"
+    expected, found = "a signer's certificate", "basicConstraints says that it is an authority"
+    return Fault("certificate usage", "CERT_USAGE", detail, expected, found, "RFC 5280 4.2.1.9")
+
+
+def _chain(
+    path: CertificatePath,
+    key: PublicKey,
+    checks: tuple[Check, ...],
+    due_at: datetime | None,
+    due_reason: str,
+) -> Chain:
+    is_pinned = len(path.links) == 1
     return Chain(
-        leaf,
+        path.links[0],
         key,
         certificate_digest(path.links[-1]),
         len(path.links),
@@ -224,7 +259,8 @@ def path_fault(
             detail = "a certificate of the chain has a critical extension unknown to us"
             expected = "critical extensions that are known"
             return Fault(_CHAIN, "CERT_USAGE", detail, expected, unknown, _PATHS)
-    gap = missing_link(certificates, anchors.certificates)
+    leading = leading_up(others, anchors)
+    gap = missing_link((leaf, *leading, *others), anchors.certificates)
     return Fault(_CHAIN, gap.reason, gap.detail, gap.expected, gap.found, _PATHS)
 
 

@@ -18,13 +18,13 @@ from cryptography.x509.oid import ExtensionOID
 
 from core.text import display
 from verification.certificate_usage import demands_policy
-from verification.certificates import is_issued_by, issuer_name
+from verification.certificates import certified_spki, is_issued_by, issuer_name
 from verification.name_constraints import refused_address
 
 _SHOWN_NAME = 120
 _SHOWN_ANCHORS = 4
 _MOST_LINKS = 10
-_MOST_TRIED = 16  # signatures checked on the way, whatever came along
+_MOST_TRIED = 8  # signatures checked on the way, whatever came along
 _MAPPINGS = ExtensionOID.POLICY_MAPPINGS
 _JUDGED = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
 
@@ -52,6 +52,7 @@ def missing_link(
     for _ in range(_MOST_LINKS):
         link = walked[-1]
         named = [one for one in (*anchors, *certificates[1:]) if one.subject == link.issuer]
+        named = [one for one in named if not _is_back(one, walked)]
         tried = (one for _, one in zip(budget, named, strict=False))
         issuer = next((one for one in tried if is_issued_by(link, one)), None)
         if issuer is None:
@@ -65,6 +66,14 @@ def missing_link(
             return _broken_way(walked, anchors)
         passed += link.subject != link.issuer
     return _lost(walked, anchors)
+
+
+def _is_back(issuer: x509.Certificate, walked: Sequence[x509.Certificate]) -> bool:
+    """Say whether a way comes back to a name and a key that it went through."""
+    return any(
+        issuer.subject == one.subject and certified_spki(issuer) == certified_spki(one)
+        for one in walked[1:]
+    )
 
 
 def _broken_way(walked: Sequence[x509.Certificate], anchors: Sequence[x509.Certificate]) -> Gap:

@@ -77,7 +77,8 @@ def find_path(
         if one.begins <= at < one.ends:
             return one
     anchored = leading_up(others, anchors)
-    if not _may_be_issued(leaf, anchored, anchors):
+    has_strangers = len(anchored) < len(others)
+    if has_strangers and not _may_be_issued(leaf, anchored, anchors):
         return None
     path = _search(leaf, anchored, anchors, purpose, at)
     if path is not None and len(known) < MAX_CHAIN:
@@ -122,7 +123,7 @@ def leading_up(
         led = [each for each in below if is_issued_by(each, issuer)]
         found.update(led)
         issuers += led
-    return tuple(each for each in others if each in found)
+    return tuple(each for each in dict.fromkeys(others) if each in found)
 
 
 @lru_cache(maxsize=_KEPT)

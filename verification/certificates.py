@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import PublicKeyAlgorithmOID
@@ -133,12 +134,13 @@ def certified_key(certificate: x509.Certificate) -> PublicKey:
         key = public_key(certificate.public_key(), name="certificate")
     except (ValueError, UnsupportedAlgorithm) as error:
         raise MalformedError(f"the certificate's key cannot be used: {error}") from None
-    if certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
-        return limited(key, _certified_spki(certificate))
-    return key
+    if not isinstance(key.material, rsa.RSAPublicKey):
+        return key
+    is_limited = certificate.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS
+    return limited(key, certified_spki(certificate)) if is_limited else key
 
 
-def _certified_spki(certificate: x509.Certificate) -> bytes:
+def certified_spki(certificate: x509.Certificate) -> bytes:
     """Return the SubjectPublicKeyInfo as it stands in a certificate (RFC 5280 section 4.1)."""
     signed = DerReader(certificate.tbs_certificate_bytes, "the certificate").inside(der.SEQUENCE)
     if signed.tag == der.CONTEXT_CONSTRUCTED:

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAl
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Subject
-from verification import cms, der
-from verification.cms import Algorithm, SignerInfo
+from verification import der
+from verification.cms import SignerInfo
 from verification.der import DerReader
-from verification.fault import Fault
+from verification.fault import Fault, malformed
 from verification.public_key import (
     STRONG_KEYS,
     AttemptOutcome,
@@ -24,12 +24,10 @@ from verification.public_key import (
     Terms,
     verify_signature,
 )
+from verification.rsa_pss import OID as PSS
+from verification.rsa_pss import PssParameters, read_parameters
 
 STEP = "signature"
-_PSS = "1.2.840.113549.1.1.10"
-_MGF1 = "1.2.840.113549.1.1.8"
-_PSS_SALT_BYTES = 20  # RFC 4055 section 3.1: where none is stated
-_MAX_SALT_BYTES = 512
 _RSA = {
     "1.2.840.113549.1.1.1": "",
     "1.2.840.113549.1.1.11": "sha256",
@@ -57,7 +55,7 @@ WEAK = {
     "2.16.840.1.101.3.4.3.4": "DSA with SHA-512",
 }
 _KINDS: tuple[tuple[type, dict[str, str]], ...] = (
-    (rsa.RSAPublicKey, _RSA | {_PSS: ""}),
+    (rsa.RSAPublicKey, _RSA | {PSS: ""}),
     (ec.EllipticCurvePublicKey, _ECDSA),
     (ed25519.Ed25519PublicKey, {_ED25519: ""}),
 )
@@ -77,7 +75,12 @@ def algorithm_fault(signer: SignerInfo, key: PublicKey, algorithm: str) -> Fault
     if known[oid] not in ("", algorithm):
         detail = "digest and signature are said to use different hashes"
         return Fault(STEP, "ALGORITHM_MISMATCH", detail, algorithm, known[oid], reference)
-    if oid != _PSS and signer.signing.parameters:
+    if oid == PSS:
+        return _pss_fault(signer, key, algorithm)
+    if key.pss is not None:
+        detail = "the certified key was made for PSS alone"
+        return Fault(STEP, "ALGORITHM_MISMATCH", detail, PSS, oid, "RFC 4055 1.2")
+    if signer.signing.parameters:
         detail = "the signature algorithm has parameters that it cannot have"
         return Fault(STEP, "MALFORMED", detail, "no parameters, or NULL", oid, reference)
     return None
@@ -90,7 +93,7 @@ def signature_scheme(
 
     Under a weak key it proves nothing, but holds: whoever asks has to look at the key, too.
     """
-    if signer.signing.oid == _PSS:
+    if signer.signing.oid == PSS:
         return _pss_holds(signer, key, algorithm, subject)
     terms = Terms((algorithm,), paddings=(Padding.PKCS1,))
     attempt = verify_signature(key, signer.signature, subject, limits, terms)
@@ -100,17 +103,43 @@ def signature_scheme(
     return attempt.scheme if attempt.outcome is AttemptOutcome.VERIFIED or is_weak_key else ""
 
 
+def _pss_parameters(signer: SignerInfo) -> PssParameters:
+    document = DerReader(signer.signing.parameters, "the PSS parameters")
+    reader = document.inside(der.SEQUENCE)
+    document.finish()
+    return read_parameters(reader, "the PSS parameters")
+
+
+def _pss_fault(signer: SignerInfo, key: PublicKey, algorithm: str) -> Fault | None:
+    """Check the parameters stated: one hash is used throughout, and it is the signer's."""
+    reference = "RFC 4056 2"
+    try:
+        stated = _pss_parameters(signer)
+    except MalformedError as error:
+        return malformed(STEP, error, "parameters of RSASSA-PSS in their form", "RFC 4055 3.1")
+    found = f"{stated.hashed or 'unknown'}, MGF1 with {stated.masked or 'unknown'}"
+    if stated.hashed != algorithm:
+        detail = "digest and signature are said to use different hashes"
+        return Fault(STEP, "ALGORITHM_MISMATCH", detail, algorithm, found, reference)
+    if stated.masked != algorithm:
+        detail = "a PSS signature whose mask is made with another hash than its digest"
+        expected = f"{algorithm}, MGF1 with {algorithm}"
+        return Fault(STEP, "FORMAT_UNSUPPORTED", detail, expected, found, reference)
+    if key.pss is not None and not key.pss.allow(algorithm, stated.salt_bytes):
+        detail = "the key was made for PSS signatures with another hash or a longer salt"
+        expected = f"{key.pss.hashed}, a salt of {key.pss.least_salt} bytes at least"
+        found = f"{algorithm}, a salt of {stated.salt_bytes} bytes"
+        return Fault(STEP, "ALGORITHM_MISMATCH", detail, expected, found, "RFC 4055 3.1")
+    return None
+
+
 def _pss_holds(signer: SignerInfo, key: PublicKey, algorithm: str, subject: Subject) -> str | None:
     """Check RSASSA-PSS with exactly the parameters stated (RFC 4056 section 2)."""
     digest = subject.digest(algorithm)
     if digest is None:
         return None
-    try:
-        salt_bytes = _pss_salt(signer.signing.parameters, algorithm)
-    except MalformedError:
-        return ""
     hashed = _HASHES[algorithm]()
-    scheme = padding.PSS(padding.MGF1(hashed), salt_bytes)
+    scheme = padding.PSS(padding.MGF1(hashed), _pss_parameters(signer).salt_bytes)
     if not isinstance(key.material, rsa.RSAPublicKey):
         return ""
     try:
@@ -118,33 +147,3 @@ def _pss_holds(signer: SignerInfo, key: PublicKey, algorithm: str, subject: Subj
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
         return ""
     return f"{key.algorithm} with SHA-{algorithm.removeprefix('sha')} (PSS)"
-
-
-def _pss_salt(parameters: bytes, algorithm: str) -> int:
-    """Return the length of the salt; one hash is used throughout, and it is the signer's."""
-    document = DerReader(parameters, "the PSS parameters")
-    reader = document.inside(der.SEQUENCE)
-    document.finish()
-    hashed = _only(reader.inside(der.CONTEXT_CONSTRUCTED))
-    mask = reader.inside(der.CONTEXT_CONSTRUCTED + 1)
-    mask_body = mask.inside(der.SEQUENCE)
-    mask.finish()
-    mask_oid, mask_hash = mask_body.oid(), _only(mask_body)
-    salt_bytes = _PSS_SALT_BYTES
-    if reader.tag == der.CONTEXT_CONSTRUCTED + 2:
-        stated = reader.inside(reader.tag)
-        salt_bytes = stated.integer()
-        stated.finish()
-    reader.finish()  # the trailer has one value, its default, which DER leaves out
-    same = [cms.DIGESTS.get(each.oid) for each in (hashed, mask_hash)]
-    if same != [algorithm, algorithm] or hashed.parameters or mask_hash.parameters:
-        raise MalformedError("the PSS parameters use another hash than the signer")
-    if mask_oid != _MGF1 or not 0 <= salt_bytes <= _MAX_SALT_BYTES:
-        raise MalformedError("the PSS parameters are none that a signer can use")
-    return salt_bytes
-
-
-def _only(reader: DerReader) -> Algorithm:
-    found = cms.read_algorithm(reader)
-    reader.finish()
-    return found

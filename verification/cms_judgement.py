@@ -91,18 +91,21 @@ def judge(
         return refuse_keyless(trail, setting.trust, "public key or authority")
     # 2. Who vouches for them.
     vouching = _Vouching(keys, authorities, at_hand, rules, setting)
-    found = (
-        [vouching.ask(trail, *each) for each in zip(data.signers, held, strict=False)]
-        if (not faults)
-        else []
-    )
-    faults += [each for each in found if isinstance(each, Fault)]
+    found: list[Vouched] = []
+    for info, each in zip(data.signers, held, strict=True) if not faults else ():
+        vouched = vouching.ask(trail, info, each)
+        if isinstance(vouched, Vouched):
+            found.append(vouched)
+            continue
+        faults.append(vouched)
+        if outcome_of(vouched.reason) is not Outcome.UNVERIFIABLE:
+            break  # the rest changes nothing, and asking is the dear part
     if faults:
         if held:
             trail.signer = certificate_signer(held[0].certificate, held[0].key)
             trail.claims |= certificate_claims(held[0].certificate)
         return refuse_fault(trail, min(faults, key=_rank))
-    return tuple(each for each in found if isinstance(each, Vouched))
+    return tuple(found)
 
 
 def _note_unread(trail: Trail, data: SignedData) -> None:
@@ -199,7 +202,7 @@ class _Vouching:
         self, trail: Trail, info: SignerInfo, held: Held, proved: Proved | None
     ) -> Vouched | Fault:
         chain = verify_chain(
-            self.at_hand.chain(held.certificate),
+            self.at_hand.beside(held.certificate),
             self.authorities,
             self.setting.now,
             proved_at=proved.at if proved is not None else None,

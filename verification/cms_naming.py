@@ -146,6 +146,10 @@ class Certificates:
         expected = "the certificate that is named"
         return Fault(SIGNER, "KEY_UNKNOWN", detail, expected, name, reference)
 
+    def beside(self, leaf: x509.Certificate) -> tuple[x509.Certificate, ...]:
+        """Return the leaf, then all others at hand: two may bear one name, with other keys."""
+        return (leaf, *(one for one in self.members if one != leaf))
+
     def chain(self, leaf: x509.Certificate) -> tuple[x509.Certificate, ...]:
         """Return the leaf, its issuer, and so on upwards: a SET holds them in any order."""
         found = [leaf]

@@ -26,6 +26,7 @@ from verification.cms_signature import Signed, check_signer
 from verification.der import DerReader
 from verification.fault import Fault
 from verification.keyed import signed_bytes
+from verification.revocation import RevokedLater
 from verification.timestamp_token import read_inner_timestamp
 from verification.timestamps import (
     broken_time,
@@ -38,7 +39,15 @@ MAX_TIMES = 16
 _STEP = "timestamp"
 _TIME_STAMPING = (ExtendedKeyUsageOID.TIME_STAMPING,)
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
-_PASSING = frozenset({"CERT_UNTRUSTED", "ALGORITHM_WEAK", "KEY_UNKNOWN", "CERT_EXPIRED_AT_SIGNING"})
+_PASSING = frozenset(
+    {
+        "CERT_UNTRUSTED",
+        "ALGORITHM_WEAK",
+        "KEY_UNKNOWN",
+        "CERT_EXPIRED_AT_SIGNING",
+        "FORMAT_UNSUPPORTED",  # what cannot be judged proves no time either
+    }
+)
 _CENTURY = 50  # RFC 5652 section 11.3: years of two digits below it are of this century
 
 
@@ -138,7 +147,12 @@ def _countersigned(
         return Fault(_STEP, "TIMESTAMP_INVALID", detail, "a signing time", "none", "RFC 5652 11.3")
     leaf = held.certificate
     chain = verify_chain(
-        at_hand.chain(leaf), authorities, at, proved_at=at, purposes=_TIME_STAMPING
+        at_hand.beside(leaf),
+        authorities,
+        at,
+        proved_at=at,
+        purposes=_TIME_STAMPING,
+        later=RevokedLater.NOTED_IF_STATED,
     )
     if isinstance(chain, Fault):
         return chain

@@ -110,7 +110,7 @@ def _read_v1(statement: dict[str, object]) -> Manifest:
         resources,
         shard_size,
         _flag(serialization, "allow_symlinks"),
-        _ignored(serialization),
+        _ignored(serialization, resources),
     )
 
 
@@ -156,8 +156,9 @@ def _old(name: str, items: Sequence[object], root: str, *, is_sharded: bool) -> 
     if root:
         _demand_root(resources, root)
     stated = root or _root(resources)
+    ignored = _unlisted(resources)
     return Manifest(
-        name, f"sha256:{stated}", algorithm, resources, size if is_sharded else 0, False, GIT_PATHS
+        name, f"sha256:{stated}", algorithm, resources, size if is_sharded else 0, False, ignored
     )
 
 
@@ -231,10 +232,19 @@ def _flag(serialization: Mapping[str, object], key: str) -> bool:
     return value
 
 
-def _ignored(serialization: Mapping[str, object]) -> frozenset[str]:
+def _unlisted(resources: Sequence[Resource]) -> frozenset[str]:
+    """Return what a signer left out that made no list: what belongs to Git, or nothing at all.
+
+    Releases before 1.1 signed either all of it that is there or none (`--no-ignore-git-paths`).
+    """
+    signed = {each.path.partition("/")[0] for each in resources}
+    return frozenset() if signed & GIT_PATHS else GIT_PATHS
+
+
+def _ignored(serialization: Mapping[str, object], resources: Sequence[Resource]) -> frozenset[str]:
     """Return the paths left out; where the signature has no list, what older signers left out."""
     if "ignore_paths" not in serialization:
-        return GIT_PATHS
+        return _unlisted(resources)
     items = fields.optional_items(serialization, "ignore_paths")
     if len(items) > _MAX_IGNORED:
         raise TooLargeError(f"{len(items)} ignored paths, more than {_MAX_IGNORED}")

@@ -82,7 +82,12 @@ def check_signer(envelope: NotationEnvelope, chain: Chain) -> PublicKey | Fault:
 def _algorithm(key: PublicKey) -> str:
     """Return the one algorithm that goes with a key; empty where none does."""
     if isinstance(key.material, rsa.RSAPublicKey):
-        return _RSA.get(key.material.key_size, "")
+        found = _RSA.get(key.material.key_size, "")
+        hashed = _HASHES.get(found[2:])
+        fits = key.pss is None or (
+            hashed is not None and key.pss.allow(hashed.name, hashed.digest_size)
+        )
+        return found if fits else ""
     if isinstance(key.material, ec.EllipticCurvePublicKey):
         return _EC.get(key.material.curve.name, ("", 0))[0]
     return ""

@@ -11,9 +11,12 @@ Table of what comes of it:
 | said of the certificate                      | time proved before it | otherwise    |
 |----------------------------------------------|-----------------------|--------------|
 | revoked: key, authority compromised          | CERT_REVOKED          | CERT_REVOKED |
-| revoked: another reason, or none stated      | noted                 | CERT_REVOKED |
+| revoked: another reason, or none stated      | noted, see below      | CERT_REVOKED |
 | good, fresh                                  | passed                | passed       |
 | nothing, out of date, unknown, broken, weak  | noted                 | noted        |
+
+What proves times itself has a stricter rule (RFC 3161 section 4): a timestamp from before counts
+on only where one of four reasons is stated, none of which says that the key was lost.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ from verification.fault import Fault
 from verification.revocation_crl import list_word
 from verification.revocation_data import Revocations
 from verification.revocation_ocsp import ocsp_words
-from verification.revocation_word import COMPROMISE, Standing, Word
+from verification.revocation_word import COMPROMISE, LEAVES_TIMESTAMPS, Standing, Word
 
 STEP = "revocation"
 _REFERENCE = "RFC 5280 6.3"
@@ -42,6 +45,7 @@ class RevokedLater(Enum):
     """What a revocation after the proved time of signing means, a compromise apart."""
 
     NOTED = "noted"
+    NOTED_IF_STATED = "noted if stated"  # of authorities for timestamps: RFC 3161 section 4
     REFUSED = "refused"
 
 
@@ -112,6 +116,8 @@ def _counts(word: Word, proved_at: datetime | None, later: RevokedLater) -> bool
     """Say whether a revocation refutes a signature of that time."""
     if proved_at is None or word.at is None or word.at <= proved_at:
         return True
+    if later is RevokedLater.NOTED_IF_STATED:
+        return word.reason not in LEAVES_TIMESTAMPS
     return word.reason in COMPROMISE or later is RevokedLater.REFUSED
 
 

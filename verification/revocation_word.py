@@ -24,6 +24,15 @@ COMPROMISE = frozenset(
         x509.ReasonFlags.aa_compromise,
     }
 )
+# The reasons after which a timestamp from before still counts: RFC 3161 section 4 (1).
+LEAVES_TIMESTAMPS = frozenset(
+    {
+        x509.ReasonFlags.unspecified,
+        x509.ReasonFlags.affiliation_changed,
+        x509.ReasonFlags.superseded,
+        x509.ReasonFlags.cessation_of_operation,
+    }
+)
 
 
 class Standing(Enum):

@@ -25,6 +25,7 @@ _HASHES = {
 }
 _WHAT = "the RSASSA-PSS key"
 _NULL = b"\x05\x00"
+_MAX_SALT_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,15 @@ class PssLimits:
     def allow(self, algorithm: str, salt_bytes: int) -> bool:
         """Say whether a signature with this hash and a salt of that many bytes may be made."""
         return self.hashed in ("", algorithm) and salt_bytes >= self.least_salt
+
+
+@dataclass(frozen=True, slots=True)
+class PssParameters:
+    """What a signature or key states of PSS; a hash that is unknown to us is an empty string."""
+
+    hashed: str
+    masked: str
+    salt_bytes: int
 
 
 ANY = PssLimits()
@@ -61,31 +71,40 @@ def pss_limits(spki: bytes) -> PssLimits | None:
 
 
 def _stated(reader: DerReader) -> PssLimits:
+    stated = read_parameters(reader, _WHAT)
+    if stated.hashed != stated.masked or not stated.hashed:
+        raise MalformedError(f"{_WHAT} asks for a mask of another hash, or for one unknown to us")
+    return PssLimits(stated.hashed, stated.salt_bytes)
+
+
+def read_parameters(reader: DerReader, what: str) -> PssParameters:
     """Read RSASSA-PSS-params (RFC 4055 section 3.1), each part of which has a default."""
     hashed = masked = _SHA1
     salt_bytes = DEFAULT_SALT_BYTES
     if reader.tag == der.CONTEXT_CONSTRUCTED:
-        hashed = _hash(reader.inside(reader.tag))
+        hashed = _hash(reader.inside(reader.tag), what)
     if reader.tag == der.CONTEXT_CONSTRUCTED + 1:
-        mask = reader.inside(reader.tag).inside(der.SEQUENCE)
+        around = reader.inside(reader.tag)
+        mask = around.inside(der.SEQUENCE)
+        around.finish()
         if mask.oid() != MGF1:
-            raise MalformedError(f"{_WHAT} asks for another mask than MGF1")
-        masked = _hash(mask)
+            raise MalformedError(f"{what}: another mask than MGF1")
+        masked = _hash(mask, what)
     if reader.tag == der.CONTEXT_CONSTRUCTED + 2:
-        salt_bytes = reader.inside(reader.tag).integer()
+        stated = reader.inside(reader.tag)
+        salt_bytes = stated.integer()
+        stated.finish()
     reader.finish()  # the trailer has one value, its default, which DER leaves out
-    if hashed != masked or hashed not in _HASHES:
-        raise MalformedError(f"{_WHAT} asks for a mask of another hash, or for one unknown to us")
-    if salt_bytes < 0:
-        raise MalformedError(f"{_WHAT} asks for a salt of {salt_bytes} bytes")
-    return PssLimits(_HASHES[hashed], salt_bytes)
+    if not 0 <= salt_bytes <= _MAX_SALT_BYTES:
+        raise MalformedError(f"{what}: a salt of {salt_bytes} bytes")
+    return PssParameters(_HASHES.get(hashed, ""), _HASHES.get(masked, ""), salt_bytes)
 
 
-def _hash(around: DerReader) -> str:
+def _hash(around: DerReader, what: str) -> str:
     algorithm = around.inside(der.SEQUENCE)
     around.finish()
     oid = algorithm.oid()
     if algorithm.tag >= 0 and algorithm.element() != _NULL:
-        raise MalformedError(f"{_WHAT} states a hash with parameters")
+        raise MalformedError(f"{what}: a hash with parameters")
     algorithm.finish()
     return oid

@@ -7,11 +7,12 @@ The time of an SSH signature is nowhere in it: a claimed one narrows a window an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from core.errors import MalformedError
 from core.model import TrustKind
+from verification.fault import Fault
 from verification.format import Setting
 from verification.public_key import after
 from verification.ssh_certificate import SshCertificate
@@ -35,14 +36,16 @@ class Purpose:
 
 
 class RefusedError(Exception):
-    """A step that failed; `judge_ssh` makes a refusal of it."""
-
-    due_at: datetime | None = None  # from when on time alone may mend it
+    """A step that failed; `judge_ssh` makes a refusal of its fault."""
 
     def __init__(self, step: str, reason: str, detail: str, expected: str, found: str) -> None:
         super().__init__(detail)
-        self.step, self.reason, self.detail = step, reason, detail
-        self.expected, self.found = expected, found
+        self.fault = Fault(step, reason, detail, expected, found)
+
+    def until(self, moment: datetime | None) -> RefusedError:
+        """Return it with the instant from which on time alone may mend it."""
+        self.fault = replace(self.fault, due_at=moment)
+        return self
 
 
 def given_signers(trail: Trail, setting: Setting) -> tuple[AllowedSigner, ...]:
@@ -165,8 +168,7 @@ def timely_signers(
         )
         refused = RefusedError(TIME, "KEY_EXPIRED", detail, expected, found)
         opening = [opens for one in fitting if (opens := _opens(one.valid_from, moments))]
-        refused.due_at = min(opening, default=None)
-        raise refused
+        raise refused.until(min(opening, default=None))
     return timely
 
 
@@ -187,8 +189,7 @@ def _refuse_certificate_time(
     expected = f"from {_time(begins)} and before {_time(ends)}"
     found = f"{'now' if moment is moments[0] else 'claimed'} {moment.isoformat()}"
     refused = RefusedError(TIME, "CERT_EXPIRED_AT_SIGNING", detail, expected, found)
-    refused.due_at = _opens(begins, moments)
-    raise refused
+    raise refused.until(_opens(begins, moments))
 
 
 def _within(signer: AllowedSigner, moment: datetime) -> bool:

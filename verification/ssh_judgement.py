@@ -20,8 +20,9 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.model import Outcome, Signer, SignerKind, Verification
+from verification.fault import malformed, refuse_fault
 from verification.format import Setting
 from verification.ssh_acceptance import (
     KEY,
@@ -76,15 +77,7 @@ def judge_ssh(
     try:
         return _judge(trail, armor, digester, purpose, setting)
     except RefusedError as refused:
-        refusal = trail.refuse(
-            refused.step,
-            refused.reason,
-            refused.detail,
-            expected=refused.expected,
-            found=refused.found,
-            reference=_PROTOCOL,
-        )
-        return replace(refusal, due_at=refused.due_at)
+        return refuse_fault(trail, replace(refused.fault, reference=_PROTOCOL))
 
 
 def _judge(
@@ -128,7 +121,7 @@ def _read(armor: bytes) -> tuple[Envelope, SshKey, SshCertificate | None]:
             return envelope, certificate.key, certificate
         return envelope, read_key(envelope.public_key), None
     except MalformedError as error:
-        reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
+        reason = malformed(ENVELOPE, error, expected).reason
         raise RefusedError(ENVELOPE, reason, str(error), expected, str(error)) from None
 
 

@@ -35,7 +35,7 @@ from verification.cms_signature import (
 from verification.fault import Fault, malformed
 from verification.keyed import signed_bytes
 from verification.public_key import PublicKey
-from verification.revocation import judge_revocation
+from verification.revocation import RevokedLater, judge_revocation
 from verification.timestamp_authority import (
     TimestampAuthority,
     chain_authority,
@@ -268,7 +268,9 @@ def _vouching_fault(
     """
     if not authority.counts(at):
         return _outside_window(authority, at)
-    judged = judge_revocation(path.links, authority.revocations, at, proved_at=at)
+    judged = judge_revocation(
+        path.links, authority.revocations, at, proved_at=at, later=RevokedLater.NOTED_IF_STATED
+    )
     return judged if isinstance(judged, Fault) else None
 
 

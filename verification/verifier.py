@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from pkgutil import resolve_name
 
 from core.errors import CollectionError
@@ -38,6 +38,7 @@ from verification.trail import Trail
 
 UNRECOGNISED = "unrecognised"
 MAX_HINT_BYTES = 256 * 1024
+_TRUSTS = 8  # whose digests are remembered: each source, or unit of one, has a single one
 # Formats whose outcome depends on the subject's name.
 _NAMES_COUNT = frozenset(
     {
@@ -155,6 +156,7 @@ def _formats_read() -> str:
     return "one of the formats " + ", ".join(FORMATS)
 
 
+@lru_cache(maxsize=_TRUSTS)
 def trust_digest(trust: Trust) -> str:
     """Return the hex digest of everything in a trust that can change an outcome; order cannot."""
     entries = sorted(

@@ -10,13 +10,16 @@ from pathlib import Path
 import click
 
 from core.errors import CollectionError, MalformedError
+from core.model import Accepts
 from core.text import display
 from jobs.clock import utc_now
 from jobs.commands.context import DONE, UNDECIDED, config_option
-from jobs.pipeline import Stop
+from jobs.pipeline import Prepared, Stop
 from jobs.workspace import Workspace
+from storage.memory import UnitMemory
 
 SHOWN = 3
+LOCAL = "file_tree"
 
 
 @click.group()
@@ -39,7 +42,10 @@ def list_sources(config: Path) -> None:
 @config_option
 @click.argument("names", nargs=-1, metavar="[SOURCE...]")
 def check_sources(config: Path, names: tuple[str, ...]) -> None:
-    """List the units of each source without reading them; exits 3 when one is out of reach."""
+    """List the first units of each source, and begin with one; exits 3 when it is out of reach.
+
+    Nothing is kept. Where the settings alone name the units, the first one is asked for.
+    """
     workspace = Workspace.open(config, utc_now)
     reached = [_check(workspace, name) for name in workspace.chosen(names)]
     sys.exit(DONE if all(reached) else UNDECIDED)
@@ -50,6 +56,7 @@ def _check(workspace: Workspace, name: str) -> bool:
         prepared = workspace.prepare(name, Stop(), Path(spool))
         try:
             units = list(islice(prepared.plan.reading.collector.units(), SHOWN + 1))
+            _reach(workspace, prepared, units)
         except (CollectionError, MalformedError) as error:
             click.echo(f"{name}: {display(str(error), 1000)}")
             return False
@@ -59,3 +66,16 @@ def _check(workspace: Workspace, name: str) -> bool:
     more = ", ..." if len(units) > SHOWN else ""
     click.echo(f"{name}: {named or 'no units'}{more}")
     return True
+
+
+def _reach(workspace: Workspace, prepared: Prepared, units: list[str]) -> None:
+    """Begin to read the first unit, unless the list of units has already come from the source.
+
+    A folder has no host that could be out of reach: its units are what was found in it.
+    """
+    plan = prepared.plan
+    if not units or prepared.traffic.requests or plan.reading.source.kind == LOCAL:
+        return
+    memory = UnitMemory(workspace.database, plan.reading.source.id, units[0], plan.seal)
+    found = plan.reading.collector.collect(units[0], memory)
+    next((one for one in found if not isinstance(one, Accepts)), None)

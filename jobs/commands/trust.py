@@ -35,6 +35,8 @@ def refresh_roots(config: Path, names: tuple[str, ...]) -> None:
     if unknown:
         words = f"the settings have no `builtin` root `{display(unknown[0])}`"
         raise UsageError(f"{words}; they have {', '.join(known) or 'none'}")
+    if not known:
+        click.echo(f"no builtin root in the settings: {display(str(config), 1000)}")
     reached = True
     for name in dict.fromkeys(names or known):
         try:

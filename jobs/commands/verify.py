@@ -33,7 +33,7 @@ def _file(name: str, words: str) -> Decorator:
 
 @click.command("verify")
 @click.argument("artifact", required=False, default="", metavar="[ARTIFACT]")
-@_file("--bundle", "Evidence that brings its own proof: DSSE and attestation files.")
+@_file("--bundle", "Evidence that brings its own proof: bundles, attestations, DSSE.")
 @_file("--signature", "A detached signature.")
 @_file("--certificate", "What lies beside the signature: a claim of who signed, never trust.")
 @_files("--key", "Trust this public key: PEM, DER, minisign, allowed signers, npm's keys.")
@@ -51,8 +51,9 @@ def _file(name: str, words: str) -> Decorator:
 @click.option("--at", metavar="TIME", help="Judge as of this time: 2026-01-31T12:00:00Z, or a day.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def verify_command(artifact: str, *, as_json: bool, **given: Any) -> None:
-    """Verify one artifact offline: a file, sha256:HEX, or an image folder.
+    """Verify one artifact offline: a file, sha256:HEX, a folder, or oci:DIR[@DIGEST].
 
+    A folder is an OCI layout, an image as `dir:` keeps it, or else a model.
     ARTIFACT may be left out where the evidence holds what it signs. The format is recognised.
     Exits 0 verified, 1 invalid or untrusted, 3 unverifiable, 2 when called wrongly.
     """

@@ -24,6 +24,13 @@ from tests.verification.specimens import (
     sign,
 )
 from tests.verification.ssh_material import keys, line, signers
+from tests.verification.stranger_chains import (
+    bundle_of_strangers,
+    filling,
+    one_signer_stamped_by_strangers,
+    signers_under_strangers,
+    stamped_by_strangers,
+)
 from verification import cms
 from verification.formats.authenticode import INDIRECT_DATA, PE_IMAGE
 from verification.openpgp_armor import SIGNATURE, begin_line, end_line
@@ -121,6 +128,27 @@ def _program(parts: Parts, depth: int = 1) -> Callable[[int], Case]:
         return x509_material.inside(_with_table(plain, made), "app.exe"), setting(TRUST)
 
     return make
+
+
+def _stamped_program(size: int) -> Case:
+    """Return a program with signatures nested as deep as may be, each stamped by strangers."""
+    who = x509_material.identity("p256", x509_material.CODE)
+    plain = x509_material.program()
+    pe = read_pe(MemoryContent(_with_table(plain, b"\x30\x00")), LIMITS)
+    stated = _indirect(pe.digests(("sha256",))["sha256"])
+    nested = (filling(size - 1_200_000),)
+    for _ in range(5):
+        info = x509_material.signer_info(who, stated, content_type=INDIRECT_DATA)
+        info = x509_material.with_unsigned(info, stamped_by_strangers(info), *nested)
+        made = x509_material.signed_data(
+            (info,), (who.certificate,), stated, content_type=INDIRECT_DATA, tag=0x30
+        )
+        nested = (x509_material.attribute(cms.NESTED_SIGNATURE, made),)
+    return x509_material.inside(_with_table(plain, made), "app.exe"), setting(TRUST)
+
+
+def _strangers(make: Callable[[int], bytes]) -> Callable[[int], Case]:
+    return lambda size: case(make(size), TRUST)
 
 
 def _indirect(digest: Digest) -> bytes:
@@ -264,6 +292,10 @@ def kinds() -> Iterator[Worst]:
         yield Worst("authenticode", name, _program(parts))
         yield Worst("authenticode", f"{name}, nested", _program(parts, 5))
     yield Worst("cms", "16 timestamps", _stamped)
+    yield Worst("cms", "16 timestamps of strangers", _strangers(one_signer_stamped_by_strangers))
+    yield Worst("cms", "16 signers under strangers", _strangers(signers_under_strangers))
+    yield Worst("authenticode", "5 times 16 timestamps of strangers", _stamped_program)
+    yield Worst("sigstore-bundle", "32 timestamps of strangers", _strangers(bundle_of_strangers))
     yield Worst("openpgp-detached", "64 signatures", _packets)
     yield Worst("openpgp-detached", "short lines", _short_lines)
     yield Worst("helm-provenance", "lines", _helm(b"x" * 70 + b"\n"))

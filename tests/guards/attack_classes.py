@@ -38,8 +38,8 @@ _FILES: dict[int, str] = {
     "~cosign_blob ~git_object ~jar ~minisign ~model_signing ~notation ~npm_attestations "
     "~npm_signature ~pep740 ~rpm",
     2: "verification/sigstore/test_sigstore_attacks verification/test_certificate_chain "
-    "verification/test_openpgp verification/test_timestamps ~cms_detached ~cosign_simple "
-    "~dsse ~minisign ~model_signing ~npm_attestations ~npm_signature ~raw_signature "
+    "verification/test_openpgp verification/test_timestamps verification/test_trust ~cms_detached "
+    "~cosign_simple ~dsse ~minisign ~model_signing ~npm_attestations ~npm_signature ~raw_signature "
     "~ssh_signature",
     3: "verification/sigstore/test_sigstore_attacks verification/test_git_cms ~authenticode "
     "~cms_detached ~git_object ~notation ~npm_signature",
@@ -56,12 +56,13 @@ _FILES: dict[int, str] = {
     8: "verification/test_public_key verification/test_timestamps ~cms_detached ~dsse ~notation "
     "~ssh_signature",
     9: "verification/sigstore/test_sigstore_attacks verification/test_certificate_chain "
-    "verification/test_certificate_path verification/test_openpgp_diagnosis "
+    "verification/test_certificate_path verification/test_certificate_rules "
+    "verification/test_openpgp_diagnosis "
     "verification/test_revocation verification/test_timestamps ~authenticode ~cms_detached "
     "~notation ~ssh_signature",
     10: "verification/test_certificate_chain verification/test_openpgp "
     "verification/test_public_key verification/test_revocation verification/test_timestamps "
-    "~cms_detached ~jar ~notation ~rpm ~ssh_signature",
+    "~authenticode ~cms_detached ~jar ~notation ~rpm ~ssh_signature",
     11: "collectors/test_apt core/test_cleartext jobs/test_verify_command "
     "verification/test_openpgp ~helm_provenance ~minisign ~ssh_signature",
     12: "jobs/test_oci_layout jobs/test_repomd_chain ~authenticode ~jar ~model_signing "
@@ -73,8 +74,9 @@ _FILES: dict[int, str] = {
     16: "collectors/test_apt collectors/test_evidence_size collectors/test_oci_hostile "
     "core/test_repodata jobs/test_hostile jobs/test_oci_layout jobs/test_verify_limits "
     "net/test_http verification/test_cbor verification/test_certificate_path "
-    "verification/test_der verification/test_timestamps verification/test_zip_archive ~dsse "
-    "~jar ~notation ~rfc3161",
+    "verification/test_certificate_rules verification/test_der "
+    "verification/test_stranger_chains verification/test_timestamps "
+    "verification/test_zip_archive ~dsse ~jar ~notation ~rfc3161",
     17: "core/test_checksums jobs/test_oci_layout verification/test_zip_archive ~jar "
     "~model_signing",
     18: "core/test_repodata core/test_wire verification/sigstore/test_sigstore_attacks "

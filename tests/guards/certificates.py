@@ -63,6 +63,70 @@ CERTIFICATES = [
     ),
     guard(
         "verification/certificate_path.py",
+        "if refused_address(links):",
+        "verification/test_certificate_rules.py::"
+        "test_attack_09_address_in_the_subject_keeps_to_the_constraints",
+    ),
+    guard(
+        "verification/certificate_path.py",
+        "if stated is not None and stated.require_explicit_policy is not None:",
+        "verification/test_certificate_rules.py::"
+        "test_policies_are_not_asked_for_and_a_demand_for_one_is_not_judged",
+    ),
+    guard(
+        "verification/certificate_path.py",
+        "if has_strangers and not _may_be_issued(leaf, anchored, anchors):",
+        "verification/test_certificate_rules.py::"
+        "test_attack_16_certificates_of_strangers_are_not_searched_among_themselves",
+    ),
+    guard(
+        "verification/certificate_path.py",
+        "if is_issued_by(each, issuer)]",
+        "verification/test_certificate_path.py::"
+        "test_attack_16_only_what_leads_up_to_an_anchor_is_searched",
+        new="]",
+    ),
+    guard(
+        "verification/certificate_diagnosis.py",
+        "zip(budget, named, strict=False)",
+        "verification/test_certificate_rules.py::"
+        "test_attack_16_certificates_of_strangers_are_not_searched_among_themselves",
+        new="enumerate(named)",
+    ),
+    guard(
+        "verification/only.py",
+        "    if not kept:\n",
+        "verification/test_trust.py::test_attack_02_entry_holds_nothing_but_what_only_names",
+        new="    if False:\n",
+    ),
+    guard(
+        "verification/public_key.py",
+        "        if allowed not in key.paddings:\n",
+        "verification/test_public_key.py::"
+        "test_attack_08_key_made_for_pss_takes_no_other_padding_hash_or_salt",
+        new="        if False:\n",
+    ),
+    guard(
+        "verification/cms_algorithm.py",
+        "if key.pss is not None:",
+        "verification/formats/test_cms_detached.py::"
+        "test_attack_08_certificate_made_for_pss_keeps_its_signatures_to_pss",
+    ),
+    guard(
+        "verification/cms_algorithm.py",
+        "if key.pss is not None and not key.pss.allow(algorithm, stated.salt_bytes):",
+        "verification/formats/test_cms_detached.py::"
+        "test_attack_08_certificate_made_for_pss_keeps_its_signatures_to_pss",
+    ),
+    guard(
+        "verification/revocation.py",
+        "if later is RevokedLater.NOTED_IF_STATED:",
+        "verification/test_revocation.py::test_attack_10_timestamp_of_a_revoked_authority",
+        "verification/formats/test_authenticode.py::"
+        "test_attack_10_countersignature_of_a_revoked_authority",
+    ),
+    guard(
+        "verification/certificate_path.py",
         "        if one.begins <= at < one.ends:",
         "verification/test_certificate_path.py::"
         "test_path_is_searched_for_once_and_never_used_outside_its_window",

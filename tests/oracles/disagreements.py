@@ -215,6 +215,12 @@ DISAGREEMENTS = (
         "lines more than the two or four of the format: the tools stop reading before them",
     ),
     Disagreement(
+        ("signify",),
+        "SIGNATURE_INVALID",
+        "lines after the signature are the message it is over, as `signify -e` writes it: asked "
+        "about a file beside it, the tool stops reading before them",
+    ),
+    Disagreement(
         ("minisign", "signify"),
         "KEYRING_UNUSABLE",
         "a file with a key that has other lines too, or a first line that is no comment",

@@ -21,7 +21,7 @@ from tests.verification.specimens import (
 )
 from verification import certificate_path
 from verification.certificate_chain import Chain, Fault, given_authorities, verify_chain
-from verification.certificate_path import Anchors, find_path
+from verification.certificate_path import Anchors, find_path, leading_up
 
 CODE, SERVER = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.SERVER_AUTH
 KEYS = [private_key("p256", f"path {number}") for number in range(3)]
@@ -86,6 +86,16 @@ def test_attack_09_authority_for_other_purposes_does_not_lead_on(
     assert isinstance(found, Chain) == leads
     if isinstance(found, Fault):
         assert found.reason == "CERT_UNTRUSTED"
+
+
+def test_attack_16_only_what_leads_up_to_an_anchor_is_searched() -> None:
+    strange = certificate("link", "root", KEYS[1], KEYS[2], AUTHORITY)
+    below = certificate("below", "strange", KEYS[1], KEYS[1], AUTHORITY)
+    deeper = certificate("deeper", "link", KEYS[2], KEYS[1], AUTHORITY)
+    others = (strange, deeper, below, LINK, LINK, ROOT)
+    assert leading_up(others, ANCHORS) == (deeper, LINK, ROOT)
+    assert leading_up((deeper,), Anchors.of([LINK])) == (deeper,)
+    assert leading_up(others, Anchors.of([])) == ()
 
 
 def test_attack_16_certificates_that_issue_each_other_cost_little() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from tests.verification.specimens import (
@@ -171,10 +173,25 @@ def test_attack_09_what_is_not_judged_is_told_only_of_a_way_that_leads_to_an_aut
     assert judged(certificate("s", "e", LEAF_KEY, edwards), own)[0] == "CERT_UNTRUSTED"
 
 
+def test_stranger_with_a_key_of_an_unknown_kind_is_no_fault_of_ours() -> None:
+    """Such a certificate is read; only its key cannot be."""
+    stranger = certificate("link", "root", LINK_KEY, LINK_KEY, AUTHORITY)
+    encoded = stranger.public_bytes(Encoding.DER).replace(
+        bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0203")
+    )
+    strange = x509.load_der_x509_certificate(encoded)
+    with pytest.raises((UnsupportedAlgorithm, ValueError)):
+        strange.public_key()
+    other = certificate("link", "link", LINK_KEY, LINK_KEY, AUTHORITY)
+    assert judged(leaf(), strange, other)[0] == "CERT_UNTRUSTED"
+    assert judged(leaf(), other, strange)[0] == "CERT_UNTRUSTED"
+    assert judged(leaf(), strange, link())[0] == "accepted"
+
+
 LOOP = [private_key("p256", f"loop {each}") for each in range(28)]
 STRANGERS = {  # keys of the authorities of one name that came along → signatures checked
-    "issue each other": (LOOP[:1] * 28, LOOP[0], 3 + 10),
-    "share a name": (LOOP, ROOT_KEY, 3 + 16),
+    "issue each other": (LOOP[:1] * 28, LOOP[0], 3 + 1),
+    "share a name": (LOOP, ROOT_KEY, 3 + 8),
 }
 
 

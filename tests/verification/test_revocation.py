@@ -27,13 +27,16 @@ from tests.verification.specimens import (
     NOW,
     Extensions,
     PrivateKey,
+    artifact,
     authority_entry,
     certificate,
+    evidence,
     flipped,
     openssl,
     pem,
     private_key,
     private_pem,
+    setting,
 )
 from tests.verification.timestamp_specimens import MADE_AT, SIGNED, STAMPER, token
 from verification.certificate_chain import Chain, Fault, given_authorities, verify_chain
@@ -41,6 +44,7 @@ from verification.revocation import RevokedLater, judge_revocation
 from verification.revocation_data import Revocations, given_revocations, read_revocation
 from verification.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
 from verification.trust import describe
+from verification.verifier import verify
 
 YEAR = 365 * DAY
 LIMITS = Limits()
@@ -168,6 +172,23 @@ def test_strict_rule_refuses_later_revocations_too() -> None:
     late = crl(revoked(SERIAL, LATER, Reason.superseded))
     assert judge(late, proved_at=PROVED) != "CERT_REVOKED"
     assert judge(late, proved_at=PROVED, later=RevokedLater.REFUSED) == "CERT_REVOKED"
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_attack_10_revoked_authority_of_timestamps_proves_no_time_without_a_harmless_reason(
+    reason: Reason | None,
+) -> None:
+    harmless = {
+        Reason.unspecified, Reason.affiliation_changed, Reason.superseded,
+        Reason.cessation_of_operation,
+    }  # fmt: skip
+    rule = RevokedLater.NOTED_IF_STATED
+    late = crl(revoked(SERIAL, LATER, reason))
+    found = judge(late, proved_at=PROVED, later=rule)
+    assert (found != "CERT_REVOKED") == (reason in harmless), found
+    assert judge(late, later=rule) == "CERT_REVOKED"
+    early = crl(revoked(SERIAL, BEFORE, reason))
+    assert judge(early, proved_at=PROVED, later=rule) == "CERT_REVOKED"
 
 
 def test_date_of_invalidity_counts_where_it_is_earlier() -> None:
@@ -435,11 +456,21 @@ def test_chain_holds_at_a_proved_time_after_its_end() -> None:
         (MADE_AT - DAY, Reason.superseded, False),
         (MADE_AT + DAY, Reason.superseded, True),
         (MADE_AT + DAY, Reason.key_compromise, False),
+        (MADE_AT + DAY, Reason.privilege_withdrawn, False),
+        (MADE_AT + DAY, Reason.unspecified, True),
+        (MADE_AT + DAY, None, False),
     ],
 )
-def test_timestamp_of_a_revoked_authority(at: datetime, reason: Reason, stands: bool) -> None:  # noqa: FBT001
+def test_attack_10_timestamp_of_a_revoked_authority(
+    at: datetime,
+    reason: Reason | None,
+    stands: bool,  # noqa: FBT001 - a column of a table
+) -> None:
     key = private_key("p256", "tsa root ")
     withdrawn = crl(revoked(STAMPER.signer.serial_number, at, reason), issuer=STAMPER.root, key=key)
+    trust = setting(authority_entry(STAMPER.root), withdrawn)
+    alone = verify(evidence(token(), artifact(SIGNED)), trust)
+    assert (alone.format, alone.reason) == ("rfc3161", "" if stands else "CERT_REVOKED")
     given_trust = given_authorities(Trust((authority_entry(STAMPER.root), withdrawn)))
     roots = given_timestamp_authorities(given_trust)
     found = verify_timestamp(token(), SIGNED, roots, LIMITS)

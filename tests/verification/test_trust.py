@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core.errors import MalformedError
 from core.limits import Limits
@@ -84,7 +85,7 @@ def test_keyring_shows_only_what_may_vouch_within_its_window() -> None:
 
 
 ONE, TWO = (certificate(name, name, KEY, KEY, AUTHORITY) for name in ("one", "two"))
-_RAW = private_key("ed25519").public_key().public_bytes_raw()
+_RAW = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
 MINISIGN = TrustEntry(
     "minisign",
     TrustKind.MINISIGN,

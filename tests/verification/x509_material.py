@@ -213,7 +213,11 @@ TOKEN = "1.2.840.113549.1.9.16.2.14"
 
 
 def timestamp(
-    authority: Identity, over: bytes, at: datetime, unsigned: tuple[bytes, ...] = ()
+    authority: Identity,
+    over: bytes,
+    at: datetime,
+    unsigned: tuple[bytes, ...] = (),
+    beside: tuple[x509.Certificate, ...] = (),
 ) -> bytes:
     """Return an RFC 3161 token over the bytes; the authority's certificate is for times alone."""
     info = tlv(
@@ -231,7 +235,8 @@ def timestamp(
         attributes=(certificate_named(authority),),
         unsigned=unsigned,
     )
-    return signed_data((signed,), (authority.certificate,), info, content_type=TST_INFO, version=3)
+    along = (authority.certificate, *beside)
+    return signed_data((signed,), along, info, content_type=TST_INFO, version=3)
 
 
 def timestamped(signer: Identity, content: bytes, authority: Identity, at: datetime) -> bytes:

@@ -7,9 +7,9 @@ signature, and the artifact hangs on the list.
 
 from __future__ import annotations
 
-from core.checksums import is_checksum_list, read_checksums
+from core.checksums import Readings, is_checksum_list, read_checksums
 from core.errors import MalformedError
-from core.model import Digest, Evidence, Role, Subject, Verification
+from core.model import Evidence, Role, Subject, Verification
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.trail import Trail
@@ -43,18 +43,18 @@ class ChecksumList:
             expected = f"a line for {evidence.subject.name[:200]}"
             found = f"{len(listed)} lines for other names"
             return trail.refuse("entry", "SUBJECT_MISMATCH", detail, expected=expected, found=found)
-        ours = evidence.subject.digest(stated.algorithm)
-        if ours is None:
-            detail = f"the artifact's {stated.algorithm} digest is not at hand"
+        known = [evidence.subject.digest(each.algorithm) for each in stated]
+        expected = " or ".join(map(str, stated))
+        ours = next((one for one in known if one is not None and one in stated), None)
+        if ours is None and None in known:
+            lacking = [one.algorithm for one, own in zip(stated, known, strict=True) if not own]
+            detail = f"the artifact's {' and '.join(lacking)} digest is not at hand"
             found = ", ".join(map(str, evidence.subject.digests)) or "no digest"
-            return trail.refuse(
-                "entry", "CONTENT_NEEDED", detail, expected=str(stated), found=found
-            )
-        if ours != stated:
+            return trail.refuse("entry", "CONTENT_NEEDED", detail, expected=expected, found=found)
+        if ours is None:
             detail = "the list gives another digest for the artifact"
-            return trail.refuse(
-                "entry", "DIGEST_MISMATCH", detail, expected=str(stated), found=str(ours)
-            )
+            found = ", ".join(map(str, known))
+            return trail.refuse("entry", "DIGEST_MISMATCH", detail, expected=expected, found=found)
         trail.passed("entry", str(ours))
         # 3. Nothing vouches for the list.
         detail = "the artifact's line matches, but the list itself carries no signature"
@@ -67,6 +67,6 @@ class ChecksumList:
         )
 
 
-def _line(listed: dict[str, Digest], subject: Subject) -> Digest | None:
+def _line(listed: dict[str, Readings], subject: Subject) -> Readings | None:
     """Return the entry under the subject's whole name, else under its last part."""
     return listed.get(subject.name) or listed.get(subject.name.rpartition("/")[2])

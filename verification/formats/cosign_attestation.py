@@ -12,14 +12,14 @@ from dataclasses import replace
 from core.cosign_container import MAGIC, Container, read_container
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Evidence, Outcome, Role, TrustKind, Verification
+from core.model import Evidence, Outcome, Role, Verification
+from verification.certificate_chain import names_authorities
 from verification.cosign_bundle import ENVELOPE, attestation_bundle, names_certificate
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.formats.dsse import Dsse
 from verification.trail import Trail
 
-_VOUCHING = frozenset({TrustKind.ROOT, TrustKind.AUTHORITY})
 _REFERENCE = "cosign SIGNATURE_SPEC"
 
 
@@ -53,9 +53,12 @@ class CosignAttestation:
                 "media type", "PAYLOAD_TYPE", detail, expected=ENVELOPE, found=found
             )
         keyed = Dsse().verify(replace(evidence, content=container.payload), setting)
-        vouching = {entry.kind for entry in setting.trust.entries} & _VOUCHING
         certified = names_certificate(container.annotations)
-        if keyed.outcome is Outcome.VERIFIED or not certified or not vouching:
+        if (
+            keyed.outcome is Outcome.VERIFIED
+            or not certified
+            or not names_authorities(setting.trust)
+        ):
             return replace(keyed, format=self.name)
         return _judge(trail, container, evidence, setting)
 

@@ -14,7 +14,8 @@ from core import wire
 from core.cosign_container import BUNDLE_ANNOTATION, CERTIFICATE_ANNOTATION
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Evidence, Role, Subject, TrustKind, Verification
+from core.model import Evidence, Role, Subject, Verification
+from verification.certificate_chain import names_authorities
 from verification.cosign_bundle import digest_bundle, names_certificate
 from verification.fault import refuse_malformed
 from verification.format import Setting
@@ -34,7 +35,6 @@ from verification.trail import Trail
 _MARK = b'"base64Signature"'
 _FIELDS = frozenset({"base64Signature", "cert", "rekorBundle"})
 _REFERENCE = "cosign, LocalSignedPayload"
-_VOUCHING = frozenset({TrustKind.ROOT, TrustKind.AUTHORITY})
 _PUBLIC_KEY = "PUBLIC KEY-----"
 _SPACE = b" \t\r\n"
 _LIMITS = Limits()
@@ -83,9 +83,8 @@ class CosignBlob:
                 trail.skipped("log entry", words)
             return verified(trail, [trial])
         # 4. Else the certificate names the signer, as far as somebody vouches for it.
-        vouching = {entry.kind for entry in setting.trust.entries} & _VOUCHING
         is_open = trial.standing in (Standing.REFUSED, Standing.CONTENT_NEEDED)
-        if names_certificate(held.annotations) and vouching and is_open:
+        if names_certificate(held.annotations) and names_authorities(setting.trust) and is_open:
             return _by_certificate(trail, held, evidence.subject, setting)
         if keys.none_given:
             return refuse_keyless(trail, setting.trust)

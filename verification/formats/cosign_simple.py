@@ -20,8 +20,9 @@ from core.cosign_container import (
 )
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Evidence, Role, Subject, TrustKind, Verification
+from core.model import Evidence, Role, Subject, Verification
 from verification.base64_lines import decode_base64_lines
+from verification.certificate_chain import names_authorities
 from verification.certificates import certified_key, read_certificates
 from verification.cosign_bundle import names_certificate, signature_bundle
 from verification.fault import refuse_malformed
@@ -46,7 +47,6 @@ PAYLOAD_TYPE = "cosign container image signature"
 _CRITICAL = {"identity", "image", "type"}
 _REFERENCE = "containers/image signature formats; cosign SIGNATURE_SPEC"
 _CLAIM_CHARACTERS = 1024
-_VOUCHING = frozenset({TrustKind.ROOT, TrustKind.AUTHORITY})
 
 
 class CosignSimpleSigning:
@@ -173,8 +173,7 @@ def _judge_certificate(
     trail: Trail, container: Container, payload: _Payload, signature: bytes, setting: Setting
 ) -> Verification:
     keys = given_keys(setting.trust)
-    vouching = {entry.kind for entry in setting.trust.entries} & _VOUCHING
-    if not vouching:
+    if not names_authorities(setting.trust):
         return _refuse_unvouched(trail, container, signature, keys, setting)
     try:
         bundle = signature_bundle(

@@ -4,7 +4,8 @@ Steps, each a Check:
 
     1  limits and structure
     2  the key that the signature names, in the trust given
-    3  the signature over the file: its BLAKE2b-512 digest (`ED`) or its bytes (`Ed`)
+    3  the signature over the file: its BLAKE2b-512 digest (`ED`) or its bytes (`Ed`);
+       with `signify -e`, over the message right behind the signature
     4  the signature over the trusted comment: without it anybody could write that comment
     5  the bytes signed are this subject's
 
@@ -17,6 +18,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 
@@ -30,7 +32,10 @@ from core.model import (
     Subject,
     TrustKind,
     Verification,
+    digest_of,
 )
+from core.signify import embedded_message
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.inside import SUBJECT, refuse_other_digest
 from verification.minisign import (
@@ -56,8 +61,15 @@ _SHOWN = 6
 _SHOWN_CHARACTERS = 1000
 
 
+class _Over(NamedTuple):
+    """What the signature should be over; `message` is None where it is not in the evidence."""
+
+    subject: Subject
+    message: bytes | None
+
+
 class Minisign:
-    """A file of two or four lines beside what it signs."""
+    """A file of two or four lines beside what it signs, or of two with the message behind them."""
 
     name = "minisign"
     role = Role.SIGNATURE
@@ -71,17 +83,15 @@ class Minisign:
         """Check the signature over the subject and the one over the comment."""
         trail = Trail(self.name, self.role)
         # 1. The structure.
+        message = embedded_message(evidence.content)
+        head = evidence.content[: -len(message)] if message else evidence.content
         try:
-            signature = read_signature(evidence.content)
+            signature = read_signature(head)
         except MalformedError as error:
-            return trail.refuse(
-                STRUCTURE,
-                "MALFORMED",
-                str(error),
-                expected="a comment and a signature, and in minisign's a second pair of both",
-                found=str(error),
-            )
-        trail.passed(STRUCTURE, "signify" if signature.trusted_comment is None else "minisign")
+            expected = "a comment and a signature, and in minisign's a second pair of both"
+            return refuse_malformed(trail, STRUCTURE, error, expected)
+        kind = "signify" if signature.trusted_comment is None else "minisign"
+        trail.passed(STRUCTURE, f"{kind}, {len(message)} bytes inside" if message else kind)
         trail.claims |= _claims(signature)
         # 2. The key.
         keys = _given(trail, setting)
@@ -98,10 +108,12 @@ class Minisign:
             )
         trail.passed(KEY, shown_id(signature.key_id))
         # 3. to 5.
-        refused = _refuse_file(trail, signature, named, evidence.subject, setting)
+        subject = evidence.subject
+        signed = message or _signed(signature, subject, setting)
+        refused = _refuse_file(trail, signature, named, signed, subject)
         if isinstance(refused, Verification):
             return refused
-        return _conclude(trail, signature, refused, evidence.subject, setting)
+        return _conclude(trail, signature, refused, _Over(subject, message), setting)
 
 
 def _claims(signature: MinisignSignature) -> dict[str, str]:
@@ -149,11 +161,10 @@ def _refuse_file(
     trail: Trail,
     signature: MinisignSignature,
     named: Sequence[MinisignKey],
+    signed: bytes | None,
     subject: Subject,
-    setting: Setting,
 ) -> Verification | MinisignKey:
     """Return the key under which the signature over the file holds, or the refusal."""
-    signed = _signed(signature, subject, setting)
     if signed is None:
         needed = "the bytes of the artifact"
         needed += ", or their BLAKE2b-512 digest" if signature.is_prehashed else " in memory"
@@ -204,7 +215,7 @@ def _conclude(
     trail: Trail,
     signature: MinisignSignature,
     key: MinisignKey,
-    subject: Subject,
+    over: _Over,
     setting: Setting,
 ) -> Verification:
     # 4. The comment.
@@ -223,7 +234,7 @@ def _conclude(
         trail.passed(COMMENT)
     made = _comment_claims(trail, comment or b"")
     # 5. The subject.
-    other = refuse_other_digest(trail, subject)
+    other = _refuse_other_subject(trail, over)
     if other is not None:
         return other
     trail.passed(SUBJECT)
@@ -244,6 +255,35 @@ def _conclude(
         due_at=due_at,
         due_reason="KEY_EXPIRED" if due_at is not None else "",
     )
+
+
+def _refuse_other_subject(trail: Trail, over: _Over) -> Verification | None:
+    """Compare the message, where there is one, with all that the artifact is known by."""
+    subject, message = over
+    if message is None:
+        return refuse_other_digest(trail, subject)
+    stated = [*subject.strong_digests()]
+    if subject.content is not None:
+        stated.append(subject.content.digest("sha256"))
+    if not stated:
+        return trail.refuse(
+            SUBJECT,
+            "CONTENT_NEEDED",
+            "the artifact states no strong digest to compare the signed message with",
+            expected="a SHA-2 or BLAKE2 digest of the artifact",
+            found="none",
+        )
+    for digest in stated:
+        found = digest_of(message, digest.algorithm)
+        if found != digest:
+            return trail.refuse(
+                SUBJECT,
+                "SUBJECT_MISMATCH",
+                "the message that was signed is not this artifact",
+                expected=str(digest),
+                found=str(found),
+            )
+    return None
 
 
 def _comment_claims(trail: Trail, comment: bytes) -> datetime | None:

@@ -37,9 +37,8 @@ from verification.timestamps import ProvedTime, given_timestamp_authorities, ver
 from verification.trail import Trail
 
 _POLICY = "Notary Project trust policy specification, level strict"
-_NOT_JUDGED = frozenset(
-    {"CERT_UNTRUSTED"}
-)  # a timestamp of an authority nobody gave proves nothing
+# A timestamp of an authority that nobody gave, or that cannot be judged, proves nothing.
+_NOT_JUDGED = frozenset({"CERT_UNTRUSTED", "FORMAT_UNSUPPORTED"})
 
 
 @dataclass(frozen=True, slots=True)

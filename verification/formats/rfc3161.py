@@ -15,7 +15,7 @@ from verification.certificates import certificate_claims, certificate_signer
 from verification.fault import Fault, refuse_fault
 from verification.format import Setting
 from verification.keyed import refuse_keyless
-from verification.revocation import judge_revocation
+from verification.revocation import RevokedLater, judge_revocation
 from verification.sigstore.trusted_root import given_roots
 from verification.timestamp_token import is_timestamp
 from verification.timestamps import (
@@ -59,7 +59,11 @@ class Rfc3161:
         if isinstance(proved, Fault):
             return _refuse(trail, proved)
         revocation = judge_revocation(
-            proved.path.links, given.revocations, setting.now, proved_at=proved.at
+            proved.path.links,
+            given.revocations,
+            setting.now,
+            proved_at=proved.at,
+            later=RevokedLater.NOTED_IF_STATED,
         )
         if isinstance(revocation, Fault):
             return _refuse(trail, revocation)

@@ -9,7 +9,6 @@ A timestamp under the same authorities proves the time; without one the chain ha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -20,8 +19,6 @@ from verification.certificates import certificate_claims, certificate_signer
 from verification.fault import Fault, refuse_fault
 from verification.format import Setting
 from verification.formats.dsse import Envelope
-from verification.revocation import judge_revocation
-from verification.revocation_data import given_revocations
 from verification.sigstore.bundle import Bundle
 from verification.sigstore.entry_body import Signed
 from verification.sigstore.proof import (
@@ -66,9 +63,7 @@ def prove_by_certificate(
     if isinstance(chain, Fault):
         return refuse_fault(trail, chain)
     trail.passed(_CHAIN, f"{chain.length} certificates", reference="RFC 5280 6.1")
-    fault = _revoked(chain, at, setting, trail)
-    if fault is not None:
-        return refuse_fault(trail, fault)
+    trail.checks += chain.checks
     trail.signer = certificate_signer(chain.leaf, chain.key)
     trail.claims |= certificate_claims(chain.leaf)
     # 4. The entries of the log are about this signature, and the signature holds.
@@ -106,15 +101,6 @@ def _proved(
         expected = f"by {setting.now.isoformat()}"
         return Fault("time", "TIME_IN_FUTURE", detail, expected, last.isoformat(), due_at=last)
     return min(found, key=lambda one: one.before, default=None)
-
-
-def _revoked(chain: Chain, at: datetime | None, setting: Setting, trail: Trail) -> Fault | None:
-    given = given_revocations(setting.trust.entries)
-    judged = judge_revocation(chain.links, given, setting.now, proved_at=at)
-    if isinstance(judged, Fault):
-        return judged
-    trail.checks += judged
-    return None
 
 
 def _proof(content: Content, chain: Chain, proved: ProvedTime | None, trail: Trail) -> Proof:

@@ -8,15 +8,27 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.limits import Limits
-from core.model import Evidence, Outcome, Subject, TrustEntry, Verification, digest_of
+from core.model import (
+    Evidence,
+    Outcome,
+    Subject,
+    TrustEntry,
+    TrustKind,
+    Verification,
+    digest_of,
+)
 from tests.verification.specimens import DAY, NOW, authority_entry, pem, setting
 from tests.verification.x509_material import (
     CODE,
     EMAIL,
     OTHER_ROOT,
     ROOT,
+    ROOT_KEY,
     TIMES,
     Identity,
     attribute,
@@ -321,6 +333,36 @@ def test_attack_03_countersignature_proves_a_time_by_a_certificate_for_times_alo
     future = attribute("1.2.840.113549.1.9.5", tlv(0x17, ahead))
     assert found(TIMES, dated=future).reason == ""
     assert found(TIMES, dated=future, under=setting(TRUST)).reason == "TIME_IN_FUTURE"
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        (None, "CERT_REVOKED"),
+        (x509.ReasonFlags.key_compromise, "CERT_REVOKED"),
+        (x509.ReasonFlags.superseded, ""),
+    ],
+)
+def test_attack_10_countersignature_of_a_revoked_authority(
+    reason: x509.ReasonFlags | None, expected: str, tmp_path: Path
+) -> None:
+    who = identity("p256", CODE)
+    tsa = identity("p256", TIMES, name="old tsa")
+    content = resigned(signed(tmp_path, program(), who), who, countersigner=tsa, dated=SIGNED_NOW)
+    now = NOW + 30 * DAY
+    one = x509.RevokedCertificateBuilder().serial_number(tsa.certificate.serial_number)
+    one = one.revocation_date(now - DAY)
+    if reason is not None:
+        one = one.add_extension(x509.CRLReason(reason), critical=False)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ROOT.subject)
+    builder = builder.last_update(now - DAY).next_update(now + DAY)
+    assert isinstance(ROOT_KEY, ec.EllipticCurvePrivateKey)
+    withdrawn = builder.add_revoked_certificate(one.build()).sign(ROOT_KEY, hashes.SHA256())
+    listed = TrustEntry("list", TrustKind.REVOCATION, withdrawn.public_bytes(Encoding.DER), "test")
+    found = FORMAT.verify(inside(content), setting(TRUST, listed, now=now))
+    steps = [check.reason for check in found.checks if check.step == "revocation"]
+    assert (expected in steps) if expected else found.reason == "", found
+    assert (found.outcome is Outcome.VERIFIED) == (not expected)
 
 
 # --- purpose, trust, limits -----------------------------------------------------------------------

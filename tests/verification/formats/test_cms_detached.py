@@ -8,6 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.limits import Limits
@@ -21,11 +24,13 @@ from core.model import (
     digest_of,
 )
 from tests.verification.specimens import (
+    AUTHORITY,
     CONTENT,
     DAY,
     NOW,
     artifact,
     authority_entry,
+    certificate,
     evidence,
     flipped,
     key_entry,
@@ -39,6 +44,7 @@ from tests.verification.x509_material import (
     EMAIL,
     OTHER_ROOT,
     ROOT,
+    ROOT_KEY,
     TIMES,
     TOKEN,
     Identity,
@@ -54,7 +60,8 @@ from tests.verification.x509_material import (
     tlv,
     with_unsigned,
 )
-from verification import cms
+from verification import cms, der
+from verification.certificates import read_certificates
 from verification.der import DerReader
 from verification.formats.cms_detached import CmsDetached
 
@@ -164,6 +171,72 @@ def test_pss_is_checked_with_the_parameters_stated(words: str, tmp_path: Path) -
         changed = bytearray(signature)
         changed[place] ^= 1
         assert judged(bytes(changed)).outcome is not Outcome.VERIFIED
+
+
+def pss_parameters(hashed: str, masked: str, salt_bytes: int) -> bytes:
+    def algorithm(name: str) -> bytes:
+        return tlv(0x30, oid(next(each for each, known in cms.DIGESTS.items() if known == name)))
+
+    mask = tlv(0x30, oid("1.2.840.113549.1.1.8"), algorithm(masked))
+    salt = tlv(0xA2, tlv(0x02, bytes([salt_bytes])))
+    stated = tlv(0x30, tlv(0xA0, algorithm(hashed)), tlv(0xA1, mask), salt)
+    return tlv(0x30, oid("1.2.840.113549.1.1.10"), stated)
+
+
+STATED_PSS = {
+    "as it is": (pss_parameters("sha256", "sha256", 32), ""),
+    "another salt": (pss_parameters("sha256", "sha256", 20), "SIGNATURE_INVALID"),
+    "another mask": (pss_parameters("sha256", "sha512", 32), "FORMAT_UNSUPPORTED"),
+    "another hash": (pss_parameters("sha512", "sha512", 32), "ALGORITHM_MISMATCH"),
+    "defaults": (tlv(0x30, oid("1.2.840.113549.1.1.10"), b"\x30\x00"), "ALGORITHM_MISMATCH"),
+    "none": (tlv(0x30, oid("1.2.840.113549.1.1.10")), "MALFORMED"),
+    "broken": (tlv(0x30, oid("1.2.840.113549.1.1.10"), b"\x30\x02\xa0\x00"), "MALFORMED"),
+}
+
+
+def resigned_with_pss(who: Identity, stated: bytes) -> bytes:
+    """Return a CMS signed with PSS by SHA-256 and 32 bytes of salt, whatever it states."""
+    assert isinstance(who.key, rsa.RSAPrivateKey)
+    info = DerReader(signer_info(who, CONTENT), "made").inside(der.SEQUENCE)
+    *head, attributes = (info.element() for _ in range(4))
+    scheme = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    made = who.key.sign(b"\x31" + attributes[1:], scheme, hashes.SHA256())
+    signer = tlv(0x30, *head, attributes, stated, tlv(0x04, made))
+    return signed_data((signer,), (who.certificate,), None)
+
+
+@pytest.mark.parametrize(("stated", "reason"), STATED_PSS.values(), ids=STATED_PSS)
+def test_refusal_of_pss_names_the_parameters_it_is_about(stated: bytes, reason: str) -> None:
+    assert judged(resigned_with_pss(identity("rsa-2048", EMAIL), stated)).reason == reason
+
+
+def test_attack_08_certificate_made_for_pss_keeps_its_signatures_to_pss(tmp_path: Path) -> None:
+    options = "rsa_keygen_bits:2048 rsa_pss_keygen_md:sha256 rsa_pss_keygen_mgf1_md:sha256"
+    words = [word for each in options.split() for word in ("-pkeyopt", each)]
+    openssl(tmp_path, "genpkey", "-algorithm", "RSA-PSS", *words, "-out", "leaf.key")
+    subject = ("-subj", "/CN=made for PSS", "-out", "leaf.pem")
+    openssl(tmp_path, "req", "-x509", "-new", "-key", "leaf.key", *subject)
+    key = serialization.load_pem_private_key((tmp_path / "leaf.key").read_bytes(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    (own,) = read_certificates((tmp_path / "leaf.pem").read_bytes())
+    who = Identity(key, own)
+    pinned = key_entry(openssl(tmp_path, "pkey", "-in", "leaf.key", "-pubout"))
+    plain = signed_data((signer_info(who, CONTENT),), (own,), None)
+    assert judged(plain, pinned).reason == "ALGORITHM_MISMATCH"
+    fitting = resigned_with_pss(who, pss_parameters("sha256", "sha256", 32))
+    assert judged(fitting, pinned).outcome is Outcome.VERIFIED
+    short = resigned_with_pss(who, pss_parameters("sha256", "sha256", 19))
+    assert judged(short, pinned).reason == "ALGORITHM_MISMATCH"
+
+
+def test_authorities_of_one_name_are_told_apart_by_their_keys() -> None:
+    keys = [private_key("p256", f"twin {each}") for each in range(2)]
+    twins = [certificate("twin", "acme root", key, ROOT_KEY, AUTHORITY) for key in keys]
+    own = private_key("p256", "under a twin")
+    for key in keys:
+        who = Identity(own, certificate("under a twin", "twin", own, key))
+        made = signed_data((signer_info(who, CONTENT),), (who.certificate, *twins), None)
+        assert judged(made).outcome is Outcome.VERIFIED
 
 
 def test_ed25519_is_read_although_this_openssl_cannot_make_it() -> None:
@@ -409,6 +482,18 @@ def test_attack_03_timestamp_of_an_unknown_authority_proves_nothing_and_is_told(
     assert pinned.outcome is Outcome.VERIFIED
     assert (pinned.time_trusted, pinned.signed_before) == (False, None)
     assert [check.reason for check in pinned.checks if check.step == "certificate chain"]
+
+
+def test_timestamp_that_cannot_be_judged_proves_nothing_and_is_told() -> None:
+    edwards, own = private_key("ed25519", "clocks"), private_key("p256", "clock of clocks")
+    clocks = certificate("clocks", "clocks", edwards, edwards, AUTHORITY)
+    use = ((x509.ExtendedKeyUsage([TIMES]), True),)
+    clock = Identity(own, certificate("clock", "clocks", own, edwards, use))
+    made = timestamped(identity("p256", EMAIL), CONTENT, clock, NOW)
+    found = judged(made, authority_entry(ROOT, clocks))
+    assert (found.outcome, found.time_trusted) == (Outcome.VERIFIED, False)
+    assert "FORMAT_UNSUPPORTED" in [check.reason for check in found.checks]
+    assert judged(made, authority_entry(ROOT, clocks), now=LATER).outcome is Outcome.UNTRUSTED
 
 
 # --- what a certificate is for --------------------------------------------------------------------

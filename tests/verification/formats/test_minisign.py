@@ -30,6 +30,7 @@ from core.model import (
     Verification,
     digest_of,
 )
+from core.signify import embedded_message
 from tests.verification.specimens import CONTENT, NOW, evidence, flipped, is_verified
 from verification.format import Setting
 from verification.formats.minisign import Minisign
@@ -233,7 +234,10 @@ def test_flipped_signature_is_refused_but_for_the_untrusted_comment(kind: str) -
     passed = {place for place, altered in flipped(signature) if is_verified(judged(altered, entry))}
     start, end = len(b"untrusted comment:"), signature.index(b"\n")
     assert passed <= set(range(start, end))
-    for altered in (signature + b"x", b"x" + signature, signature + signature, signature[:-3]):
+    grown = "SIGNATURE_INVALID" if kind == "signify" else "MALFORMED"  # as a message inside
+    for altered in (signature + b"x", signature + signature):
+        assert judged(altered, entry).reason == grown
+    for altered in (b"x" + signature, signature[:-3]):
         assert judged(altered, entry).reason == "MALFORMED"
 
 
@@ -253,3 +257,76 @@ def test_key_whose_window_opens_later_is_looked_at_then() -> None:
     early = judged(made("signify"), entry)
     assert (early.reason, early.due_at) == ("KEY_EXPIRED", opens)
     assert is_verified(judged(made("signify"), entry, now=opens))
+
+
+# --- signify -e: the message behind its signature -------------------------------------------------
+
+
+MESSAGE = b"SHA256 (app.tar.gz) = " + digest_of(CONTENT).value.encode() + b"\n"
+
+
+@cache
+def embedded(name: str = "one") -> bytes:
+    home = tools().home
+    (home / "SHA256").write_bytes(MESSAGE)
+    words = ("-S", "-e", "-s", f"s{name}.sec", "-m", "SHA256", "-x", "SHA256.sig")
+    tools().run("signify-openbsd", *words)
+    return (home / "SHA256.sig").read_bytes()
+
+
+def accepts_embedded(signature: bytes) -> bool:
+    (tools().home / "asked.sig").write_bytes(signature)
+    words = ("-V", "-q", "-e", "-p", "sone.pub", "-x", "asked.sig", "-m", "asked.out")
+    return tools().accepts("signify-openbsd", *words)
+
+
+def of(message: bytes) -> Subject:
+    return Subject("SHA256", (digest_of(message),), MemoryContent(message))
+
+
+def test_message_inside_is_what_was_signed_and_the_tool_agrees() -> None:
+    assert embedded_message(embedded()) == MESSAGE
+    assert accepts_embedded(embedded())
+    for subject in (of(MESSAGE), Subject("x", (digest_of(MESSAGE, "sha512"),))):
+        verification = judged(embedded(), tools().key("signify"), subject=subject)
+        assert is_verified(verification), verification.detail
+    verification = judged(embedded("two"), tools().key("signify"), subject=of(MESSAGE))
+    assert verification.reason == "KEY_UNKNOWN"
+
+
+def test_message_inside_proves_nothing_of_another_artifact() -> None:
+    entry = tools().key("signify")
+    others = [
+        of(CONTENT),
+        Subject("x", (digest_of(MESSAGE),), MemoryContent(CONTENT)),
+        Subject("x", (digest_of(CONTENT),), MemoryContent(MESSAGE)),
+        Subject("x", (digest_of(MESSAGE), digest_of(CONTENT, "sha512"))),
+    ]
+    for subject in others:
+        assert judged(embedded(), entry, subject=subject).reason == "SUBJECT_MISMATCH"
+    for subject in (Subject("x", ()), Subject("x", (digest_of(MESSAGE, "sha1"),))):
+        assert judged(embedded(), entry, subject=subject).reason == "CONTENT_NEEDED"
+    # The same bytes beside the list, not inside it.
+    assert is_verified(judged(embedded()[: -len(MESSAGE)], entry, content=MESSAGE))
+
+
+def test_flipped_message_inside_is_refused() -> None:
+    entry, head = tools().key("signify"), embedded().index(b"\n")
+    for place, altered in flipped(embedded()):
+        message = embedded_message(altered)
+        subject = of(MESSAGE if message is None else message)
+        if place > head:
+            assert not is_verified(judged(altered, entry, subject=subject)), place
+    for altered in (embedded() + b"\n", embedded()[:-1], embedded().replace(b"\n", b"\n\n", 2)):
+        subject = of(embedded_message(altered) or MESSAGE)
+        assert not is_verified(judged(altered, entry, subject=subject))
+        assert not accepts_embedded(altered)
+
+
+def test_signature_of_minisign_is_never_one_with_a_message_inside() -> None:
+    for kind in ("minisign", "legacy"):
+        assert embedded_message(made(kind)) is None
+        assert embedded_message(made(kind) + b"more\n") is None
+    assert embedded_message(made("signify")) is None
+    assert embedded_message(tools().key("signify").content + b"x") is None
+    assert embedded_message(b"") is None

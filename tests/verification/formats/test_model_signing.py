@@ -199,6 +199,20 @@ def test_ignored_paths_are_those_the_signer_named() -> None:
     assert said(GOOD, model=folder(FILES | {".gitx": b"3"})) == "SUBJECT_MISMATCH"
 
 
+def test_older_signer_that_signed_what_belongs_to_git_left_none_of_it_out() -> None:
+    git = FILES | {".gitattributes": b"x", ".github/a.yml": b"y"}
+    made = bundle(statement(resources(git)))
+    assert said(made, model=folder(git)) == "verified"
+    assert said(made, model=folder(git | {".gitattributes": b"z"})) == "DIGEST_MISMATCH"
+    assert said(made, model=folder(FILES)) == "SUBJECT_MISMATCH"
+    for extra in (".gitignore", ".git/config", ".github/b.yml"):
+        assert said(made, model=folder(git | {extra: b"3"})) == "SUBJECT_MISMATCH"
+    deeper = FILES | {"sub/.gitignore": b"x"}
+    assert said(bundle(statement(resources(deeper))), model=folder(deeper)) == "verified"
+    more = deeper | {".git/config": b"3"}
+    assert said(bundle(statement(resources(deeper))), model=folder(more)) == "verified"
+
+
 @pytest.mark.parametrize("path", ["", ".", "/", "..", "../x", "/etc", "./", "*", "weights/../"])
 def test_no_ignored_path_hides_the_whole_model(path: str) -> None:
     assert said(ignoring(path)) == "verified"

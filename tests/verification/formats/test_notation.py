@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -66,6 +67,9 @@ from tests.verification.specimens import (
     setting,
 )
 from tests.verification.timestamp_specimens import STAMPER, stamper, token
+from verification.notation_signature import _algorithm
+from verification.public_key import load_public_key
+from verification.rsa_pss import PssLimits
 from verification.verifier import IdentityDemand, IdentityScope, demand_identity, verify
 
 TRUSTED = authority_entry(ROOT)
@@ -255,6 +259,22 @@ def test_attack_08_header_that_is_signed_is_not_overruled_beside() -> None:
 
 def test_attack_08_another_key_does_not_verify(make: Maker) -> None:
     assert reason(make(key=private_key("p256", "somebody"))) == "SIGNATURE_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("limits", "algorithm"),
+    [
+        (PssLimits(), "PS256"),
+        (PssLimits("sha256", 32), "PS256"),
+        (PssLimits("sha256", 33), ""),
+        (PssLimits("sha512", 20), ""),
+    ],
+)
+def test_attack_08_key_made_for_pss_with_other_parameters_has_no_algorithm(
+    limits: PssLimits, algorithm: str
+) -> None:
+    key = load_public_key(public_pem(private_key("rsa-2048")))
+    assert _algorithm(replace(key, pss=limits)) == algorithm
 
 
 def test_rsa_keys_of_other_sizes_have_no_algorithm(make: Maker) -> None:
