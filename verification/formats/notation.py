@@ -37,8 +37,9 @@ from verification.timestamps import ProvedTime, given_timestamp_authorities, ver
 from verification.trail import Trail
 
 _POLICY = "Notary Project trust policy specification, level strict"
-# A timestamp of an authority that nobody gave, or that cannot be judged, proves nothing.
-_NOT_JUDGED = frozenset({"CERT_UNTRUSTED", "FORMAT_UNSUPPORTED"})
+_NOT_JUDGED = frozenset(
+    {"CERT_UNTRUSTED"}
+)  # a timestamp of an authority nobody gave proves nothing
 
 
 @dataclass(frozen=True, slots=True)
