@@ -147,7 +147,9 @@ def test_request_for_a_source_that_cannot_be_prepared_is_taken_once_and_its_reas
     with led(reopen(settings, NOW)):
         assert eventually(lambda: troubles(workspace, "broken")[0] != "")
         assert eventually(lambda: is_taken(workspace))
-        ask(workspace, "example")  # the others go on
+        # The others go on. Asked before its first scan began, that one would be the answer.
+        assert eventually(lambda: len(ended(workspace, "example")) == 1)
+        ask(workspace, "example")
         assert eventually(lambda: len(ended(workspace, "example")) == 2)
     reason, detail = troubles(workspace, "broken")
     assert reason == "SCAN_INCOMPLETE"
