@@ -25,7 +25,8 @@ def configure(level: int) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        # asked for anew by each line: stderr may be another by then
+        logger_factory=lambda *_: structlog.WriteLogger(sys.stderr),
     )
 
 

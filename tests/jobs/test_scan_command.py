@@ -95,6 +95,8 @@ def test_ctrl_c_does_not_wait_for_a_source_that_is_silent(tmp_path: Path) -> Non
         scanning = subprocess.Popen(
             [*program, "scan", "--json"], cwd=tmp_path,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            # a shell that runs the tests in its background has them ignore it
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - nothing else is run before the program
         )  # fmt: skip
         silent.settimeout(PATIENCE)
         with scanning, silent.accept()[0] as asked:
