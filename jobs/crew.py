@@ -82,7 +82,7 @@ class Crew:
     def _run(self, name: str) -> None:
         with self._lock:
             run = self._runs[name]
-        again = False
+        again = True  # where even its failure cannot be told, not without a pause
         try:
             again = _scan(run)
         finally:
