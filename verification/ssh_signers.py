@@ -26,7 +26,8 @@ _MAX_WORDS = 5  # principals, options, type, key, note
 _MAX_PATTERN = 1024
 _OPTION = re.compile(r'([A-Za-z-]{1,32})(?:="([^"]*)")?(?:,|\Z)')
 _TIME = re.compile(r"(\d{8})(\d{4}(?:\d{2})?)?(Z?)\Z")
-_WORD = re.compile(r'[^\s"]*(?:"[^"]*"[^\s"]*)*')
+_BLANKS = " \t"  # what OpenSSH splits at; other white space is part of a word
+_WORD = re.compile(rf'[^{_BLANKS}"]*(?:"[^"]*"[^{_BLANKS}"]*)*')
 _FLAGS, _VALUED = (
     frozenset({"cert-authority"}),
     frozenset({"namespaces", "valid-after", "valid-before"}),
@@ -188,7 +189,7 @@ def _key(words: list[str], at: int) -> SshKey:
 
 
 def _patterns(text: str) -> tuple[str, ...]:
-    patterns = tuple(one.strip() for one in text.split(","))
+    patterns = tuple(one.strip(_BLANKS) for one in text.split(","))
     if not all(patterns) or any(len(one) > _MAX_PATTERN for one in patterns):
         raise MalformedError("an empty or endless name in a list of names")
     return patterns

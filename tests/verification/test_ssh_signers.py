@@ -59,6 +59,8 @@ def test_only_narrows_a_list_to_fingerprints() -> None:
 @pytest.mark.parametrize(
     "broken",
     [
+        "\x1f",
+        "alice@acme.test\x1f{key}",
         "alice@acme.test",
         "alice@acme.test ssh-ed25519",
         "alice@acme.test ssh-ed25519 AAAA",
