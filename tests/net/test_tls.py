@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import ipaddress
 import ssl
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,6 @@ def test_protected_connection_never_becomes_a_plain_one(certificate: Path) -> No
         script["/a"] = answer(302, Location=plain.url + "/b")
         http, home = client(server, "registry.test", certificate)
         http.allow([plain.url])
-        with pytest.raises(RefusedError, match="plain connection"):
+        with closing(http), pytest.raises(RefusedError, match="plain connection"):
             http.get(home + "/a")
-        http.close()
         assert plain.asked == []
