@@ -136,6 +136,19 @@ def test_entry_without_a_time_lasts_as_long_as_its_log() -> None:
     assert verify(case.evidence, setting(*entries, now=end)).reason == "LOG_UNKNOWN"
 
 
+def test_entry_of_a_known_log_beside_an_authority_lasts_as_long_as_its_log() -> None:
+    case = message_case(replace(REKOR2, life=timedelta(days=400), stamped_at=()))
+    root = ACME.root(certificateAuthorities=[])
+    for log in root["tlogs"]:
+        log["publicKey"]["validFor"]["end"] = (NOW + DAY).isoformat()
+    entries = (ACME.entry(root), authority_entry(ACME.intermediate, ACME.root_certificate))
+    verification = verify(case.evidence, setting(*entries))
+    assert verification.outcome is Outcome.VERIFIED
+    end = NOW + DAY + timedelta.resolution
+    assert (verification.due_at, verification.due_reason) == (end, "LOG_UNKNOWN")
+    assert verify(case.evidence, setting(*entries, now=end)).outcome is not Outcome.VERIFIED
+
+
 def test_notation_ends_with_a_certificate_that_came_along_beyond_the_anchor() -> None:
     signer = leaf(until=NOW + 60 * DAY)
     offered = evidence(jws(chain=(signer, NOTATION_ROOT)), SUBJECT)

@@ -21,6 +21,7 @@ from verification.format import Setting
 from verification.formats.dsse import Envelope
 from verification.sigstore.bundle import Bundle
 from verification.sigstore.entry_body import Signed
+from verification.sigstore.log_entry import Logged
 from verification.sigstore.proof import (
     SIGNATURE_STEP,
     Content,
@@ -29,7 +30,7 @@ from verification.sigstore.proof import (
     read_content,
     recorded_in,
 )
-from verification.sigstore.times import TIMESTAMP_SOURCE, entries_that_hold
+from verification.sigstore.times import TIMESTAMP_SOURCE, ends_of, entries_that_hold
 from verification.sigstore.trusted_root import TrustedRoot
 from verification.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
 from verification.trail import Trail
@@ -77,7 +78,7 @@ def prove_by_certificate(
     if isinstance(attempt, Fault):
         return refuse_fault(trail, attempt)
     trail.passed(SIGNATURE_STEP, attempt.scheme)
-    return _proof(content, chain, proved, trail)
+    return _proof(content, chain, proved, logged, trail)
 
 
 def _proved(
@@ -103,9 +104,19 @@ def _proved(
     return min(found, key=lambda one: one.before, default=None)
 
 
-def _proof(content: Content, chain: Chain, proved: ProvedTime | None, trail: Trail) -> Proof:
+def _proof(
+    content: Content,
+    chain: Chain,
+    proved: ProvedTime | None,
+    logged: Sequence[Logged],
+    trail: Trail,
+) -> Proof:
     if trail.signer is None:
         raise ValueError("nothing is proved without a signer")
+    ends = ends_of(logged)
+    if chain.due_at is not None:
+        ends.append((chain.due_at, chain.due_reason))
+    due_at, due_reason = min(ends, default=(None, ""))
     anchors = (chain.anchor,) if proved is None else (chain.anchor, proved.anchor)
     return Proof(
         trail.signer,
@@ -116,6 +127,6 @@ def _proof(content: Content, chain: Chain, proved: ProvedTime | None, trail: Tra
         proved.before if proved is not None else None,
         proved.at if proved is not None else None,
         TIMESTAMP_SOURCE if proved is not None else "",
-        chain.due_at,
-        chain.due_reason,
+        due_at,
+        due_reason,
     )

@@ -15,7 +15,7 @@ from verification.fault import Fault, refuse_fault
 from verification.format import Setting
 from verification.formats.dsse import Envelope
 from verification.keyed import GivenKeys, key_signer, refuse_keyless, shown_keys
-from verification.public_key import Attempt, PublicKey, Window, after
+from verification.public_key import Attempt, PublicKey, Window
 from verification.sigstore.bundle import Bundle
 from verification.sigstore.entry_body import Recorded, Signed
 from verification.sigstore.proof import (
@@ -27,7 +27,7 @@ from verification.sigstore.proof import (
     read_content,
     recorded_in,
 )
-from verification.sigstore.times import Moment, Times, prove_times
+from verification.sigstore.times import Moment, Times, ends_of, prove_times
 from verification.sigstore.trusted_root import TrustedRoot
 from verification.trail import Trail
 
@@ -204,7 +204,7 @@ def _proof(
 
 def _due(key: PublicKey, times: Times) -> tuple[datetime | None, str]:
     """Return when an outcome without a proved time ends: the key's window, or that of a log."""
-    ends = [(key.due_at, "KEY_EXPIRED")]
-    ends += [(after(one.log.valid_until), "LOG_UNKNOWN") for one in times.logged]
-    known = [(end, reason) for end, reason in ends if end is not None]
-    return min(known, default=(None, ""))
+    ends = ends_of(times.logged)
+    if key.due_at is not None:
+        ends.append((key.due_at, "KEY_EXPIRED"))
+    return min(ends, default=(None, ""))

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from verification.fault import Fault
 from verification.format import Setting
+from verification.public_key import after
 from verification.sigstore.bundle import Bundle, LogEntry
 from verification.sigstore.log_entry import LOG_STEP, Logged, check_entry
 from verification.sigstore.trusted_root import TrustedRoot
@@ -121,6 +122,12 @@ def _counting(entry: LogEntry, version: str, root: TrustedRoot, now: datetime) -
         return checked
     moments = [] if checked.at is None else [_logged_moment(checked, checked.at)]
     return _future(moments, now) or _log_window([checked], moments, now) or checked
+
+
+def ends_of(logged: Sequence[Logged]) -> list[tuple[datetime, str]]:
+    """Return when entries without a promised time stop to count: with the window of their log."""
+    ends = [after(one.log.valid_until) for one in logged if one.at is None]
+    return [(end, "LOG_UNKNOWN") for end in ends if end is not None]
 
 
 def _logged_moment(logged: Logged, at: datetime) -> Moment:
