@@ -11,10 +11,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core import wire
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 
 MAGIC = b"\x00sigstore-json\n"

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 
 HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128, "sha1": 40, "blake2b512": 128}
 STRONG_DIGESTS = frozenset(HEX_LENGTH) - {"sha1"}  # equal ones mean equal bytes

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from core.frozen import dataclass
 from core.model import Signer, SignerKind
 
 SLSA_LEVEL_NOT_STATED = "not stated"

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
 
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.limits import Limits
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import Outcome, Signer, Verification
 from core.reasons import outcome_of
 from verification import cms

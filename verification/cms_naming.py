@@ -8,13 +8,13 @@ said here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.text import display
 from verification import cms, der
 from verification.certificates import read_certificates

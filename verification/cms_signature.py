@@ -8,11 +8,10 @@ here. Timestamps (RFC 3161) take the same steps with rules of their own between 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from cryptography import x509
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Subject
 from core.text import display

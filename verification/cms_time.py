@@ -9,7 +9,6 @@ came along is never passed over as if it had not been there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -17,6 +16,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from verification import cms
 from verification.certificate_chain import Authorities, verify_chain

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.model import Verification
 from verification.trail import Trail
 

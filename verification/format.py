@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Evidence, Role, Trust, Verification
 

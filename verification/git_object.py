@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import Digest
 
 COMMIT, TAG = "commit", "tag"

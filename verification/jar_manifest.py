@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from core import wire
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 
 STRONG = {"sha-256": "sha256", "sha-384": "sha384", "sha-512": "sha512"}
 WEAK = frozenset({"sha", "sha1", "sha-1", "md5", "md2", "sha-224"})

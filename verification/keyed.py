@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import IntEnum
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import (
     Digest,
     Outcome,

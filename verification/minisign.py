@@ -8,12 +8,12 @@ the first signature and that comment; signify has neither.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import TrustEntry
 from core.wire import decode_base64
 from verification.only import kept_by_only

@@ -7,11 +7,11 @@ Everything here is read and not yet believed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from core import wire
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest
 

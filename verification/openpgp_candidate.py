@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import Signer, SignerKind, TrustKind
 from verification.format import Setting
 from verification.openpgp_key import KeyMaterial

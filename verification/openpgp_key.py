@@ -6,10 +6,10 @@ The engine refuses weak keys too, but never says that this was the reason.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 
 MIN_BITS = 2048
 _RSA = (1, 2, 3)

@@ -6,7 +6,8 @@ It is over the text with each line end as CR LF: the same signature holds over L
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from core.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

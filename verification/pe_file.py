@@ -14,9 +14,9 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Content, Digest
 from verification import der

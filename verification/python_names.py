@@ -9,9 +9,9 @@ no product of them here.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 
 MAX_NAME = 1024
 _SEPARATORS = re.compile(r"[-_.]+")

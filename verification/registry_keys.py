@@ -8,12 +8,13 @@ key id is opaque: it names a key within its list and is no fingerprint of ours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
 from core import wire
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Trust, TrustEntry, TrustKind
 from verification.keyed import GivenKeys

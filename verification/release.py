@@ -9,11 +9,12 @@ References: the Debian repository format, "Release files"; apt-secure(8); source
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from core.deb822 import listed_files, parse_date, read_stanza
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import Check, CheckOutcome, ReleaseExpectation
 from core.text import display
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
+from core.frozen import dataclass
 from verification.certificate_usage import is_issuer
 from verification.public_key import STRONG_HASHES
 from verification.revocation_data import BROKEN, RevocationList

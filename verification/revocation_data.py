@@ -6,7 +6,7 @@ References: RFC 5280 section 5 (lists), RFC 6960 (OCSP).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import lru_cache
 
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import TrustEntry, TrustKind, digest_of
 from verification.ssh_revocation import is_revocation_list
 

@@ -10,11 +10,12 @@ withdrawn do not come back, those on hold apart.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
 from cryptography import x509
+
+from core.frozen import dataclass
 
 UNDATED_FOR = timedelta(days=7)  # a list or answer that states no end counts this long
 COMPROMISE = frozenset(

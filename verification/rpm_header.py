@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 
 LEAD_MAGIC = b"\xed\xab\xee\xdb"
 LEAD_BYTES = 96

@@ -6,10 +6,10 @@ References: rpm's format_v4, format_v6 and signatures_digests.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Content
 from verification.rpm_header import (

@@ -7,9 +7,8 @@ and forgets both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from core.errors import MalformedError
+from core.frozen import dataclass
 from verification import der
 from verification.der import DerReader
 

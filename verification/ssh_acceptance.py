@@ -7,10 +7,11 @@ The time of an SSH signature is nowhere in it: a claimed one narrows a window an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import TrustKind
 from verification.fault import Fault
 from verification.format import Setting

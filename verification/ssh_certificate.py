@@ -6,10 +6,10 @@ authority is trusted is the list's to say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from verification.ssh_key import (
     CERTIFICATE_SUFFIX,
     KEY_TYPES,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.wire import decode_base64
 from verification.ssh_key import SshSignature, read_signature
 from verification.ssh_wire import WireReader, wire_string

@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from verification.public_key import MAX_RSA_BITS, MIN_RSA_BITS, KeyMaterial
 from verification.ssh_wire import WireReader
 

@@ -10,10 +10,10 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import Trust, TrustKind
 from verification.ssh_certificate import SshCertificate, is_certificate, read_certificate
 from verification.ssh_key import CERTIFICATE_SUFFIX, KEY_TYPES, SshKey, fingerprint_of

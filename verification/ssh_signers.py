@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import TrustEntry
 from core.wire import decode_base64

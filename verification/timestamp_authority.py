@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 
+from core.frozen import dataclass
 from verification.certificate_chain import Authorities
 from verification.certificate_path import Anchors
 from verification.certificate_usage import is_issuer

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from verification import der
 from verification.cms import Algorithm, read_algorithm
 from verification.der import DerReader

@@ -9,9 +9,9 @@ them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from verification import ber, der
 from verification.cms import (

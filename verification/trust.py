@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
 
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest, Trust, TrustEntry, TrustKind, digest_of
 from verification.certificates import (

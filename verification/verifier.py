@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from functools import cache, lru_cache
 from pkgutil import resolve_name
 
 from core.errors import CollectionError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import (
     Check,

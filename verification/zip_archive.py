@@ -16,9 +16,9 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.limits import MIB, Limits
 from core.model import Content, Evidence
 from verification.zip_directory import (

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.limits import MIB, Limits
 from core.model import Content
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import FrozenInstanceError
 
 import pytest
 from hypothesis import given
@@ -57,11 +56,9 @@ def test_the_digest_is_that_of_the_standard_library(algorithm: str) -> None:
     assert digest_of(b"abc", algorithm).value == standard(b"abc").hexdigest()
 
 
-def test_digests_sort_and_cannot_change() -> None:
+def test_digests_sort() -> None:
     low, high = Digest("sha256", "00" * 32), Digest("sha256", "ff" * 32)
     assert sorted([high, low]) == [low, high]
-    with pytest.raises(FrozenInstanceError):
-        low.value = "11" * 32  # type: ignore[misc]  # the refusal is what is tested
 
 
 def test_a_subject_gives_what_it_knows_before_it_hashes() -> None:

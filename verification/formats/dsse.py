@@ -8,10 +8,11 @@ A key id in an envelope is a hint; which key holds is found by trying those that
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core import wire
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Evidence, Role, Verification
 from verification.fault import refuse_malformed

@@ -14,12 +14,13 @@ import hashlib
 import json
 import re
 from binascii import Error as Base64Error
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from core.errors import MalformedError
 from core.folder import FolderContent
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Evidence, Role, Trust, Verification
 from verification.fault import refuse_malformed

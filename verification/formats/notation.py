@@ -10,10 +10,11 @@ signature demands, or a critical attribute unknown to us, ends in FORMAT_UNSUPPO
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Evidence, Outcome, Role, Verification
 from core.text import display

@@ -9,12 +9,13 @@ and one of them by somebody the trust given vouches for is enough: that one is t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
 from verification import cms, der

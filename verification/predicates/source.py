@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from core.frozen import dataclass
 from verification.predicates import fields
 
 _REF = re.compile(r"(?P<repository>.+)@(?P<ref>[^@]*)")

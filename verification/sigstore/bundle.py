@@ -7,7 +7,6 @@ which signer material it may carry, which proofs an entry of the log must come w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
@@ -16,6 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from core import wire
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import HEX_LENGTH, Digest
 from verification.base64_lines import decode_base64_lines

@@ -7,9 +7,10 @@ gives the keys it may mean, and every one of them is tried.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from core.frozen import dataclass
 from core.model import Subject, Trust, Verification
 from verification.fault import Fault, refuse_fault
 from verification.format import Setting

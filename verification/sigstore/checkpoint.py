@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from core import wire
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from verification.sigstore.log_keys import LogKey
 from verification.sigstore.merkle import HASH_SIZE
 

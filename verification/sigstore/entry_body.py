@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from core import wire
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import HEX_LENGTH, Subject, digest_of
 from verification.fault import Fault

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import Subject, Verification
 from verification.certificate_diagnosis import missing_link
 from verification.certificate_path import CertificatePath, find_path

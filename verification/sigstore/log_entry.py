@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from verification.fault import Fault
 from verification.sigstore.bundle import V01, InclusionProof, LogEntry
 from verification.sigstore.checkpoint import Checkpoint, read_checkpoint, signer_of

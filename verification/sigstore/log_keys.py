@@ -7,7 +7,6 @@ Sigstore's architecture documents.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from verification.public_key import KeyMaterial, Padding, PublicKey, load_public_key
 
 SignatureCheck = Callable[[bytes, bytes], object]  # signature, content; raises InvalidSignature

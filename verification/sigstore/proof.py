@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest, Signer, Statement, Subject
 from verification.fault import Fault, malformed

@@ -8,9 +8,9 @@ does not excuse a bad one beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from core.frozen import dataclass
 from verification.fault import Fault
 from verification.format import Setting
 from verification.public_key import after

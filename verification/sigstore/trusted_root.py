@@ -8,7 +8,7 @@ nothing; that the root names such a log still says that a log is demanded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from core import wire
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Trust, TrustEntry, TrustKind, digest_of
 from verification.certificate_path import Anchors
