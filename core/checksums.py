@@ -60,9 +60,11 @@ def read_checksums(content: bytes, limits: Limits) -> dict[str, Readings]:
 
 def is_checksum_list(content: bytes) -> bool:
     """Say whether the first line that counts is a checksum line."""
-    start = content[:_SNIFFED_BYTES].decode("utf-8", "replace")
-    first = next(filter(_counts, map(_without_return, start.split("\n"))), "")
-    return bool(_GNU.fullmatch(first) or _TAGGED.fullmatch(first))
+    for encoded in content[:_SNIFFED_BYTES].split(b"\n"):
+        line = _without_return(encoded.decode("utf-8", "replace"))
+        if _counts(line):
+            return bool(_GNU.fullmatch(line) or _TAGGED.fullmatch(line))
+    return False
 
 
 def _lines(content: bytes) -> list[str]:

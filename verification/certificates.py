@@ -33,6 +33,12 @@ _BLOCK = re.compile(
     rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{0,65536}?-----END CERTIFICATE-----"
 )
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
+# Two long sequences, the version, and a number whose first octets are those of a positive one.
+_USUAL_SERIAL = re.compile(
+    rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01[\x00-\x02]"
+    rb"\x02[\x01-\x7f](?:[\x01-\x7f]|\x00[\x80-\xff])",
+    re.DOTALL,
+)
 
 
 def read_certificates(content: bytes) -> tuple[x509.Certificate, ...]:
@@ -86,6 +92,8 @@ def _unwrapped(block: bytes) -> bytes:
 
 def _refuse_serial(encoded: bytes) -> None:
     """Refuse a serial number below one (RFC 5280 section 4.1.2.2), which the library reads."""
+    if _USUAL_SERIAL.match(encoded):
+        return
     signed = DerReader(encoded, "the certificate").inside(der.SEQUENCE).inside(der.SEQUENCE)
     if signed.tag == der.CONTEXT_CONSTRUCTED:
         signed.element()

@@ -11,10 +11,10 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from verification import ber, der
 from verification.certificates import MAX_CERTIFICATES
@@ -64,6 +64,7 @@ _PEM = re.compile(
 )
 _SIGNED_DATA_OID = bytes.fromhex("06092a864886f70d010702")
 _HEADER_BYTES = 32
+_TEXT = bytes(range(0x20, 0x7F)) + b"\t\n\v\f\r"  # what PEM and base64 are written in
 _OUTER_HEADER = range(2, 7)  # bytes of tag and length before the type of the content
 
 
@@ -115,10 +116,10 @@ class SignedData:
 
 def is_signed_data(content: bytes) -> bool:
     """Say whether the bytes, or the PEM they hold, begin like a SignedData."""
-    if content[:1] != b"\x30":
-        content = _unarmored(content[: 4 * _HEADER_BYTES], is_start=True) or b""
-    found = content.find(_SIGNED_DATA_OID, 0, _HEADER_BYTES)
-    return content[:1] == b"\x30" and found in _OUTER_HEADER
+    start = content[: 4 * _HEADER_BYTES]
+    if start[:1] != b"\x30":
+        start = b"" if start.translate(None, _TEXT) else _unarmored(start, is_start=True) or b""
+    return start[:1] == b"\x30" and start.find(_SIGNED_DATA_OID, 0, _HEADER_BYTES) in _OUTER_HEADER
 
 
 def read_signed_data(content: bytes, limits: Limits, what: str = _WHAT) -> SignedData:

@@ -18,14 +18,11 @@ def refused_address(links: Sequence[x509.Certificate]) -> str:
 
     The links run from the leaf up to the anchor; the anchor's own constraints count too.
     """
-    for place, issuer in enumerate(links):
-        constraints = _constraints(issuer)
-        if constraints is None:
-            continue
-        for below in links[:place]:
-            for address in _addresses(below):
-                if not _allows(constraints, address):
-                    return address
+    for place, below in enumerate(links):
+        for address in _addresses(below):
+            above = filter(None, map(_constraints, links[place + 1 :]))
+            if not all(_allows(constraints, address) for constraints in above):
+                return address
     return ""
 
 

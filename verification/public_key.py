@@ -16,7 +16,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from functools import lru_cache
@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest, Subject, TrustEntry, digest_of
 from verification.only import kept_by_only
@@ -51,7 +52,9 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha512": hashes.SHA512(),
     "sha1": hashes.SHA1(),  # noqa: S303 - only ever tried to name the weakness
 }
-_ECDSA = {name: ec.ECDSA(utils.Prehashed(hashed)) for name, hashed in _HASHES.items()}
+_PREHASHED = {name: utils.Prehashed(hashed) for name, hashed in _HASHES.items()}
+_ECDSA = {name: ec.ECDSA(prehashed) for name, prehashed in _PREHASHED.items()}
+_PKCS1 = padding.PKCS1v15()
 _CURVES = {"secp256r1": ("P256", 32), "secp384r1": ("P384", 48), "secp521r1": ("P521", 66)}
 _PEM_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _PEM_KEYS = frozenset({b"PUBLIC KEY", b"RSA PUBLIC KEY"})
@@ -292,7 +295,7 @@ def _rsa_padding(key: PublicKey, signature: bytes, digest: Digest, terms: Terms)
             continue
         for scheme in _rsa_schemes(key, material, allowed, hashed):
             try:
-                material.verify(signature, digest.raw, scheme, utils.Prehashed(hashed))
+                material.verify(signature, digest.raw, scheme, _PREHASHED[digest.algorithm])
             except (InvalidSignature, UnsupportedAlgorithm, ValueError):
                 continue
             return allowed
@@ -307,7 +310,7 @@ def _rsa_schemes(
     The library does not tell how long a salt it found, so the lengths in use are tried by turns.
     """
     if allowed is Padding.PKCS1:
-        yield padding.PKCS1v15()
+        yield _PKCS1
     elif key.pss is None or not key.pss.hashed:
         yield padding.PSS(padding.MGF1(hashed), padding.PSS.AUTO)
     else:

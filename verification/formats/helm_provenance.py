@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from core.cleartext import MESSAGE_BEGIN, read_cleartext
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import (
     Check,
     CheckOutcome,
@@ -67,7 +68,9 @@ class HelmProvenance:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether a signed message holds the line that begins Helm's list of files."""
         content = evidence.content
-        return bool(_FILES.search(content)) and _MESSAGE.search(content) is not None
+        if MESSAGE_BEGIN not in content or _FILES.search(content) is None:
+            return False
+        return _MESSAGE.search(content) is not None
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the signature over the text, and the chart archive against the text."""

@@ -33,7 +33,6 @@ from verification.openpgp_armor import SIGNATURE, begin_line
 from verification.openpgp_conclusion import Case, conclude, whole_content
 from verification.openpgp_judgement import Signed
 from verification.openpgp_packets import (
-    TAG_SIGNATURE,
     TEXT,
     SignaturePacket,
     UnreadSignature,
@@ -47,6 +46,12 @@ _FRAMING = "limits and framing"
 _CLEARTEXT = re.compile(rb"^" + re.escape(MESSAGE_BEGIN), re.MULTILINE)
 _ARMORED = begin_line(SIGNATURE)
 _SNIFFED_BYTES = 64 * 1024
+# How a signature packet begins (RFC 9580 sections 4.2, 5.2 and 9): its tag in the old form with its
+# three sizes of length and in the new one, the versions and types there have been, an algorithm.
+_SIGNATURE_TAGS = frozenset({b"\x88", b"\x89", b"\x8a", b"\xc2"})
+_VERSIONS = frozenset({b"\x03", b"\x04", b"\x05", b"\x06"})
+_TYPES = frozenset(b"\x00\x01\x02\x10\x11\x12\x13\x16\x18\x19\x1f\x20\x28\x30\x40\x50")
+_LAST_ALGORITHM, _LAST_HASH = 36, 14  # those of post-quantum signatures are the newest
 _WHOLE_FACTOR = 8  # content without a file is held in memory up to this times `evidence_bytes`
 
 
@@ -86,7 +91,8 @@ class OpenPgpCleartext:
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether a signed message begins on any line: to put text before it is an attack."""
-        return _CLEARTEXT.search(evidence.content) is not None
+        content = evidence.content
+        return MESSAGE_BEGIN in content and _CLEARTEXT.search(content) is not None
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the signatures over the text inside, and that the text is the subject."""
@@ -104,12 +110,21 @@ class OpenPgpCleartext:
 
 
 def _is_signature_packet(start: bytes) -> bool:
-    """Say whether the bytes begin with a signature packet of a version there has been."""
+    """Say whether the bytes begin with a signature packet, of a version and type there has been.
+
+    Bare RSA signatures are random bytes: one in 5,000 begins like a packet, with the right version.
+    """
+    if start[:1] not in _SIGNATURE_TAGS:
+        return False
     try:
-        first = next(split_packets(start, most=1))
+        body = next(split_packets(start, most=1)).body
     except (MalformedError, StopIteration):
         return False
-    return first.tag == TAG_SIGNATURE and first.body[:1] in (b"\x03", b"\x04", b"\x05", b"\x06")
+    stated = body[2:3] + body[15:17] if body[:1] == b"\x03" else body[1:4]
+    if body[:1] not in _VERSIONS or len(stated) < 3:  # noqa: PLR2004 - three octets, read below
+        return False
+    kind, algorithm, hashed = stated
+    return kind in _TYPES and 0 < algorithm <= _LAST_ALGORITHM and 0 < hashed <= _LAST_HASH
 
 
 def _unreadable(trail: Trail, error: MalformedError) -> Verification:

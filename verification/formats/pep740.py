@@ -8,7 +8,8 @@ word, not signed by anybody, so it is only ever compared with the certificate.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from core import wire
@@ -39,6 +40,9 @@ PUBLISH = "https://docs.pypi.org/attestations/publish/v1"
 _TYPES = {PUBLISH: Role.SIGNATURE, "https://slsa.dev/provenance/v1": Role.PROVENANCE}
 _BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 _VERSION = 1
+# The fields by which each is recognised, and how they are written.
+_ATTESTATION = {"envelope": b'"envelope"', "verification_material": b'"verification_material"'}
+_PROVENANCE = {"attestation_bundles": b'"attestation_bundles"'}
 
 
 class Pep740Attestation:
@@ -50,9 +54,8 @@ class Pep740Attestation:
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a JSON object with the fields of an attestation."""
-        marks = {"envelope", "verification_material"}
-        found = set(_fields(evidence, marks))
-        return marks <= found and b'"attestation_bundles"' not in evidence.content
+        found = _fields(evidence, _ATTESTATION)
+        return _ATTESTATION.keys() <= found and b'"attestation_bundles"' not in evidence.content
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the attestation, and that it is about this very file."""
@@ -73,7 +76,7 @@ class Pep740Provenance:
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a JSON object with a field `attestation_bundles`."""
-        return "attestation_bundles" in _fields(evidence, {"attestation_bundles"})
+        return _PROVENANCE.keys() <= _fields(evidence, _PROVENANCE)
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check all attestations of all bundles, each against its publisher."""
@@ -92,19 +95,18 @@ class Pep740Provenance:
         return combine_all(trail, parts)
 
 
-def _fields(evidence: Evidence, marks: Collection[str]) -> Collection[str]:
+def _fields(evidence: Evidence, marks: Mapping[str, bytes]) -> AbstractSet[str]:
     """Return the fields of the JSON object, or all the marks of one that is broken.
 
     What bears the marks of a format is its own to judge: it says what is wrong with it.
     """
-    names = [f'"{mark}"'.encode() for mark in marks]
     content = evidence.content
-    if content.lstrip()[:1] != b"{" or not all(name in content for name in names):
-        return ()
+    if content.lstrip()[:1] != b"{" or not all(mark in content for mark in marks.values()):
+        return frozenset()
     try:
         return read_document(content, Limits()).keys()
     except MalformedError:
-        return marks
+        return marks.keys()
 
 
 _Held = tuple[dict[str, object], dict[str, object]]

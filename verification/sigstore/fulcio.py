@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import Signer, SignerKind
 from verification.certificates import certified_key
 from verification.public_key import PublicKey
@@ -78,14 +79,9 @@ class Leaf:
     encoded: bytes
     key: PublicKey
     held: _Held = field(repr=False)
+    names: tuple[tuple[str, str], ...]  # (kind, name): e-mail, URI, DNS, user name, in order
     claims: Mapping[str, str]
     unknown_critical: str  # the first critical extension that is not known, or an empty text
-
-    @property
-    def names(self) -> tuple[tuple[str, str], ...]:
-        """The names of the holder as (kind, name): e-mail, URI, DNS, user name, in order."""
-        stated = self.held.get(x509.SubjectAlternativeName)
-        return _names(stated) if isinstance(stated, x509.SubjectAlternativeName) else ()
 
     @property
     def promises(self) -> x509.PrecertificateSignedCertificateTimestamps | None:
@@ -166,8 +162,10 @@ def read_leaf(certificate: x509.Certificate) -> Leaf:
             held[kind] = value
         if extension.critical and kind not in _CRITICAL:
             unknown = unknown or extension.oid.dotted_string
+    stated = held.get(x509.SubjectAlternativeName)
+    names = _names(stated) if isinstance(stated, x509.SubjectAlternativeName) else ()
     encoded = certificate.public_bytes(Encoding.DER)
-    return Leaf(certificate, encoded, certified_key(certificate), held, claims, unknown)
+    return Leaf(certificate, encoded, certified_key(certificate), held, names, claims, unknown)
 
 
 def _add_claim(extension: x509.Extension[x509.ExtensionType], claims: dict[str, str]) -> None:

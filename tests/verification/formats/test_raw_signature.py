@@ -30,6 +30,7 @@ from tests.verification.specimens import (
     sign,
 )
 from verification.formats.raw_signature import RawSignature
+from verification.verifier import verify
 
 FORMAT = RawSignature()
 KEY = private_key("p256")
@@ -137,6 +138,12 @@ FOREIGN = {
 def test_what_has_no_form_of_a_signature_is_left_alone(content: bytes) -> None:
     assert not FORMAT.recognises(evidence(content))
     assert FORMAT.verify(evidence(content), setting(key_entry(KEY))).reason == "MALFORMED"
+
+
+@pytest.mark.parametrize("start", ["880504", "8900f004", "c2300403", "884003050099"])
+def test_random_bytes_that_begin_like_an_openpgp_packet_are_a_bare_signature(start: str) -> None:
+    content = bytes.fromhex(start).ljust(256, b"\xa5")
+    assert verify(evidence(content), setting()).format == "raw-signature"
 
 
 def test_no_changed_byte_of_signature_or_text_verifies() -> None:
