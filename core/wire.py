@@ -17,7 +17,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import accumulate
 from typing import NoReturn
 
@@ -67,24 +67,32 @@ def read_json(content: bytes, *, limits: Limits) -> object:
     return value
 
 
-@contextmanager
-def without_collection(size: int) -> Iterator[None]:
+def without_collection(size: int) -> AbstractContextManager[None]:
     """Hold off the search for cycles while a document of many bytes is parsed: it makes none.
 
     Searching again for every few hundred new lists takes several times as long as parsing, and
-    searching once when it is done half as long; who is soon done with the document holds it off
-    until then. Threads may do this side by side: only who stopped it starts it again, and does so
-    though another is still inside, which costs that one time. So it is never off for longer than
-    one document takes, and what was due meanwhile is searched at once.
+    searching once when it is done half as long. So what was made meanwhile goes among the old
+    objects unsearched (`freeze` and `unfreeze` do no more than that, at no cost): the next search
+    of those finds it. Threads may do this side by side: only who stopped it starts it again, and
+    does so though another is still inside, which costs that one time. It is never off for longer
+    than one document takes.
     """
-    stops = size > _LARGE and gc.isenabled()
+    return _held_off() if size > _LARGE and gc.isenabled() else _AS_IT_IS
+
+
+_AS_IT_IS = nullcontext()
+
+
+@contextmanager
+def _held_off() -> Iterator[None]:
+    gc.disable()
     try:
-        if stops:
-            gc.disable()
         yield
     finally:
-        if stops:
-            gc.enable()
+        if not gc.get_freeze_count():  # else somebody else's would be let go
+            gc.freeze()
+            gc.unfreeze()
+        gc.enable()
 
 
 def _refuse_size(content: bytes, limits: Limits) -> None:

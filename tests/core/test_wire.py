@@ -7,6 +7,7 @@ import gc
 import json
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -278,6 +279,38 @@ def test_collection_goes_on_as_soon_as_whoever_stopped_it_is_done() -> None:
     with pytest.raises(ZeroDivisionError), wire.without_collection(1 << 20):
         raise ZeroDivisionError
     assert gc.isenabled()
+
+
+def test_what_was_made_meanwhile_is_old_at_once_and_still_collected() -> None:
+    with wire.without_collection(1 << 20):
+        made: list[object] = []
+        made.append(made)
+    assert any(each is made for each in gc.get_objects(generation=2)), "searched, or young"
+    assert gc.get_freeze_count() == 0
+    cycle = Cycle()
+    with wire.without_collection(1 << 20):
+        cycle.own = cycle
+        gone = weakref.finalize(cycle, list)
+        del cycle
+    gc.collect()
+    assert not gone.alive
+
+
+def test_what_somebody_else_froze_stays_frozen() -> None:
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        with wire.without_collection(1 << 20):
+            pass
+        assert gc.get_freeze_count() == frozen > 0
+    finally:
+        gc.unfreeze()
+
+
+class Cycle:
+    """Something that only a search for cycles finds."""
+
+    own: object = None
 
 
 def test_collection_goes_on_after_large_documents_in_threads() -> None:
