@@ -21,6 +21,7 @@ from jobs.commands.context import DONE, UNDECIDED, config_option
 from jobs.executors import open_executor
 from jobs.pipeline import Stop
 from jobs.scanning import SourceReport, scan_source
+from jobs.signals import stop_at
 from jobs.workspace import Workspace
 from storage.scans import ScanCounts
 
@@ -40,7 +41,7 @@ def scan(config: Path, names: tuple[str, ...], *, as_json: bool) -> None:
     logs.configure(logging.WARNING)
     workspace = Workspace.open(config, utc_now)
     stop = Stop()
-    signal.signal(signal.SIGTERM, lambda *_: stop.event.set())
+    stop_at(stop, signal.SIGTERM)
     began = workspace.clock()
     wanted = workspace.chosen(names)
     reports: list[SourceReport] = []

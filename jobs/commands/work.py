@@ -16,6 +16,7 @@ from jobs.commands.context import config_option
 from jobs.opening import open_when_mended
 from jobs.pipeline import Stop
 from jobs.scheduler import Scheduler
+from jobs.signals import stop_at
 from jobs.workspace import Workspace
 
 SECONDS_TO_A_SIGNAL = 0.5
@@ -33,9 +34,8 @@ def work(config: Path, *, verbose: bool, wait: bool) -> None:
     logs.configure(logging.INFO if verbose else logging.WARNING)
     workspace = None if wait else Workspace.open(config, utc_now)
     stop = Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.event.set())
-    # Not in this thread: a signal interrupts it anywhere, also where it holds the event's own lock.
+    stop_at(stop, signal.SIGTERM, signal.SIGINT)
+    # Beside this thread, which is left to take signals whatever the work is waiting for.
     with ThreadPoolExecutor(1) as beside:
         scheduling = beside.submit(_schedule, config, workspace, stop)
         # A signal that arrives just before a wait begins does not end that wait: none is endless.
