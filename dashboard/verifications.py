@@ -17,7 +17,7 @@ PAGE = Page("Verifications", Blueprint("verifications", __name__))
 
 @PAGE.blueprint.get("/verifications")
 def show() -> str:
-    """Show one page of the list, the newest first, and its exact length."""
+    """Show one page of the list, the newest first, and how long it is."""
     chosen = VerificationFilter.from_parameters(request.args.to_dict())
     after = request.args.get("after", "")
     parameters = chosen.to_parameters()
@@ -30,6 +30,7 @@ def show() -> str:
             chosen=chosen,
             page=page,
             total=verification_list.count(connection, chosen),
+            counted=verification_list.COUNTED,
             after=after,
             first=links.with_parameters("verifications.show", parameters),
             following=links.with_parameters("verifications.show", more),

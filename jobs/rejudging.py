@@ -132,6 +132,8 @@ def _retire_source(workspace: Workspace, source: SourceRow) -> int:
                     scans.lose_unit(connection, unit_id, now)
                     unit_findings.record(connection, unit_id, (), now)
                     configuration.lose_trust(connection, source.id, name)
+                    if not scans.unit_rows(connection, source.id):  # with the last one
+                        configuration.lose_trust(connection, source.id, "")
                     break
     return written
 

@@ -176,8 +176,8 @@ class Workspace:
         reading = Reading(
             self.sources[name], kind(name, options, surroundings), trust, self.judge, limits, now
         )
-        seal = seal_of(source.kind, dump(options.model_dump(mode="json")), trust_digest(trust),
-                       verifier_version())  # fmt: skip
+        seal = seal_of(source.kind, dump(options.model_dump(mode="json")), dump(asdict(limits)),
+                       trust_digest(trust), verifier_version())  # fmt: skip
         versions = self.file.settings.retention.indexes
         return Prepared(WritePlan(reading, self.rows, seal, versions), http.traffic, http.close)
 

@@ -245,7 +245,7 @@ def sync_trust(
         scans.stop_scans(connection, source.c.id == source_id, now)
     before, after = ({entry_id for entry_id, _ in one} for one in (old, new))
     withdraw(connection, source_id, unit_name, before, after)
-    lose_trust(connection, source_id, unit_name)
+    _forget_uses(connection, source_id, unit_name)
     insert_rows(
         connection,
         source_trust,
@@ -280,7 +280,15 @@ def demand_current(connection: sa.Connection, source_id: int, trust: Trust) -> N
 
 
 def lose_trust(connection: sa.Connection, source_id: int, unit_name: str) -> None:
-    """Forget which trust entries a unit uses."""
+    """Let nothing stand by the trust of a unit, or of a source, that is no more."""
+    c = source_trust.c
+    here = sa.and_(c.source_id == source_id, c.unit == unit_name)
+    before = set(connection.execute(sa.select(c.entry_id).where(here)).scalars())
+    withdraw(connection, source_id, unit_name, before, set())
+    _forget_uses(connection, source_id, unit_name)
+
+
+def _forget_uses(connection: sa.Connection, source_id: int, unit_name: str) -> None:
     c = source_trust.c
     connection.execute(source_trust.delete().where(c.source_id == source_id, c.unit == unit_name))
 

@@ -332,6 +332,12 @@ evidence_set = Table(
         sqlite_where=text("restate_after IS NOT NULL"),
         postgresql_where=text("restate_after IS NOT NULL"),
     ),
+    Index(
+        "ix_evidence_set_withdrawn",  # see storage/in_force.py
+        "id",
+        sqlite_where=text("reason = 'TRUST_CHANGED'"),
+        postgresql_where=text("reason = 'TRUST_CHANGED'"),
+    ),
 )
 
 evidence_item = Table(

@@ -110,7 +110,7 @@ def _signed(connection: Connection, ids: Sequence[int]) -> dict[int, sa.Row[*tup
             c.signer_id, sa.func.count().label("n"),
             sa.func.min(c.signed_at).label("first"), sa.func.max(c.signed_at).label("last"),
         )
-        .where(c.signer_id.in_(ids), in_force())
+        .where(c.signer_id.in_(ids), in_force(connection))
         .group_by(c.signer_id)
     )  # fmt: skip
     return {row.signer_id: row for row in connection.execute(statement)}
@@ -141,7 +141,7 @@ def _verifications_by_month(connection: Connection, signer_id: int) -> dict[str,
     month = _month(connection)
     statement = (
         sa.select(month, sa.func.count())
-        .where(verification.c.signer_id == signer_id, in_force())
+        .where(verification.c.signer_id == signer_id, in_force(connection))
         .group_by(month)
     )
     return {key or "": number for key, number in connection.execute(statement)}

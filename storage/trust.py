@@ -119,7 +119,7 @@ def _credentials(connection: Connection, ids: Sequence[int]) -> dict[int, list[C
     used = (
         sa.select(anchor.anchor, sa.func.count().label("n"))
         .join(verification, verification.c.id == anchor.verification_id)
-        .where(verification.c.outcome == Outcome.VERIFIED, in_force())
+        .where(verification.c.outcome == Outcome.VERIFIED, in_force(connection))
         .where(anchor.anchor.in_(sa.select(c.fingerprint).where(c.entry_id.in_(ids))))
         .group_by(anchor.anchor)
         .subquery("used")
@@ -154,7 +154,7 @@ def _anchored(ids: Sequence[int]) -> sa.Select[*tuple[Any, ...]]:
 
 
 def _verifications(connection: Connection, ids: Sequence[int]) -> Counter[int]:
-    pairs = _anchored(ids).where(in_force()).distinct().subquery("pairs")
+    pairs = _anchored(ids).where(in_force(connection)).distinct().subquery("pairs")
     statement = sa.select(pairs.c.entry_id, sa.func.count().label("n")).group_by(pairs.c.entry_id)
     return Counter({row.entry_id: int(row.n) for row in connection.execute(statement)})
 

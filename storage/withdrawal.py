@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from core.model import Status, TrustKind
+from core.model import Outcome, Status, TrustKind
 from storage.schema import (
     credential,
     evidence_item,
@@ -21,6 +21,7 @@ from storage.schema import (
     set_signer,
     trust_entry,
     unit,
+    verification,
     verification_anchor,
 )
 
@@ -80,8 +81,13 @@ def withdraw(
         )
         .where(verification_anchor.c.anchor.in_(held))
     )
+    # An attestation or a timestamp holds by itself, where nobody signed the artifact, too.
+    holding = used.join(verification, verification.c.id == evidence_item.c.verification_id).where(
+        verification.c.outcome == Outcome.VERIFIED
+    )
     e = evidence_set.c
-    chosen = [e.source_id == source_id, e.status == Status.VERIFIED, e.id.in_(used)]
+    holds = sa.or_(e.status == Status.VERIFIED, e.id.in_(holding))
+    chosen = [e.source_id == source_id, e.id.in_(used), holds]
     units = [unit.c.source_id == source_id]
     if unit_name:
         units.append(unit.c.name == unit_name)
@@ -111,8 +117,9 @@ def _reached(
 
 def _end(connection: sa.Connection, chosen: list[sa.ColumnElement[bool]]) -> int:
     # A verification itself stays as it is: another source may hold the same trust still.
+    mark = sa.case((evidence_set.c.locations > 0, 0))  # nothing to judge again where nothing is
     values = {"status": Status.UNKNOWN, "reason": WITHDRAWN, "facts_digest": NOTHING,
-              "verdicts_digest": NOTHING, "contested": False, "restate_after": 0}  # fmt: skip
+              "verdicts_digest": NOTHING, "contested": False, "restate_after": mark}  # fmt: skip
     ended = sa.select(evidence_set.c.id).where(*chosen)
     connection.execute(set_signer.delete().where(set_signer.c.set_id.in_(ended)))
     return connection.execute(evidence_set.update().where(*chosen).values(**values)).rowcount

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +20,20 @@ from storage.database import Database
 from tests.jobs.apt_workspace import scan
 from tests.jobs.conftest import NOW, Reopen
 from tests.jobs.format_estate import UNSIGNED, FormatEstate, build_formats
+from tests.jobs.test_belief import policy_status
 from tests.jobs.test_reproduction import _ITSELF, client_of, download, page, repeat
 
+ALONE = "cms/stamped-alone"
+STAMPED = """
+apiVersion: countersign/v1
+kind: Policy
+metadata: {name: stamped, owner: web}
+mode: enforce
+applies_to: everything
+require:
+  - id: stamped
+    cel: verifications.exists(v, v.role == "timestamp" && v.outcome == "verified")
+"""
 INSIDE = ("acme.rpm", "app.jar", "acme.nupkg", "app.exe")
 
 
@@ -139,6 +152,47 @@ def test_nothing_inside_stays_verified_by_trust_that_was_taken_away(
     workspace = reopen(path, later + timedelta(minutes=1))
     scan(workspace, "formats")
     assert standings(workspace) == formats.expected
+
+
+def test_limit_that_was_raised_is_felt_without_any_file_being_touched(
+    formats: FormatEstate, reopen: Reopen
+) -> None:
+    path = settings_of(formats, "limited")
+    settings = path.read_text()
+    path.write_text(json.dumps(json.loads(settings) | {"limits": {"json_depth": 4}}))
+    workspace = reopen(path, NOW)
+    scan(workspace, "formats")
+    refused = {name for name, why in standings(workspace).items() if why == "TOO_LARGE"}
+    assert {"sigstore/app.tar.gz", "inside/app.jar", "npm/app-1.0.0.tgz"} <= refused
+    path.write_text(settings)
+    workspace = reopen(path, NOW + timedelta(minutes=1))
+    scan(workspace, "formats")
+    assert standings(workspace) == formats.expected
+
+
+def test_timestamp_alone_holds_no_longer_than_the_trust_in_its_authority(
+    formats: FormatEstate, reopen: Reopen
+) -> None:
+    path = settings_of(formats, "unstamped")
+    policies = path.parent / "policies"
+    policies.mkdir()
+    (policies / "stamped.yaml").write_text(STAMPED)
+    workspace = reopen(path, NOW)
+    scan(workspace, "formats")
+    assert (standings(workspace)[ALONE], policy_status(workspace, ALONE)) == (UNSIGNED, "passed")
+    without(path, "tsa")
+    releases = formats.releases.rename(formats.folder / "away")
+    try:
+        workspace = reopen(path, NOW + timedelta(minutes=1))
+        follow_everything(workspace)
+    finally:
+        releases.rename(formats.releases)
+        shutil.rmtree(policies)
+    assert standings(workspace)[ALONE] == "TRUST_CHANGED"
+    assert policy_status(workspace, ALONE) == "unknown"
+    evidence = page(client_of(workspace), digests(workspace)[ALONE])
+    assert "evidence-verified" not in evidence
+    assert "It held under trust that was changed since" in evidence
 
 
 def test_revocation_list_that_comes_later_counts(formats: FormatEstate, reopen: Reopen) -> None:

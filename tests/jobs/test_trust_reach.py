@@ -26,7 +26,7 @@ BASE = "http://127.0.0.1:8600"
 BUNDLE, NAME = "c3-blob-p256.bundle", "artifact.txt"
 Ask = Callable[[str], str]
 
-database_url = one_database.database_url
+both, database_url = one_database.both, one_database.database_url
 
 
 def ask_of(workspace: Workspace) -> Ask:
@@ -135,6 +135,30 @@ def test_trust_taken_back_vouches_for_nothing(withdrawn: tuple[Ask, int, str]) -
     for address in (f"/artifacts?trust={found[1]}", f"/verifications?trust={found[1]}"):
         assert numbers(entry, address) == [0]
         assert 'data-total="0"' in ask(address)
+
+
+@both
+def test_nothing_stands_verified_by_the_trust_of_a_source_that_left_the_settings(
+    workspace: Workspace, reopen: Reopen
+) -> None:
+    scan(workspace, "example")
+    signer, digest = signer_of(workspace, BEACON), digest_at(workspace, BEACON)
+    settings = workspace.file.path.read_text()
+    without = settings[: settings.index("sources:")] + "sources: []\n"
+    workspace.file.path.write_text(without)
+    after = reopen(workspace.file.path, NOW)
+    follow_everything(after)
+    ask = ask_of(after)
+    assert "state-verified" not in ask(f"/verifications?signer={signer}")
+    assert "evidence-verified" not in ask(f"/artifacts/{digest}")
+    assert {number for _, number in page_numbers(ask("/trust"))} == {"0"}
+    # it comes back as it was, at the next look
+    workspace.file.path.write_text(settings)
+    back = reopen(workspace.file.path, NOW)
+    follow_everything(back)
+    assert scan(back, "example").scan.state == "complete"
+    assert standing(back, BEACON) == ("verified", "")
+    assert numbers(ask_of(back)(f"/signers/{signer}"), f"/artifacts?signer={signer}") == [2]
 
 
 def test_signatures_count_once_however_often_the_trust_was_edited(

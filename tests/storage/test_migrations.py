@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from core.errors import StorageError
 from storage import migrate
 from storage.database import Database
+from tests.storage.test_trust_doubt import Scene
 
 
 @pytest.fixture
@@ -51,3 +52,28 @@ def test_a_schema_that_differs_is_noticed(database: Database) -> None:
     with database.writing() as connection:
         connection.execute(sa.text("DROP INDEX ix_status_change_changed_at"))
     assert any("ix_status_change_changed_at" in one for one in migrate.drift(database))
+
+
+def test_verifications_that_no_set_names_go_with_the_upgrade(database: Database) -> None:
+    """Earlier versions kept them, counted for nothing."""
+    migrate.upgrade(database)
+    with database.writing() as connection:
+        scene = Scene(connection)
+        scene.trust()
+        scene.verify("named")
+    migrate.downgrade(database, "0003")
+    copied = """
+        INSERT INTO verification (id, key, evidence_digest, trust_digest, format, role, outcome,
+                                  reason, document, verified_at)
+        SELECT 77, evidence_digest, evidence_digest, trust_digest, format, role, outcome, reason,
+               document, verified_at FROM verification"""
+    anchored = "INSERT INTO verification_anchor (verification_id, anchor) VALUES (77, 'unnamed')"
+    with database.writing() as connection:
+        connection.execute(sa.text(copied))
+        connection.execute(sa.text(anchored))
+    migrate.upgrade(database)
+    with database.reading() as connection:
+        anchors = "SELECT anchor FROM verification_anchor"
+        assert list(connection.execute(sa.text(anchors)).scalars()) == ["named"]
+        numbers = "SELECT count(*) FROM verification"
+        assert connection.execute(sa.text(numbers)).scalar_one() == 1

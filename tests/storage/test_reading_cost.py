@@ -27,6 +27,7 @@ from storage import (
 )
 from storage.database import Database
 from storage.filters import ArtifactFilter, Change, Exclusion, SignerFilter, VerificationFilter
+from storage.in_force import in_force
 from tests.fakes import seed
 
 BIG = (
@@ -197,17 +198,35 @@ def test_a_deep_page_reads_no_more_than_the_first(large: Database) -> None:
     assert max(costs) <= 3 * min(costs[:-1])
 
 
-def test_all_verifications_are_listed_without_reading_them_all(large: Database) -> None:
-    """No index has them all, so nobody counts them: the list is read from its end."""
+def test_all_verifications_are_listed_without_reading_them_all(
+    large: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No index counts all of them: of many, it is told that there are more than so many."""
+    with large.reading() as connection:
+        everything = sa.select(sa.func.count()).select_from(schema.verification)
+        total = connection.execute(everything).scalar_one()
+        assert verification_list.count(connection, V()) == total
+    assert total > 500
+    monkeypatch.setattr(verification_list, "COUNTED", 100)
     with large.reading() as connection, counted_steps(connection) as steps:
         page = verification_list.page(connection, V(), limit=5)
         assert verification_list.count(connection, V()) is None
         for_few = steps[0]
-        everything = sa.select(sa.func.count()).select_from(schema.verification)
-        total = connection.execute(everything).scalar_one()
     assert len(page.rows) == 5
-    assert total > 500
     assert for_few < 30
+
+
+@pytest.mark.parametrize("chosen", [V(), V(signer=3)], ids=["all", "of a signer"])
+def test_whether_a_verification_counts_is_not_asked_of_each(
+    large: Database, chosen: VerificationFilter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs = []
+    for asked in (in_force, lambda _connection: sa.true()):
+        monkeypatch.setattr(verification_list, "in_force", asked)
+        with large.reading() as connection, counted_steps(connection) as steps:
+            assert verification_list.count(connection, chosen)
+            costs.append(steps[0])
+    assert costs[0] <= 2 * costs[1] + 2
 
 
 def test_beginnings_of_lists_are_read_together(large: Database) -> None:

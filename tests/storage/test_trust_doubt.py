@@ -25,6 +25,7 @@ from storage import configuration, migrate, schema
 from storage.configuration import CredentialEntry, SourceEntry, entry_digest
 from storage.database import Connection, Database
 from storage.facts import ItemFacts, SetFacts, record_set
+from storage.in_force import in_force
 from storage.withdrawal import WITHDRAWN
 from tests.bench.archive import NOW
 from tests.jobs import one_database
@@ -133,6 +134,27 @@ def _doubted(
     found = dict(zip(sorted(K), scene.standings(), strict=True))
     assert set(found.values()) <= {VERIFIED, DOUBTED}
     return {stayed for stayed, standing in found.items() if standing == DOUBTED}
+
+
+@both
+@pytest.mark.parametrize("status", [Status.UNSIGNED, Status.FAILED, Status.UNKNOWN], ids=str)
+def test_attestation_holds_no_longer_than_its_trust_whatever_its_artifacts_stand_at(
+    connection: Connection, status: Status
+) -> None:
+    scene = Scene(connection)
+    scene.trust((_entry(K.KEY, "key"), KEPT))
+    facts = _facts(KEPT, "attested")
+    held = replace(facts.items[0].verification, role=Role.ATTESTATION)
+    items = (replace(facts.items[0], verification=held),)
+    attested = replace(facts, status=status, reason="NO_SIGNATURE", items=items)
+    record_set(connection, scene.source_id, attested, NOW)
+    assert _in_force(connection) == 1
+    scene.trust()
+    assert (scene.standings(), _in_force(connection)) == ([DOUBTED], 0)
+
+
+def _in_force(connection: Connection) -> int:
+    return len(connection.execute(schema.verification.select().where(in_force(connection))).all())
 
 
 @both
