@@ -29,9 +29,9 @@ def read_model_folder(
     """
     try:
         root = folder.resolve(strict=True)
-        # Itself, and what it is where it is a link.
-        left_out = {path.parent.resolve() / path.name for path in without}
-        left_out |= {path.resolve() for path in without}
+        # Itself, and what it is where it is a link; a circle of links is nothing else.
+        left_out = {_real(path.parent) / path.name for path in without}
+        left_out |= {_real(path) for path in without}
         contents = _Contents(spool, limits)
         members: list[Member] = []
         for entry in _entries(root, limits):
@@ -43,6 +43,10 @@ def read_model_folder(
     except OSError as error:
         raise UsageError(f"{display(str(folder))}: {error.strerror or 'cannot be read'}") from None
     return FolderContent(tuple(sorted(members, key=lambda each: each.path)))
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
 
 
 def _entries(root: Path, limits: Limits) -> Iterator[os.DirEntry[str]]:

@@ -106,15 +106,15 @@ def open_content(path: Path, spool: Path, limits: Limits) -> Content:
     content = read_file(path, most)
     if len(content) <= most:
         return MemoryContent(content)
+    if not path.is_file():  # asked first: a pipe has a name that leads nowhere
+        raise UsageError(
+            f"{_place(path)}: more than {most} bytes, and no regular file that could be read twice"
+        )
     try:
         resolved = path.resolve(strict=True)
         stamp = Stamp.of(resolved.stat())
     except OSError as error:
         raise _unreadable(path, error) from None
-    if not resolved.is_file():
-        raise UsageError(
-            f"{_place(path)}: more than {most} bytes, and no regular file that could be read twice"
-        )
     found = FileContent(resolved, stamp, spool)
     found.refuse_over(limits.artifact_bytes, "artifact_bytes")
     return found

@@ -134,6 +134,10 @@ def _exit_code(outcome: Outcome) -> int:
 
 
 def _print(text: str) -> None:
+    if sys.stdout is None:  # closed before we began: 0 would say that somebody was told
+        from core.errors import UsageError
+
+        raise UsageError("there is no output to print the outcome to")
     # A terminal that cannot show a character gets its escape: printing never fails.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding))

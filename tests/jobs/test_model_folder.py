@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from collectors.file_content import FileContent
-from core.errors import CollectionError, TooLargeError
+from core.errors import CollectionError, TooLargeError, UsageError
 from core.folder import FolderContent, MemberKind
 from core.limits import Limits
 from jobs.commands.verify import verify_command
@@ -126,6 +126,13 @@ def test_a_link_to_the_folder_is_the_folder(model: Path) -> None:
     link = model.parent / "link"
     link.symlink_to(model)
     assert said(link, "--bundle", link / "model.sig") == (0, "verified")
+
+
+def test_a_signature_that_is_a_circle_of_links_is_a_wrong_call(model: Path) -> None:
+    (model / "circle").symlink_to("circle")
+    ran = CliRunner().invoke(verify_command, [str(model), "--bundle", str(model / "circle")])
+    assert isinstance(ran.exception, UsageError)
+    assert "symbolic links" in str(ran.exception)
 
 
 def test_a_signature_may_be_a_link(model: Path) -> None:
