@@ -35,6 +35,7 @@ SIGNATURES = (
     ".prov",
     ".sigstore.json",
     ".sigstore",
+    ".sigstore.jsonl",
     ".bundle",
     ".intoto.jsonl",
     ".att",

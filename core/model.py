@@ -296,6 +296,7 @@ class TrustEntry:
     only: tuple[str, ...] = ()
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    fresh_until: datetime | None = None  # whoever published it has a newer one after this
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,14 +93,16 @@ UNVERIFIABLE = (
         _UNVERIFIABLE,
         "trust",
         "The trusted root is too old to know",
-        "The trusted root on this machine is older than the log or authority that the evidence"
-        " names. A newer root may well know it.",
+        "The evidence names a log that the trusted root does not have. An authority of the root"
+        " issued the signer's certificate after the date until which the root was published, so a"
+        " newer root may well know the log. The date is that of the TUF metadata that a `builtin`"
+        " root was pinned or refreshed under; a root of one's own file has none.",
         (
-            "the root has not been refreshed since the service started a new log or authority",
+            "the root has not been refreshed since the service started a new log",
             "this machine is kept offline",
         ),
-        "Refresh the trusted root and judge again; nothing has to be fetched from the source.",
-        "countersign sources check",
+        "Run `countersign trust refresh`; what is affected is read again by itself.",
+        "countersign trust refresh",
     ),
     Reason(
         "CONTENT_NEEDED",

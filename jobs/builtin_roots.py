@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -16,6 +18,7 @@ _STORES = {  # the name under `trust.roots` → the TUF repository it was pinned
     "staging": "https%3A%2F%2Ftuf-repo-cdn.sigstage.dev",
 }
 BUILTIN_ROOTS = tuple(_STORES)
+_TUF_TIME = "%Y-%m-%dT%H:%M:%SZ"
 REFRESHED = Path("trust") / "refreshed"  # beside the settings: what `trust refresh` fetched
 
 
@@ -45,10 +48,29 @@ def is_outdated(name: str, fetched_under: bytes) -> bool:
     return _version(pinned_under) > _version(fetched_under)
 
 
+def fresh_until(fetched_under: bytes) -> datetime | None:
+    """Return until when a root fetched under this TUF root metadata is its publisher's newest.
+
+    It is renewed before that instant: clients refuse it later (TUF specification, 5.3.10). None
+    where the metadata states none; MalformedError for metadata that cannot be read.
+    """
+    expires = _signed(fetched_under).get("expires")
+    if expires is None:
+        return None
+    try:
+        return datetime.strptime(str(expires), _TUF_TIME).replace(tzinfo=UTC)
+    except ValueError:
+        raise MalformedError("not TUF root metadata: its `expires` is no date and time") from None
+
+
+def _signed(metadata: bytes) -> Mapping[str, object]:
+    document = wire.as_mapping(wire.read_json(metadata, limits=Limits()), "TUF root")
+    return wire.mapping(document, "signed")
+
+
 def _version(metadata: bytes) -> int:
     """Return the version of a TUF root (TUF specification, 4.3)."""
-    document = wire.as_mapping(wire.read_json(metadata, limits=Limits()), "TUF root")
-    version = wire.mapping(document, "signed").get("version")
+    version = _signed(metadata).get("version")
     if not isinstance(version, int) or isinstance(version, bool):
         raise MalformedError("not TUF root metadata: it has no version")
     return version

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +14,14 @@ from core.json_lines import json_lines
 from core.limits import Limits
 from core.model import Trust, TrustEntry, TrustKind
 from core.settings import RevocationFile, SettingsFile, Source, TrustFile, TrustRoot, Validity
-from jobs.builtin_roots import BUILTIN_ROOTS, builtin_root, is_outdated, refreshed_places
+from jobs.builtin_roots import (
+    BUILTIN_ROOTS,
+    builtin_repository,
+    builtin_root,
+    fresh_until,
+    is_outdated,
+    refreshed_places,
+)
 from jobs.verify_inputs import MAX_ROOTS, MAX_TRUST_BYTES
 from verification.trust import describe, kind_of
 
@@ -44,19 +52,19 @@ def _trust_entries(
     name: str,
     entry: TrustFile | TrustRoot | RevocationFile | Literal["builtin"],
 ) -> tuple[TrustEntry, ...]:
-    where = ("trust", group, name)
+    where, fresh = ("trust", group, name), None
     if entry == "builtin":
         if name not in BUILTIN_ROOTS:
             raise file.error(
                 f"no root `{name}` comes with us; {suggestion(name, BUILTIN_ROOTS)}", *where
             )
-        refreshed = _refreshed(file, name)
+        refreshed, fresh = _refreshed(file, name)
         if refreshed is None:
-            return (TrustEntry(name, kind, builtin_root(name), "builtin"),)
+            return (TrustEntry(name, kind, builtin_root(name), "builtin", fresh_until=fresh),)
         entry = TrustRoot(file=str(refreshed))
     path = file.folder / entry.file
     content = read_bounded(path, MAX_TRUST_BYTES, lambda words: file.error(words, *where, "file"))
-    made = TrustEntry(name, kind_of(kind, content), content, str(path))
+    made = TrustEntry(name, kind_of(kind, content), content, str(path), fresh_until=fresh)
     if isinstance(entry, TrustFile):
         valid = entry.valid or Validity()
         made = replace(
@@ -73,13 +81,17 @@ def _trust_entries(
     return parts
 
 
-def _refreshed(file: SettingsFile, name: str) -> Path | None:
-    """Return the refreshed root that counts instead of ours: none, or one that is no older."""
+def _refreshed(file: SettingsFile, name: str) -> tuple[Path | None, datetime | None]:
+    """Return the refreshed root that counts instead of ours: none, or one that is no older.
+
+    And until when the one that counts is its publisher's newest, where that is known.
+    """
+    _, pinned_under = builtin_repository(name)
     refreshed, fetched_under = refreshed_places(name, file.folder)
     if not refreshed.is_file():
-        return None
+        return None, fresh_until(pinned_under)
     if not fetched_under.is_file():  # put there by hand: nothing to compare
-        return refreshed
+        return refreshed, None
 
     def complain(words: str) -> ConfigurationError:
         words = f"{words}; run `countersign trust refresh {name}`"
@@ -87,7 +99,9 @@ def _refreshed(file: SettingsFile, name: str) -> Path | None:
 
     content = read_bounded(fetched_under, MAX_TRUST_BYTES, complain)
     try:
-        return None if is_outdated(name, content) else refreshed
+        if is_outdated(name, content):
+            return None, fresh_until(pinned_under)
+        return refreshed, fresh_until(content)
     except MalformedError as error:
         raise complain(f"{fetched_under}: {error}") from error
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -52,9 +53,13 @@ def digest_bundle(
 
 
 def attestation_bundle(annotations: Mapping[str, str], envelope: bytes, limits: Limits) -> Bundle:
-    """Return the bundle of an attestation, whose layer is a DSSE envelope; raise MalformedError."""
+    """Return the bundle of an attestation, whose layer is a DSSE envelope; raise MalformedError.
+
+    Of an attestation cosign has all of the envelope stamped, as it lies in the layer.
+    """
     document = wire.as_mapping(wire.read_json(envelope, limits=limits), "the envelope")
-    return _bundle(annotations, {"dsseEnvelope": document}, limits)
+    bundle = _bundle(annotations, {"dsseEnvelope": document}, limits)
+    return replace(bundle, whole=envelope)
 
 
 def _bundle(annotations: Mapping[str, str], content: dict[str, object], limits: Limits) -> Bundle:

@@ -17,6 +17,8 @@ from verification.trail import Trail
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_V1 = "https://in-toto.io/Statement/v1"
 STATEMENT_TYPES = frozenset({"https://in-toto.io/Statement/v0.1", STATEMENT_V1})
+# What `cosign sign` writes from version 3 on: the statement that an image was signed, no more.
+SIGNATURE_TYPES = frozenset({"https://sigstore.dev/cosign/sign/v1"})
 _SHOWN_SUBJECTS = 3
 
 
@@ -113,7 +115,9 @@ def refuse_subject(
 
 
 def role_of(predicate_type: str) -> Role:
-    """Return what a statement of this type can prove: SLSA provenance, else an attestation."""
+    """Return what a statement of this type can prove; of a type not known, an attestation."""
+    if predicate_type in SIGNATURE_TYPES:
+        return Role.SIGNATURE
     return Role.PROVENANCE if predicate_type in PROVENANCE_TYPES else Role.ATTESTATION
 
 

@@ -169,6 +169,7 @@ def trust_digest(trust: Trust) -> str:
                 entry.valid_from.isoformat() if entry.valid_from else "",
                 entry.valid_until.isoformat() if entry.valid_until else "",
                 entry.name,
+                *([entry.fresh_until.isoformat()] if entry.fresh_until else []),
             ]
         )
         for entry in trust.entries

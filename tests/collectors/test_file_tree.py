@@ -276,7 +276,9 @@ class TestEvidenceBesideAFile:
         pieces = read(folder).set_of("app").evidence
         assert [piece.content for piece in pieces] == [b'{"a":1}', b'{"b":2}']
 
-    @pytest.mark.parametrize("suffix", [".bundle", ".sigstore.json", ".att", ".sig"])
+    @pytest.mark.parametrize(
+        "suffix", [".bundle", ".sigstore.json", ".sigstore.jsonl", ".att", ".sig"]
+    )
     def test_lines_of_json_are_pieces_whatever_the_file_is_called(
         self, folder: Path, suffix: str
     ) -> None:

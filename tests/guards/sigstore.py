@@ -261,7 +261,7 @@ SIGSTORE = [
     ),
     guard(
         "verification/sigstore/bundle.py",
-        "if len(entries) > 1 and len(set(entries)) != len(entries):",
+        "if len(entries) > 1 and len({(e.log_id, e.log_index) for e in entries}) != len(entries):",
         "verification/sigstore/test_sigstore_attacks.py::TestAttack18LenientParsers::"
         "test_too_many_entries_or_the_same_twice",
     ),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from core.errors import ConfigurationError
-from jobs.builtin_roots import BUILTIN_ROOTS, REFRESHED
+from jobs.builtin_roots import BUILTIN_ROOTS, REFRESHED, builtin_repository, refreshed_places
 from jobs.trust_files import trust_names
 from jobs.workspace import Workspace
 from storage import migrate, schema
@@ -143,3 +144,46 @@ def test_refreshed_root_takes_the_place_of_the_builtin_one(tmp_path: Path) -> No
     refreshed.parent.mkdir(parents=True)
     refreshed.write_text(json.dumps(ACME.root()))
     assert standings(settings) == {"acme": ("verified", "")}
+
+
+# --- a root that is too old to know --------------------------------------------------------------
+
+
+def refresh_by_hand(folder: Path, root: object, expires: str) -> None:
+    """Put a root where `trust refresh` puts it, with the TUF metadata it was fetched under."""
+    refreshed, fetched_under = refreshed_places("public-good", folder)
+    refreshed.parent.mkdir(parents=True, exist_ok=True)
+    refreshed.write_text(json.dumps(root))
+    fetched_under.write_text(json.dumps({"signed": {"version": 99, "expires": expires}}))
+
+
+def test_root_that_was_not_refreshed_for_long_leaves_open_what_a_newer_log_took(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, "acme", signed(ACME))
+    before = ACME.root(tlogs=World("before").root()["tlogs"])
+    settings = write(tmp_path, {"public-good": "builtin"})
+    refresh_by_hand(tmp_path, before, "2026-11-01T00:00:00Z")
+    assert standings(settings) == {"acme": ("unknown", "TRUST_ROOT_STALE")}
+    # the same root, and its publisher says that it is the newest: the log is nobody's
+    refresh_by_hand(tmp_path, before, "2027-05-01T00:00:00Z")
+    assert standings(settings) == {"acme": ("failed", "LOG_UNKNOWN")}
+    refresh_by_hand(tmp_path, ACME.root(), "2027-05-01T00:00:00Z")
+    assert standings(settings) == {"acme": ("verified", "")}
+
+
+def test_builtin_root_is_as_old_as_the_metadata_it_was_pinned_under(tmp_path: Path) -> None:
+    names = dict.fromkeys(BUILTIN_ROOTS, "builtin")
+    workspace = Workspace.open(write(tmp_path, names), lambda: NOW)
+    for name in BUILTIN_ROOTS:
+        stated = json.loads(builtin_repository(name)[1])["signed"]["expires"]
+        (entry,) = workspace.trust[name]
+        assert entry.fresh_until == datetime.fromisoformat(stated)
+    workspace.close()
+
+
+def test_metadata_with_a_date_that_is_none_is_an_error_with_its_fix(tmp_path: Path) -> None:
+    settings = write(tmp_path, {"public-good": "builtin"})
+    refresh_by_hand(tmp_path, ACME.root(), "soon")
+    with pytest.raises(ConfigurationError, match=r"expires.*run `countersign trust refresh"):
+        Workspace.open(settings, lambda: NOW)

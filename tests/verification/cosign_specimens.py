@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 from cryptography import x509
@@ -16,8 +17,9 @@ from core.cosign_container import (
     container,
 )
 from core.model import Digest
-from tests.verification.sigstore.sigstore_world import ACME, Making, World
+from tests.verification.sigstore.sigstore_world import ACME, SIGNED_AT, Making, World
 from tests.verification.specimens import pem
+from verification.cosign_bundle import TIMESTAMP_ANNOTATION
 
 ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 MAKING = Making()
@@ -80,9 +82,36 @@ def keyless_image(digest: Digest, making: Making = MAKING, world: World = ACME) 
 def keyless_attestation(payload: bytes, making: Making, world: World = ACME) -> bytes:
     """Return an attestation of an image with certificate and log entry in its annotations."""
     bundle = world.statement(payload, making)
-    envelope = bundle["dsseEnvelope"]
     annotations = {
         CERTIFICATE_ANNOTATION: leaf_pem(bundle),
         BUNDLE_ANNOTATION: json.dumps(rekor_bundle(bundle)),
     }
-    return container(ENVELOPE, json.dumps(envelope).encode(), annotations)
+    return container(ENVELOPE, envelope_of(bundle), annotations)
+
+
+def stamped_attestation(
+    payload: bytes, making: Making, stamped: Callable[[bytes], bytes], world: World = ACME
+) -> bytes:
+    """Return an attestation without a log, and a timestamp over what `stamped` says."""
+    bundle = world.statement(payload, making)
+    envelope = envelope_of(bundle)
+    token = base64.b64encode(world.token(stamped(envelope), SIGNED_AT)).decode()
+    annotations = {
+        CERTIFICATE_ANNOTATION: leaf_pem(bundle),
+        TIMESTAMP_ANNOTATION: json.dumps({"SignedRFC3161Timestamp": token}),
+    }
+    return container(ENVELOPE, envelope, annotations)
+
+
+def attested_blob(payload: bytes, making: Making, world: World = ACME) -> dict[str, Any]:
+    """Return what `attest-blob --bundle` wrote: the envelope where a signature stands else."""
+    bundle = world.statement(payload, making)
+    return {
+        "base64Signature": base64.b64encode(envelope_of(bundle)).decode(),
+        "cert": base64.b64encode(leaf_pem(bundle).encode()).decode(),
+        "rekorBundle": rekor_bundle(bundle),
+    }
+
+
+def envelope_of(bundle: dict[str, Any]) -> bytes:
+    return json.dumps(bundle["dsseEnvelope"]).encode()

@@ -7,9 +7,10 @@ makes a bundle, judged as any other is. Without a certificate, an envelope trave
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from core.cosign_container import MAGIC, Container, read_container
+from core.cosign_container import MAGIC, read_container
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Outcome, Role, Verification
@@ -52,25 +53,23 @@ class CosignAttestation:
             return trail.refuse(
                 "media type", "PAYLOAD_TYPE", detail, expected=ENVELOPE, found=found
             )
-        keyed = Dsse().verify(replace(evidence, content=container.payload), setting)
-        certified = names_certificate(container.annotations)
-        if (
-            keyed.outcome is Outcome.VERIFIED
-            or not certified
-            or not names_authorities(setting.trust)
-        ):
-            return replace(keyed, format=self.name)
-        return _judge(trail, container, evidence, setting)
+        trail.passed("container", reference=_REFERENCE)
+        offered = replace(evidence, content=container.payload)
+        return judge_envelope(trail, offered, container.annotations, setting)
 
 
-def _judge(
-    trail: Trail, container: Container, evidence: Evidence, setting: Setting
+def judge_envelope(
+    trail: Trail, envelope: Evidence, annotations: Mapping[str, str], setting: Setting
 ) -> Verification:
+    """Judge an envelope under given keys, else under the certificate among the annotations."""
     from verification.sigstore.core import verify_bundle  # noqa: PLC0415 - only this needs it
 
+    keyed = Dsse().verify(envelope, setting)
+    is_certified = names_certificate(annotations) and names_authorities(setting.trust)
+    if keyed.outcome is Outcome.VERIFIED or not is_certified:
+        return replace(keyed, format=trail.format)
     try:
-        bundle = attestation_bundle(container.annotations, container.payload, setting.limits)
+        bundle = attestation_bundle(annotations, envelope.content, setting.limits)
     except MalformedError as error:
         return refuse_malformed(trail, "set of annotations", error)
-    trail.passed("container", reference=_REFERENCE)
-    return verify_bundle(bundle, evidence.subject, setting, trail)
+    return verify_bundle(bundle, envelope.subject, setting, trail)

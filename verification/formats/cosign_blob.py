@@ -1,5 +1,7 @@
 """Cosign's signature of a file as one JSON object: `sign-blob --bundle` before version 3.
 
+`attest-blob --bundle` wrote the same object, with an envelope in place of the signature.
+
 It holds the signature over the artifact's bytes, the signer's certificate (or public key) where
 there is one, and the log's promise that it has seen them. A given key that holds decides; otherwise
 certificate and log entry make a bundle, judged as any other is. Nothing in it is believed by
@@ -9,6 +11,7 @@ itself.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from core import wire
 from core.cosign_container import BUNDLE_ANNOTATION, CERTIFICATE_ANNOTATION
@@ -19,6 +22,7 @@ from verification.certificate_chain import names_authorities
 from verification.cosign_bundle import digest_bundle, names_certificate
 from verification.fault import refuse_malformed
 from verification.format import Setting
+from verification.formats.cosign_attestation import judge_envelope
 from verification.json_document import read_document
 from verification.keyed import (
     SIGNATURE_STEP,
@@ -32,10 +36,10 @@ from verification.keyed import (
 from verification.sigstore.core import conclude, prove
 from verification.trail import Trail
 
-_MARK = b'"base64Signature"'
+_MARK, _ENVELOPE = b'"base64Signature"', b'"payloadType"'
 _FIELDS = frozenset({"base64Signature", "cert", "rekorBundle"})
 _REFERENCE = "cosign, LocalSignedPayload"
-_PUBLIC_KEY = "PUBLIC KEY-----"
+_PEM, _PUBLIC_KEY = "-----BEGIN ", "PUBLIC KEY-----"
 _SPACE = b" \t\r\n"
 _LIMITS = Limits()
 
@@ -67,6 +71,10 @@ class CosignBlob:
         except MalformedError as error:
             return _refuse_malformed(trail, error)
         trail.passed("signed payload", f"{len(held.signature)} bytes", reference=_REFERENCE)
+        if held.is_envelope:
+            trail.role = Role.ATTESTATION
+            offered = replace(evidence, content=held.signature)
+            return judge_envelope(trail, offered, held.with_entry(), setting)
         # 2. Somebody must be trusted.
         if not setting.trust.entries:
             return refuse_keyless(trail, setting.trust)
@@ -102,14 +110,21 @@ class _Held:
         encoded = wire.text(document, "base64Signature")
         self.signature = wire.decode_base64(encoded, what="the signature")
         self.annotations: dict[str, str] = {}
-        beside = wire.decode_base64(wire.optional_text(document, "cert"), what="the certificate")
-        signer = beside.decode("ascii", "replace")
+        signer = wire.optional_text(document, "cert")
+        if not signer.startswith(_PEM):  # cosign writes it in base64, and reads it either way
+            decoded = wire.decode_base64(signer, what="the certificate")
+            signer = decoded.decode("ascii", "replace")
         # A public key in its place names nobody: only the keys that were given count.
         if signer and _PUBLIC_KEY not in signer:
             self.annotations[CERTIFICATE_ANNOTATION] = signer
         self._entry: dict[str, object] | None = None
         if document.get("rekorBundle") is not None:
             self._entry = wire.mapping(document, "rekorBundle")
+
+    @property
+    def is_envelope(self) -> bool:
+        """Whether a DSSE envelope stands in place of the signature, which is never text."""
+        return self.signature[:1] == b"{" and _ENVELOPE in self.signature
 
     @property
     def has_entry(self) -> bool:

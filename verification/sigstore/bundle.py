@@ -90,13 +90,19 @@ class Bundle:
     entries: tuple[LogEntry, ...]
     timestamps: tuple[bytes, ...]
     content: MessageSignature | Envelope
+    whole: bytes = b""  # what timestamps are over where it is not the signature
 
     @property
     def signature(self) -> bytes:
-        """The bytes that timestamps are over."""
+        """The signature over the content."""
         if isinstance(self.content, Envelope):
             return self.content.signatures[0].signature
         return self.content.signature
+
+    @property
+    def stamped(self) -> bytes:
+        """The bytes that timestamps are over."""
+        return self.whole or self.signature
 
 
 def read_bundle(content: bytes, limits: Limits) -> Bundle:
@@ -118,7 +124,7 @@ def bundle_of(document: Mapping[str, object], limits: Limits) -> Bundle:
     material = fields.needed(document, "verificationMaterial")
     kind, certificates, hint = _signer(material, version)
     entries = tuple(_entry(each) for each in fields.items(material, "tlogEntries", MAX_ENTRIES))
-    if len(entries) > 1 and len(set(entries)) != len(entries):
+    if len(entries) > 1 and len({(e.log_id, e.log_index) for e in entries}) != len(entries):
         raise MalformedError("the same log entry comes along twice")
     return Bundle(
         version,

@@ -88,7 +88,7 @@ def _proved(
     found: list[ProvedTime] = []
     known = given_timestamp_authorities(authorities)
     for token in bundle.timestamps:
-        proved = verify_timestamp(token, bundle.signature, known, setting.limits)
+        proved = verify_timestamp(token, bundle.stamped, known, setting.limits)
         if isinstance(proved, ProvedTime):
             trail.passed("timestamp", proved.at.isoformat(), reference="RFC 3161")
             found.append(proved)

@@ -160,8 +160,11 @@ def _intoto_v2(spec: fields.Document, signed: Signed) -> Recorded:
     if fields.text(envelope, "payloadType") != ours:
         what = "the entry records another payload type"
         raise _OtherError(what, ours[:80], fields.text(envelope, "payloadType")[:80])
+    # The log keeps the base64 text of payload (or leaves it out) and signature, encoded once more.
+    held = fields.octets(envelope, "payload")
+    if held:
+        _same_text(signed, held)
     for signature in _one(envelope, "signatures"):
-        # The log keeps the base64 text of the signature, encoded once more.
         written = fields.octets(signature, "sig")
         if written.rstrip(b"=") not in _spellings(signed.signature):
             what = "the entry records another signature"
@@ -171,9 +174,16 @@ def _intoto_v2(spec: fields.Document, signed: Signed) -> Recorded:
     return Recorded()
 
 
-def _spellings(signature: bytes) -> tuple[bytes, bytes]:
-    """Return what an envelope may have written for a signature, without padding."""
-    return b64encode(signature).rstrip(b"="), urlsafe_b64encode(signature).rstrip(b"=")
+def _same_text(signed: Signed, written: bytes) -> None:
+    payload = signed.envelope.payload if signed.envelope else b""
+    if written.rstrip(b"=") not in _spellings(payload):
+        what = "the entry holds another payload than the one whose hash it records"
+        raise _OtherError(what, "the payload of the envelope", f"{len(written)} characters")
+
+
+def _spellings(content: bytes) -> tuple[bytes, bytes]:
+    """Return what an envelope may have written for payload or signature, without padding."""
+    return b64encode(content).rstrip(b"="), urlsafe_b64encode(content).rstrip(b"=")
 
 
 def _one(parent: fields.Document, key: str) -> list[dict[str, object]]:

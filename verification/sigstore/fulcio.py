@@ -148,7 +148,7 @@ class Leaf:
 def read_leaf(certificate: x509.Certificate) -> Leaf:
     """Read a signer's certificate; raise MalformedError on a claim or key that cannot be read.
 
-    A claim newer than the list here is kept under `fulcio_<number>`.
+    A claim newer than the list here is kept under `fulcio_<number>` where it is text.
     """
     held: dict[type[x509.ExtensionType], x509.ExtensionType] = {}
     claims: dict[str, str] = {}
@@ -178,8 +178,17 @@ def _add_claim(extension: x509.Extension[x509.ExtensionType], claims: dict[str, 
         number = oid.removeprefix(_ARC)
         if number == oid or not number.isdigit():
             return
-        name = f"fulcio_{number}"
+        _add_new_claim(f"fulcio_{number}", value.value, claims)
+        return
     claims[name] = _text(value.value, name, raw=raw)
+
+
+def _add_new_claim(name: str, content: bytes, claims: dict[str, str]) -> None:
+    """Keep a claim that is newer than the list, as far as it is text like all before it."""
+    try:
+        claims[name] = _text(content, name, raw=False)
+    except MalformedError:
+        return  # RFC 5280 section 4.2: an extension that is neither known nor critical is ignored
 
 
 def _text(value: bytes, name: str, *, raw: bool) -> str:

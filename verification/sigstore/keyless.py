@@ -66,7 +66,7 @@ def _prove(
     # 2. The log and the times (Sigstore client specification, "Verification").
     times = prove_times(bundle, root, setting, trail)
     if isinstance(times, Fault):
-        return times
+        return _by_a_newer_log(bundle, root, times, trail)
     # 3. The chain at each of these times, and that the certificate was shown to a log.
     vouched = _vouch(bundle, leaf, root, times, setting, trail)
     if isinstance(vouched, Fault):
@@ -78,6 +78,25 @@ def _prove(
     # 5. The entry of the log is about this signature, and the signature holds.
     fault = _signature_fault(bundle, content, leaf, times, setting, trail)
     return fault or _proof(bundle, content, root, vouched, times, trail)
+
+
+def _by_a_newer_log(bundle: Bundle, root: TrustedRoot, fault: Fault, trail: Trail) -> Fault:
+    """Return what an unknown log comes to: nobody's, or one that the root may be too old to know.
+
+    Only an authority that the root knows can say so, by a certificate of a time after that for
+    which the root was published: what the entry or a stranger's certificate claims proves nothing.
+    """
+    issued, fresh = bundle.certificates[0].not_valid_before_utc, root.fresh_until
+    is_known = any(entry.log_id in root.logs for entry in bundle.entries)
+    if fault.reason != "LOG_UNKNOWN" or is_known or fresh is None or issued <= fresh:
+        return fault
+    moment = Moment(issued, issued, "certificate", "")
+    if isinstance(_vouched(bundle, root, (moment,)), Fault):
+        return fault
+    trail.passed(_CHAIN, f"an authority of the root issued it at {issued.isoformat()}")
+    detail = "the log is unknown to the trusted root, which is older than what was signed"
+    expected = f"a root published for a time after {fresh.isoformat()}"
+    return Fault(fault.step, "TRUST_ROOT_STALE", detail, expected, fault.found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +111,7 @@ def _vouch(
     bundle: Bundle, leaf: Leaf, root: TrustedRoot, times: Times, setting: Setting, trail: Trail
 ) -> _Vouched | Fault:
     if not times.moments:
-        return _timeless(root)
+        return _timeless(bundle, root)
     vouched = _vouched(bundle, root, times.moments)
     if isinstance(vouched, Fault):
         return vouched
@@ -171,7 +190,11 @@ def _usable(bundle: Bundle) -> Leaf | Fault:
     return leaf
 
 
-def _timeless(root: TrustedRoot) -> Fault:
+def _timeless(bundle: Bundle, root: TrustedRoot) -> Fault:
+    if bundle.timestamps:
+        detail = "the trusted root names no authority of timestamps, and nothing else proves a time"
+        wanted = "an authority of timestamps in the trusted root, or a time the log signed"
+        return Fault("timestamp authority", "CERT_UNTRUSTED", detail, wanted, "neither")
     detail = "nothing proves when it was signed, and the certificate lives for minutes"
     wanted = (
         "a timestamp" if root.timestamp_authorities else "a timestamp, or a time the log signed"

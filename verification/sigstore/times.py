@@ -21,7 +21,7 @@ from verification.timestamps import ProvedTime, verify_timestamp
 from verification.trail import Trail
 
 LOG_SOURCE, TIMESTAMP_SOURCE = "transparency-log", "rfc3161"
-TIME_STEP = "time"
+TIME_STEP, TIMESTAMP_STEP = "time", "timestamp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +148,18 @@ def _record(logged: Logged, trail: Trail) -> None:
 def _stamped(
     bundle: Bundle, root: TrustedRoot, setting: Setting, trail: Trail
 ) -> list[Moment] | Fault:
+    if bundle.timestamps and not root.judges_timestamps:
+        trail.skipped(
+            TIMESTAMP_STEP, "the trusted root names no authority of timestamps: they prove nothing"
+        )
+        return []
     found: list[Moment] = []
     for token in bundle.timestamps:
-        proved = verify_timestamp(
-            token, bundle.signature, root.timestamp_authorities, setting.limits
-        )
+        proved = verify_timestamp(token, bundle.stamped, root.timestamp_authorities, setting.limits)
         if isinstance(proved, Fault):
             return proved
         found.append(_moment(proved))
-        trail.passed("timestamp", proved.at.isoformat(), reference="RFC 3161")
+        trail.passed(TIMESTAMP_STEP, proved.at.isoformat(), reference="RFC 3161")
     return found
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
-from datetime import datetime
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 from itertools import pairwise
 from typing import TypeVar
 
@@ -32,13 +32,16 @@ from verification.sigstore import fields
 from verification.sigstore.log_keys import LogKey, read_log_key
 from verification.timestamps import TimestampAuthority, chain_authority
 
+V02 = "application/vnd.dev.sigstore.trustedroot.v0.2+json"
 MEDIA_TYPES = frozenset(
     {
         "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-        "application/vnd.dev.sigstore.trustedroot.v0.2+json",
         "application/vnd.dev.sigstore.trustedroot.v0.1+json",
+        V02,
     }
 )
+# How `cosign trusted-root create` of version 2.4 wrote that a window has no end: Go's zero time.
+_NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 MAX_MEMBERS = 256
 MAX_CHAIN = 10
 MAX_BYTES = 4 * 1024 * 1024
@@ -103,6 +106,8 @@ class TrustedRoot:
     timestamp_authorities: tuple[TimestampAuthority, ...] = field(compare=False)
     demands_log: bool = field(compare=False)
     demands_promise: bool = field(compare=False)  # a certificate must carry a CT log's promise
+    judges_timestamps: bool = field(compare=False)  # it names authorities of them, usable or not
+    fresh_until: datetime | None = field(default=None, compare=False)  # as in the trust entry
     broken: tuple[str, ...] = field(default=(), compare=False)
 
     def parts(self) -> tuple[Part, ...]:
@@ -184,7 +189,8 @@ def _root(document: fields.Document, entry: TrustEntry) -> TrustedRoot:
                 broken.append(f"{key}[{number}]: {error}")
         return found
 
-    logs, certificate_logs = read("tlogs", _log), read("ctlogs", _log)
+    log = partial(_log, is_signing_id_alone=fields.text(document, "mediaType") == V02)
+    logs, certificate_logs = read("tlogs", log), read("ctlogs", log)
     return TrustedRoot(
         entry.name,
         str(digest_of(entry.content)),
@@ -194,6 +200,8 @@ def _root(document: fields.Document, entry: TrustEntry) -> TrustedRoot:
         tuple(read("timestampAuthorities", _timestamp_authority)),
         demands_log=bool(document.get("tlogs")),
         demands_promise=bool(document.get("ctlogs")),
+        judges_timestamps=bool(document.get("timestampAuthorities")),
+        fresh_until=entry.fresh_until,
         broken=tuple(broken),
     )
 
@@ -212,10 +220,12 @@ def _window(part: fields.Document) -> Window:
     start = fields.moment(stated, "start")
     if start is None:
         raise MalformedError("the field 'start' of its window is missing")
-    return Window(start, fields.moment(stated, "end"))
+    end = fields.moment(stated, "end")
+    return Window(start, None if end == _NO_TIME else end)
 
 
-def _log(part: fields.Document, window: Window) -> LogKey:
+def _log(part: fields.Document, window: Window, *, is_signing_id_alone: bool) -> LogKey:
+    """Read a log; since version 0.2 the id it signs checkpoints under is its log id by default."""
     stated = fields.needed(part, "publicKey")
     url = fields.text(part, "baseUrl")
     name = url or "a log"
@@ -223,7 +233,8 @@ def _log(part: fields.Document, window: Window) -> LogKey:
     key, check = read_log_key(encoded, details, name)
     key_id = fields.needed_octets(fields.needed(part, "logId"), "keyId")
     signing = fields.octets(fields.document(part, "checkpointKeyId") or {}, "keyId")
-    hints = frozenset(each[:4] for each in (key_id, signing) if each)
+    signs_as = (signing,) if signing and is_signing_id_alone else (key_id, signing)
+    hints = frozenset(each[:4] for each in signs_as if each)
     if window.start is None:
         raise MalformedError("the field 'start' of its window is missing")
     return LogKey(key_id, hints, url, key, check, window.start, window.end)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from core.model import Evidence, Outcome, Subject, TrustEntry, Verification, digest_of
-from tests.verification.cosign_specimens import keyless_blob
-from tests.verification.sigstore.sigstore_world import ACME, Making
+from core.model import Evidence, Outcome, Role, Subject, TrustEntry, Verification, digest_of
+from tests.verification.cosign_specimens import attested_blob, keyless_blob
+from tests.verification.sigstore.sigstore_world import ACME, DSSE1, Making, statement_of
 from tests.verification.specimens import (
     CONTENT,
     artifact,
+    envelope,
     evidence,
     flipped,
     key_entry,
@@ -21,6 +22,7 @@ from tests.verification.specimens import (
     public_pem,
     setting,
     sign,
+    statement,
 )
 from verification.formats.cosign_blob import CosignBlob
 
@@ -28,6 +30,7 @@ FORMAT = CosignBlob()
 MAKING = Making()
 KEY = private_key("p256", "cosign blob")
 SIGNATURE = base64.b64encode(sign(KEY, CONTENT)).decode()
+OTHER_STATEMENT = statement_of(predicate={"other": "one"})
 
 
 def judged(
@@ -59,6 +62,47 @@ def test_the_digest_alone_is_enough() -> None:
     assert judged(keyless(), ACME.entry(), subject=subject).outcome is Outcome.VERIFIED
     nothing = judged(keyless(), ACME.entry(), subject=Subject("a", ()))
     assert nothing.reason == "CONTENT_NEEDED"
+
+
+def test_the_certificate_may_stand_there_as_it_is() -> None:
+    document = keyless()
+    pem = base64.b64decode(document["cert"]).decode()
+    assert judged(document | {"cert": pem}, ACME.entry()).outcome is Outcome.VERIFIED
+    named = public_pem(KEY).decode()
+    assert judged({"base64Signature": SIGNATURE, "cert": named}).reason == "TRUST_ROOT_MISSING"
+    assert judged(document | {"cert": f" {pem}"}, ACME.entry()).reason == "MALFORMED"
+
+
+def test_an_envelope_in_place_of_the_signature_is_an_attestation() -> None:
+    document = attested_blob(statement_of(), DSSE1)
+    found = judged(document, ACME.entry())
+    assert (found.outcome, found.role) == (Outcome.VERIFIED, Role.ATTESTATION)
+    assert (found.format, found.statement is not None) == ("cosign-blob", True)
+    other = judged(document, ACME.entry(), subject=artifact(b"something else"))
+    assert (other.outcome, other.reason) == (Outcome.INVALID, "SUBJECT_MISMATCH")
+    lacking = {name: part for name, part in document.items() if name != "rekorBundle"}
+    assert judged(lacking, ACME.entry()).reason == "LOG_MISSING"
+    swapped = document | {"rekorBundle": attested_blob(OTHER_STATEMENT, DSSE1)["rekorBundle"]}
+    assert judged(swapped, ACME.entry()).reason == "LOG_ENTRY_MISMATCH"
+
+
+def test_no_byte_of_an_envelope_in_place_of_the_signature_may_change() -> None:
+    document, trust = attested_blob(statement_of(), DSSE1), ACME.entry()
+    held = base64.b64decode(document["base64Signature"])
+    mutants = [base64.b64encode(changed).decode() for _, changed in flipped(held)]
+    assert len(set(mutants) - {document["base64Signature"]}) == len(held)
+    judgements = [judged(document | {"base64Signature": each}, trust) for each in mutants]
+    assert judged(document, trust).outcome is Outcome.VERIFIED
+    assert [each for each in judgements if each.outcome is Outcome.VERIFIED] == []
+
+
+def test_an_envelope_in_place_of_the_signature_holds_under_a_given_key() -> None:
+    signed = json.dumps(envelope(statement(digest_of(CONTENT)), KEY)).encode()
+    document = {"base64Signature": base64.b64encode(signed).decode()}
+    found = judged(document, key_entry(KEY))
+    assert (found.outcome, found.role) == (Outcome.VERIFIED, Role.ATTESTATION)
+    another = judged(document, key_entry(private_key("p256", "another")))
+    assert (another.outcome, another.reason) == (Outcome.INVALID, "SIGNATURE_INVALID")
 
 
 def test_another_artifact_is_invalid() -> None:

@@ -81,6 +81,43 @@ BAD = {
 }
 
 
+# What a log may have written of the same envelope, and what is none of it.
+SPELLINGS = {
+    "PEM with CR LF": "",
+    "signature for URLs": "",
+    "signature without padding": "",
+    "key id": "",
+    "payload": "",
+    "payload without padding": "",
+    "another payload": "LOG_ENTRY_MISMATCH",
+    "payload encoded once": "LOG_ENTRY_MISMATCH",
+    "signature encoded once": "LOG_ENTRY_MISMATCH",
+    "two certificates": "MALFORMED",
+}
+
+
+def _respell(envelope: Document, name: str, payload: bytes) -> None:
+    """Spell one part of an `intoto` 0.0.2 entry's envelope otherwise."""
+    signature = envelope["signatures"][0]
+    pem, text = b64decode(signature["publicKey"]), b64decode(signature["sig"])
+    written: dict[str, tuple[Document, str, bytes]] = {
+        "PEM with CR LF": (signature, "publicKey", pem.replace(b"\n", b"\r\n")),
+        "signature for URLs": (signature, "sig", text.translate(bytes.maketrans(b"+/", b"-_"))),
+        "signature without padding": (signature, "sig", text.rstrip(b"=")),
+        "payload": (envelope, "payload", b64(payload).encode()),
+        "payload without padding": (envelope, "payload", b64(payload).encode().rstrip(b"=")),
+        "another payload": (envelope, "payload", b64(payload + b" ").encode()),
+        "payload encoded once": (envelope, "payload", payload),
+        "signature encoded once": (signature, "sig", b64decode(text)),
+        "two certificates": (signature, "publicKey", pem + pem),
+    }
+    if name == "key id":
+        signature["keyid"] = "a hint that nobody signed"
+        return
+    holder, key, content = written[name]
+    holder[key] = b64(content)
+
+
 def reason(case: Case) -> str:
     return verify(case.evidence, case.setting).reason
 
@@ -188,6 +225,21 @@ class TestAttack01LogEntryNotTiedToTheBundle:
         for recorded, wanted in ((own, ""), (again, "LOG_ENTRY_MISMATCH")):
             entry = ACME.log_entry(making, ACME.body(making, recorded, leaf, b"", payload))
             assert reason(with_entry(case, entry)) == wanted
+
+    @pytest.mark.parametrize(("name", "wanted"), SPELLINGS.items())
+    def test_entry_that_spells_the_same_otherwise_or_something_else(
+        self, name: str, wanted: str
+    ) -> None:
+        # One of few whose text has what the spellings differ in.
+        made = (statement_case(INTOTO2) for _ in range(1000))
+        case = next(each for each in made if {"=", "+"} <= set(b64(parts_of(each)[2])))
+        leaf, payload, signature = parts_of(case)
+        body = json.loads(ACME.body(INTOTO2, signature, leaf, b"", payload))
+        before = json.dumps(body)
+        _respell(body["spec"]["content"]["envelope"], name, payload)
+        assert json.dumps(body) != before
+        entry = ACME.log_entry(INTOTO2, json.dumps(body).encode())
+        assert reason(with_entry(case, entry)) == wanted
 
     @pytest.mark.parametrize("making", [Making(), REKOR2, *ENVELOPES.values()])
     def test_log_that_agrees_about_a_signature_that_does_not_hold(self, making: Making) -> None:
@@ -563,6 +615,17 @@ class TestAttack18LenientParsers:
         material = document["verificationMaterial"]
         material[key] *= count
         assert reason(replace(case, document=document)) == wanted
+
+    def test_one_place_in_a_log_twice_is_the_same_entry_however_it_is_told(self) -> None:
+        case = message_case()
+        document = copy.deepcopy(case.document)
+        entry = entry_of(document)
+        again = {key: part for key, part in entry.items() if key != "inclusionPromise"}
+        document["verificationMaterial"]["tlogEntries"] = [entry, again]
+        assert reason(replace(case, document=document)) == "MALFORMED"
+        other = ACME.log_entry(replace(Making(), place=4), b64decode(entry["canonicalizedBody"]))
+        document["verificationMaterial"]["tlogEntries"] = [entry, other]
+        assert reason(replace(case, document=document)) == ""
 
     @pytest.mark.parametrize(("count", "wanted"), [(33, "TOO_LARGE"), (2, "MALFORMED")])
     def test_too_many_timestamps_or_the_same_twice(self, count: int, wanted: str) -> None:

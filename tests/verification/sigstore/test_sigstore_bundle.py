@@ -28,7 +28,7 @@ from tests.verification.sigstore.sigstore_world import (
     message_case,
     statement_case,
 )
-from tests.verification.specimens import DAY, NOW, authority_entry, key_entry
+from tests.verification.specimens import CONTENT, DAY, NOW, authority_entry, key_entry
 from verification.verifier import IdentityDemand, demand_identity, verify
 
 MESSAGES = {
@@ -214,6 +214,30 @@ class TestRoots:
     def test_a_root_with_logs_demands_an_entry(self) -> None:
         assert judged(message_case(replace(REKOR2, logged=False))).reason == "LOG_MISSING"
 
+    @pytest.mark.parametrize("making", [Making(), REKOR2], ids=["v1", "v2"])
+    def test_a_root_older_than_what_was_signed_may_not_know_its_log(self, making: Making) -> None:
+        before = ACME.entry(ACME.root(tlogs=World("before").root()["tlogs"]))
+        case, stale = message_case(making), replace(before, fresh_until=SIGNED_AT - DAY)
+        other = World("other").entry()
+        for entries in [(stale,), (stale, other), (other, stale)]:
+            found = judged(replace(case, entries=entries))
+            assert (found.outcome, found.reason) == (Outcome.UNVERIFIABLE, "TRUST_ROOT_STALE")
+        for fresh in (SIGNED_AT, NOW, None):  # it knew every log that there was by then
+            entry = replace(before, fresh_until=fresh)
+            assert judged(replace(case, entries=(entry,))).reason == "LOG_UNKNOWN"
+        # What it does know stays as good as it was.
+        known = replace(case.entries[0], fresh_until=SIGNED_AT - DAY)
+        assert judged(replace(case, entries=(known,))).reason == ""
+
+    def test_the_age_of_a_root_excuses_no_stranger(self) -> None:
+        stale = replace(ACME.entry(), fresh_until=SIGNED_AT - DAY)
+        stranger = World("stranger").message(CONTENT)
+        assert judged(Case(stranger, (stale,))).reason == "LOG_UNKNOWN"
+        document = ACME.root()
+        document["tlogs"][0]["publicKey"]["validFor"]["end"] = (SIGNED_AT - DAY).isoformat()
+        ended = replace(ACME.entry(document), fresh_until=SIGNED_AT - DAY)
+        assert judged(replace(message_case(), entries=(ended,))).reason == "LOG_UNKNOWN"
+
     def test_a_root_with_ct_logs_demands_a_promise(self) -> None:
         assert judged(message_case(Making(transparent=False))).reason == "SCT_INVALID"
 
@@ -362,6 +386,25 @@ class TestTimes:
     def test_a_timestamp_of_an_unknown_authority_is_refused_even_beside_a_good_time(self) -> None:
         other = World("other")
         root = ACME.root(timestampAuthorities=other.root()["timestampAuthorities"])
+        case = message_case(MESSAGES["v1 with timestamp"])
+        assert judged(replace(case, entries=(ACME.entry(root),))).reason == "CERT_UNTRUSTED"
+
+    def test_a_root_that_names_no_authority_of_timestamps_lets_them_prove_nothing(self) -> None:
+        trust = (ACME.entry(ACME.root(timestampAuthorities=None)),)
+        beside = judged(replace(message_case(MESSAGES["v1 with timestamp"]), entries=trust))
+        assert (beside.reason, beside.time_source) == ("", "transparency-log")
+        assert [each.outcome for each in beside.checks if each.step == "timestamp"] == [
+            CheckOutcome.SKIPPED
+        ]
+        alone = judged(replace(message_case(REKOR2), entries=trust))
+        assert (alone.outcome, alone.reason) == (Outcome.UNTRUSTED, "CERT_UNTRUSTED")
+        keyed = message_case(replace(REKOR2, keyed=True))
+        held = judged(replace(keyed, entries=(*trust, *keyed.entries[1:])))
+        assert (held.reason, held.signed_at) == ("", None)
+
+    def test_a_root_whose_authorities_of_timestamps_are_broken_excuses_nothing(self) -> None:
+        root = ACME.root()
+        root["timestampAuthorities"][0]["certChain"]["certificates"] = []
         case = message_case(MESSAGES["v1 with timestamp"])
         assert judged(replace(case, entries=(ACME.entry(root),))).reason == "CERT_UNTRUSTED"
 

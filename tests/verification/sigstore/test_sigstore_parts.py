@@ -23,7 +23,9 @@ from core.model import TrustKind, digest_of
 from tests.verification import specimens
 from tests.verification.sigstore.sigstore_world import (
     ACME,
+    ARC,
     CONTENT,
+    FULCIO,
     REKOR2,
     SCT_LIST,
     SIGNED_AT,
@@ -258,6 +260,20 @@ class TestPromise:
 
 
 class TestFulcio:
+    def test_new_extension_that_is_no_text_is_no_claim(self) -> None:
+        trusted = setting(ACME.entry())
+
+        def claims_with(number: int) -> dict[str, str]:
+            oid = x509.ObjectIdentifier(f"{ARC}{number}")
+            extra = (x509.UnrecognizedExtension(oid, b"\x30\x03\x02\x01\x07"), False)
+            making = Making(extensions=(*FULCIO, extra))
+            assert (number > 24) == (verify(message_case(making).evidence, trusted).reason == "")
+            return dict(read_leaf(ACME.certificate(making)).claims)
+
+        assert claims_with(99) == read_leaf(ACME.certificate(Making())).claims
+        with pytest.raises(MalformedError, match="run_invocation_uri"):
+            claims_with(21)
+
     def test_every_claim_has_a_name_of_its_own(self) -> None:
         assert len(set(CLAIMS.values())) == len(CLAIMS) == 23
         assert set(CLAIMS) == set(range(1, 25)) - {7}
@@ -425,6 +441,52 @@ class TestRoot:
             whole = verify(case.evidence, setting(ACME.entry(document)))
             if part == "certificateAuthorities" or (part == "tlogs") == (making is not REKOR2):
                 assert whole.reason in ("CERT_UNTRUSTED", "LOG_UNKNOWN")
+
+    @pytest.mark.parametrize("version", ["+json;version=0.1", ".v0.2+json"])
+    def test_id_for_checkpoints_takes_the_place_of_the_log_s_own(self, version: str) -> None:
+        document = ACME.root(mediaType=f"application/vnd.dev.sigstore.trustedroot{version}")
+        case = message_case(REKOR2)
+
+        def reason() -> str:
+            return verify(case.evidence, setting(ACME.entry(document))).reason
+
+        assert reason() == ""
+        document["tlogs"][1]["checkpointKeyId"] = {"keyId": b64(b"else")}
+        is_older = version == "+json;version=0.1"  # which knows no such field
+        assert reason() == ("" if is_older else "LOG_CHECKPOINT_INVALID")
+        named = b64(b"n" * 32)
+        document["tlogs"][1] |= {
+            "logId": {"keyId": named},
+            "checkpointKeyId": {"keyId": b64(ACME.log_id("2")[:4])},
+        }
+        case.document["verificationMaterial"]["tlogEntries"][0]["logId"]["keyId"] = named
+        assert reason() == ""
+
+    def test_authority_in_a_country_of_three_letters_is_read(self) -> None:
+        key = private_key("p256", "three letters")
+        country = x509.NameAttribute(x509.NameOID.COUNTRY_NAME, "USA", _validate=False)
+        made = (
+            x509.CertificateBuilder(x509.Name([country]), x509.Name([country]), key.public_key())
+            .serial_number(1)
+            .not_valid_before(NOW - DAY)
+            .not_valid_after(NOW + DAY)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=1), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        root = load_root(ACME.entry(ACME.root(certificateAuthorities=[ACME.authority(made)])))
+        assert (root.broken, root.authorities[0].name) == ((), "C=USA")
+
+    def test_end_that_go_writes_for_none_is_no_end(self) -> None:
+        document = ACME.root()
+        never = "0001-01-01T00:00:00Z"  # as `cosign trusted-root create` 2.4 writes both
+        for part in ("certificateAuthorities", "timestampAuthorities"):
+            document[part][0]["validFor"] = {"start": never, "end": never}
+        for making in (Making(), REKOR2):
+            assert verify(message_case(making).evidence, setting(ACME.entry(document))).reason == ""
+            document["certificateAuthorities"][0]["validFor"]["end"] = "0001-01-01T00:00:01Z"
+            ended = verify(message_case(making).evidence, setting(ACME.entry(document)))
+            assert ended.reason == "CERT_EXPIRED_AT_SIGNING"
+            document["certificateAuthorities"][0]["validFor"]["end"] = never
 
     def test_an_entry_s_own_window_narrows_every_part(self) -> None:
         case = message_case()
