@@ -1,8 +1,9 @@
 """From streamed BER to DER: what OpenSSL, Bouncy Castle and mail programs write while they sign.
 
-Such a signature begins with an indefinite length; strings may come in pieces. Both are put into
-their one DER spelling here, so that everything behind this module reads DER alone. Nothing else of
-BER is let through: a length in a needlessly long form stays wrong. What is signed is never changed
+Such a signature has indefinite lengths, as a whole or in a part of it (a timestamp among its
+attributes); strings may come in pieces. Both are put into their one DER spelling here, so that
+everything behind this module reads DER alone. Nothing else of BER is let through: a length in a
+needlessly long form stays wrong. What is signed is never changed
 by this: signed attributes are signed in DER, and a string's octets stay the same.
 
 References: ITU-T X.690 sections 8.1.3.6 (indefinite lengths), 8.7.3 (strings in pieces).
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
+from verification.der import check_der
 
 MAX_ELEMENTS = 20_000  # a signature has hundreds; each costs more here than in DER
 
@@ -38,6 +40,35 @@ class _Open:
 def is_streamed(content: bytes) -> bool:
     """Say whether the document begins with an indefinite length."""
     return content[:2] in _STARTS
+
+
+def as_der(content: bytes, limits: Limits, what: str) -> bytes:
+    """Return a document in DER, unchanged where it is; raise MalformedError or TooLargeError."""
+    if not is_streamed(content):
+        try:
+            check_der(content, limits, what)
+        except TooLargeError:
+            raise
+        except MalformedError as error:
+            return _part_by_part(content, limits, what, error)
+        return content
+    turned = to_der(content, limits, what)
+    check_der(turned, limits, what)
+    return turned
+
+
+def _part_by_part(content: bytes, limits: Limits, what: str, error: MalformedError) -> bytes:
+    """Return a document of which a part is streamed in DER, else raise what is wrong with it."""
+    if not content:
+        raise error
+    try:
+        turned = to_der(content, limits, what)
+        check_der(turned, limits, what)
+    except TooLargeError:
+        raise
+    except MalformedError:
+        raise error from None
+    return turned
 
 
 def to_der(content: bytes, limits: Limits, what: str) -> bytes:

@@ -9,21 +9,23 @@ what leads up through them is `unverifiable`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import Check, Trust, TrustEntry, TrustKind
-from verification.certificate_diagnosis import missing_link
+from verification.certificate_diagnosis import missing_link, named_between
 from verification.certificate_path import (
     MAX_CHAIN,
     SECOND,
     Anchors,
     CertificatePath,
+    depends_on_time,
     find_path,
+    has_more_ways,
     leading_up,
 )
 from verification.certificate_usage import (
@@ -31,11 +33,12 @@ from verification.certificate_usage import (
     STRONG_HASH,
     is_weakly_signed,
     may_issue,
-    purpose_of,
+    purposes_of,
     strength_fault,
     unknown_critical,
     usage_fault,
 )
+from verification.certificate_ways import MAX_WAYS
 from verification.certificates import (
     accepted_authorities,
     certificate_digest,
@@ -157,10 +160,11 @@ def verify_chain(
     # 2. A path to an anchor at this time.
     members = [member for member in authorities.members if member.counts(at)]
     anchors = Anchors.of(member.certificate for member in members)
-    purpose = purpose_of(leaf, purposes)
-    path = find_path(leaf, certificates[1:], anchors, purpose, at)
+    served = purposes_of(leaf, purposes)
+    tried = (find_path(leaf, certificates[1:], anchors, each, at) for each in served)
+    path = next((each for each in tried if each is not None), None)
     if path is None:
-        return path_fault(certificates, anchors, purpose, at, is_proved=proved_at is not None)
+        return path_fault(certificates, anchors, served[0], at, is_proved=proved_at is not None)
     # 3. A certificate that may issue others does not sign artifacts, unless it was given itself.
     is_pinned = len(path.links) == 1
     if may_issue(leaf) and not is_pinned:
@@ -245,11 +249,17 @@ def path_fault(
 ) -> Fault:
     """Say why there is no path: a time at which there was one, a weak or misused link, or none."""
     leaf, others = certificates[0], certificates[1:]
-    for other_time in _other_times(certificates, at):
+    if has_more_ways(leaf, others, anchors, purpose, at):
+        detail = "the certificates that came along lead up in more ways than are tried"
+        expected = f"at most {MAX_WAYS} ways to a given authority"
+        return Fault(_CHAIN, "TOO_LARGE", detail, expected, f"{len(others)} certificates", _PATHS)
+    leading = leading_up(others, anchors)
+    is_timed = depends_on_time(leaf, others, anchors, at)
+    for other_time in _other_times((leaf, *leading), at) if is_timed else ():
         path = find_path(leaf, others, anchors, purpose, other_time)
         if path is not None:
             return _time_fault(path, at, is_proved=is_proved)
-    for link in others:
+    for link in named_between(leaf, others, anchors.certificates):
         if link.subject != link.issuer and is_weakly_signed(link):
             detail = "a certificate of the chain is signed with a hash that can be forged"
             oid = link.signature_algorithm_oid.dotted_string
@@ -259,7 +269,6 @@ def path_fault(
             detail = "a certificate of the chain has a critical extension unknown to us"
             expected = "critical extensions that are known"
             return Fault(_CHAIN, "CERT_USAGE", detail, expected, unknown, _PATHS)
-    leading = leading_up(others, anchors)
     gap = missing_link((leaf, *leading, *others), anchors.certificates)
     return Fault(_CHAIN, gap.reason, gap.detail, gap.expected, gap.found, _PATHS)
 

@@ -48,7 +48,7 @@ def missing_link(
             "an authority inside the window its trust entry sets",
             "none",
         )
-    walked, passed, budget = [certificates[0]], 0, iter(range(_MOST_TRIED))
+    walked, budget = [certificates[0]], iter(range(_MOST_TRIED))
     for _ in range(_MOST_LINKS):
         link = walked[-1]
         named = [one for one in (*anchors, *certificates[1:]) if one.subject == link.issuer]
@@ -57,6 +57,7 @@ def missing_link(
         issuer = next((one for one in tried if is_issued_by(link, one)), None)
         if issuer is None:
             return _no_issuer(link, named, anchors)
+        passed = sum(one.subject != one.issuer for one in walked[1:])
         broken = "" if _is_anchor_without_version(issuer, anchors) else _broken_rule(issuer, passed)
         if broken:
             return Gap(f"{_name(issuer)} may not issue {_name(link)}: {broken}", _wanted(anchors),
@@ -64,8 +65,23 @@ def missing_link(
         walked.append(issuer)
         if issuer in anchors:
             return _broken_way(walked, anchors)
-        passed += link.subject != link.issuer
     return _lost(walked, anchors)
+
+
+def named_between(
+    leaf: x509.Certificate,
+    others: Sequence[x509.Certificate],
+    anchors: Sequence[x509.Certificate],
+) -> list[x509.Certificate]:
+    """Return the others that lie between the leaf and an anchor by their names alone.
+
+    What came along for something else, such as the authorities of a timestamp, is not among them.
+    """
+    above, below = {leaf.issuer}, {anchor.subject for anchor in anchors}
+    for _ in range(_MOST_LINKS):
+        above |= {each.issuer for each in others if each.subject in above}
+        below |= {each.subject for each in others if each.issuer in below}
+    return [each for each in others if each.subject in above and each.issuer in below]
 
 
 def _is_back(issuer: x509.Certificate, walked: Sequence[x509.Certificate]) -> bool:
@@ -105,6 +121,9 @@ def _unjudged(walked: Sequence[x509.Certificate]) -> str:
             return f"{_name(link)} demands a policy (requireExplicitPolicy)"
         if any(each.critical and each.oid == _MAPPINGS for each in link.extensions):
             return f"{_name(link)} maps policies, critical (policyMappings)"
+    renewed = next((one for one in walked[1:-1] if one.subject == one.issuer), None)
+    if renewed is not None and any(_path_length(one) is not None for one in walked):
+        return f"{_name(renewed)} issued itself anew below a path length (pathLenConstraint)"
     for issuer in walked[1:]:
         if isinstance(issuer.public_key(), ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             return f"{_name(issuer)} is an authority with an Ed25519 or Ed448 key"
@@ -114,6 +133,14 @@ def _unjudged(walked: Sequence[x509.Certificate]) -> str:
         if kinds:
             return f"{_name(issuer)} constrains names of the kind {kinds} (nameConstraints)"
     return ""
+
+
+def _path_length(issuer: x509.Certificate) -> int | None:
+    try:
+        basic = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except x509.ExtensionNotFound:
+        return None
+    return basic.path_length
 
 
 def _unjudged_names(issuer: x509.Certificate) -> str:

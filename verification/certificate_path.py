@@ -7,14 +7,15 @@ of a verification, so a path that was found is kept, with the window in which al
 certificates are valid: inside it nothing of the answer depends on the time.
 
 The library tries every way between the certificates it is given, and evidence may bring dozens
-that vouch for one another. It is given those alone that lead up to an anchor, each looked at once.
+that vouch for one another. It is given one way after the other, made of those alone that lead up
+to an anchor and are valid then, and no more of them than certificate_ways finds.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
@@ -24,10 +25,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from core.frozen import dataclass
+from verification.certificate_ways import MAX_BETWEEN, Ways, ways_up
 from verification.certificates import is_issued_by
 from verification.name_constraints import refused_address
 
-MAX_CHAIN = 8  # certificates between the signer's and the anchor
+MAX_CHAIN = MAX_BETWEEN
+MAX_TRIED = 64  # signatures of others, to learn which of them lead up
 SECOND = timedelta(seconds=1)  # notAfter is a closed bound in whole seconds
 _KEPT = 256
 
@@ -106,7 +110,6 @@ def _may_be_issued(
     return any(issuer.subject == leaf.issuer for issuer in anchored)
 
 
-@lru_cache(maxsize=_KEPT)
 def leading_up(
     others: tuple[x509.Certificate, ...], anchors: Anchors
 ) -> tuple[x509.Certificate, ...]:
@@ -115,15 +118,28 @@ def leading_up(
     From the anchors downwards: a stranger's certificate is tried under the few issuers of its
     name that lead up themselves, and never under another stranger's.
     """
+    return _led(others, anchors)[0]
+
+
+@lru_cache(maxsize=_KEPT)
+def _led(
+    others: tuple[x509.Certificate, ...], anchors: Anchors
+) -> tuple[tuple[x509.Certificate, ...], bool]:
+    """Return those that lead up, and whether the search for them was cut short."""
     given, waiting = _by_subject(anchors), _grouped(dict.fromkeys(others), _issuer)
     issuers = [anchor for name in waiting for anchor in given.get(name, ())]
     found: set[x509.Certificate] = set()
+    tried = 0
     for issuer in issuers:  # grows while it is walked
         below = [each for each in waiting.get(issuer.subject, ()) if each not in found]
+        tried += len(below)
+        if tried > max(MAX_TRIED, 2 * len(others)):
+            break
         led = [each for each in below if is_issued_by(each, issuer)]
         found.update(led)
         issuers += led
-    return tuple(each for each in dict.fromkeys(others) if each in found)
+    is_cut_short = tried > max(MAX_TRIED, 2 * len(others))
+    return tuple(each for each in dict.fromkeys(others) if each in found), is_cut_short
 
 
 @lru_cache(maxsize=_KEPT)
@@ -155,16 +171,74 @@ def _search(
     purpose: x509.ObjectIdentifier,
     at: datetime,
 ) -> CertificatePath | None:
-    builder = (
+    verifier = (
         verification.PolicyBuilder()
         .store(_store(anchors))
         .time(at)
         .max_chain_depth(MAX_CHAIN)
         .extension_policies(ca_policy=_ISSUERS, ee_policy=_SIGNERS)
+        .build_client_verifier()
     )
-    fit = [other for other in others if _may_lead_to(other, purpose)]
+    for way in _ways(leaf, others, anchors, purpose, at).found:
+        path = _walk(verifier, leaf, way, at)
+        if path is not None:
+            return path
+    return None
+
+
+def _ways(
+    leaf: x509.Certificate,
+    others: tuple[x509.Certificate, ...],
+    anchors: Anchors,
+    purpose: x509.ObjectIdentifier,
+    at: datetime,
+) -> Ways:
+    """Return the ways worth walking at that time, through others that lead up."""
+    if leaf in anchors.certificates:
+        return Ways(((),), is_cut_short=False)
+    fit = [each for each in others if _may_lead_to(each, purpose)]
+    if len({each.subject for each in fit}) == len(fit):
+        return Ways((tuple(fit),), is_cut_short=False)  # one issuer at most for each: no maze
+    given = anchors.certificates
+    fit = [each for each in fit if is_valid_at(each, at) and each not in given]
+    return ways_up(leaf, fit, _by_subject(anchors))
+
+
+def has_more_ways(
+    leaf: x509.Certificate,
+    others: tuple[x509.Certificate, ...],
+    anchors: Anchors,
+    purpose: x509.ObjectIdentifier,
+    at: datetime,
+) -> bool:
+    """Say whether there are more ways up than `find_path` tries."""
+    anchored, is_cut_short = _led(others, anchors)
+    return is_cut_short or _ways(leaf, anchored, anchors, purpose, at).is_cut_short
+
+
+def depends_on_time(
+    leaf: x509.Certificate, others: tuple[x509.Certificate, ...], anchors: Anchors, at: datetime
+) -> bool:
+    """Say whether some certificate that a path may go through is not valid at this time."""
+    below = (leaf, *leading_up(others, anchors))
+    given = _by_subject(anchors)
+    tops = [anchor for name in {each.issuer for each in below} for anchor in given.get(name, ())]
+    return not all(is_valid_at(each, at) for each in (*below, *tops))
+
+
+def is_valid_at(certificate: x509.Certificate, at: datetime) -> bool:
+    """Say whether a time lies in a certificate's life, whose end is a whole second."""
+    return certificate.not_valid_before_utc <= at < _first_end([certificate])
+
+
+def _walk(
+    verifier: verification.ClientVerifier,
+    leaf: x509.Certificate,
+    way: tuple[x509.Certificate, ...],
+    at: datetime,
+) -> CertificatePath | None:
     try:
-        links = tuple(builder.build_client_verifier().verify(leaf, fit).chain)
+        links = tuple(verifier.verify(leaf, list(way)).chain)
     except (verification.VerificationError, ValueError, OverflowError):
         return None
     if refused_address(links):

@@ -28,6 +28,7 @@ _CRITICAL = frozenset(
     }
 )
 CODE_SIGNING = (ExtendedKeyUsageOID.CODE_SIGNING,)
+LIFETIME_SIGNING = x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.13")
 _PURPOSES = {
     ExtendedKeyUsageOID.CODE_SIGNING: "codeSigning",
     ExtendedKeyUsageOID.EMAIL_PROTECTION: "emailProtection",
@@ -90,15 +91,26 @@ def _may_sign(usage: x509.KeyUsage, purposes: tuple[x509.ObjectIdentifier, ...])
     return usage.digital_signature or (usage.content_commitment and purposes != CODE_SIGNING)
 
 
-def purpose_of(
-    leaf: x509.Certificate, purposes: tuple[x509.ObjectIdentifier, ...]
-) -> x509.ObjectIdentifier:
-    """Return the purpose that the authorities above must allow: one that the leaf states."""
+def ends_with_its_life(leaf: x509.Certificate) -> bool:
+    """Say whether what it signed ends with it, whatever time is proved (Microsoft's purpose)."""
     try:
         stated = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
-        return purposes[0]
-    return next((each for each in purposes if each in stated), purposes[0])
+        return False
+    return LIFETIME_SIGNING in stated
+
+
+def purposes_of(
+    leaf: x509.Certificate, purposes: tuple[x509.ObjectIdentifier, ...]
+) -> tuple[x509.ObjectIdentifier, ...]:
+    """Return those of the purposes that the leaf may serve; authorities above must allow one."""
+    try:
+        stated = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return purposes
+    if ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in stated:
+        return purposes
+    return tuple(each for each in purposes if each in stated) or purposes
 
 
 def strength_fault(leaf: x509.Certificate, key: PublicKey) -> Fault | None:

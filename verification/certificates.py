@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import json
 import re
+import warnings
 from datetime import UTC
 from functools import lru_cache
 
@@ -33,12 +34,13 @@ _BLOCK = re.compile(
     rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{0,65536}?-----END CERTIFICATE-----"
 )
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
-# Two long sequences, the version, and a number whose first octets are those of a positive one.
-_USUAL_SERIAL = re.compile(
-    rb"\x30\x82..\x30\x82..\xa0\x03\x02\x01[\x00-\x02]"
-    rb"\x02[\x01-\x7f](?:[\x01-\x7f]|\x00[\x80-\xff])",
-    re.DOTALL,
+# RFC 5280 section 4.1.2.2: numbers below one are to be put up with. Roots that everybody has in a
+# collection have the number zero, of which the library warns at every sight.
+warnings.filterwarnings(
+    "ignore", message="Parsed a serial number", category=CryptographyDeprecationWarning
 )
+# Nor is a country of three letters ours to warn of, which private authorities of Sigstore have.
+warnings.filterwarnings("ignore", message="Attribute's length must be", category=UserWarning)
 
 
 def read_certificates(content: bytes) -> tuple[x509.Certificate, ...]:
@@ -63,17 +65,10 @@ def read_certificates(content: bytes) -> tuple[x509.Certificate, ...]:
 def _load(encoded: bytes) -> x509.Certificate:
     if encoded.startswith(_BEGIN):
         encoded = _unwrapped(encoded)
-    _refuse_serial(encoded)
     try:
         certificate = x509.load_der_x509_certificate(encoded)
         _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.version)
-    except (
-        ValueError,
-        x509.InvalidVersion,
-        x509.DuplicateExtension,
-        TypeError,
-        CryptographyDeprecationWarning,  # where warnings are errors: a serial number below one
-    ) as error:
+    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, TypeError) as error:
         raise MalformedError(f"not a certificate: {error}") from None
     # The one field outside the signature that the library lets vary: the count of unused bits.
     if not encoded.endswith(b"\x00" + certificate.signature):
@@ -88,17 +83,6 @@ def _unwrapped(block: bytes) -> bytes:
         return binascii.a2b_base64(b"".join(body.split()))
     except binascii.Error:
         raise MalformedError("not a certificate: a PEM block that is not base64") from None
-
-
-def _refuse_serial(encoded: bytes) -> None:
-    """Refuse a serial number below one (RFC 5280 section 4.1.2.2), which the library reads."""
-    if _USUAL_SERIAL.match(encoded):
-        return
-    signed = DerReader(encoded, "the certificate").inside(der.SEQUENCE).inside(der.SEQUENCE)
-    if signed.tag == der.CONTEXT_CONSTRUCTED:
-        signed.element()
-    if signed.integer() <= 0:
-        raise MalformedError("not a certificate: its serial number is not positive")
 
 
 def load_der(encoded: bytes) -> x509.Certificate:

@@ -37,6 +37,11 @@ REKOR_ENTRY = "1.3.6.1.4.1.57264.3.1"
 READ_UNSIGNED = frozenset(
     {COUNTERSIGNATURE, TIMESTAMP, MICROSOFT_TIMESTAMP, NESTED_SIGNATURE, REKOR_ENTRY}
 )
+# Of these RFC 5652 section 11, RFC 5035 and RFC 6211 allow one, with one value.
+_SINGLE = frozenset(
+    {CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME}
+    | {ALGORITHM_PROTECTION, SIGNING_CERTIFICATE, SIGNING_CERTIFICATE_V2}
+)
 DIGESTS = {
     "2.16.840.1.101.3.4.2.1": "sha256",
     "2.16.840.1.101.3.4.2.2": "sha384",
@@ -91,7 +96,7 @@ class SignerInfo:
     signature: bytes
     attributes: bytes
     in_order: bytes
-    signed: Mapping[str, bytes]  # the one value of each signed attribute, by type
+    signed: Mapping[str, bytes]  # the value of each signed attribute, by type; of several, nothing
     unsigned: tuple[tuple[str, bytes], ...]  # every value, by type, in order
 
     def unsigned_values(self, *kinds: str) -> tuple[bytes, ...]:
@@ -128,9 +133,7 @@ def read_signed_data(content: bytes, limits: Limits, what: str = _WHAT) -> Signe
     if not encoded:
         raise MalformedError(f"{what} is neither binary nor a PEM block of its kind")
     # 1. Size, depth and strictness before anything is parsed.
-    if ber.is_streamed(encoded):
-        encoded = ber.to_der(encoded, limits, what)
-    der.check_der(encoded, limits, what)
+    encoded = ber.as_der(encoded, limits, what)
     # 2. ContentInfo (RFC 5652 section 3).
     document = DerReader(encoded, what)
     outer = document.inside(der.SEQUENCE)
@@ -172,13 +175,17 @@ def _signed_data(body: DerReader, what: str) -> SignedData:
     version = body.integer()
     digests = _algorithms(body.inside(der.SET), what)
     content_type, content, tag = _encapsulated(body.inside(der.SEQUENCE))
-    is_bare = body.tag == der.SET
+    is_bare = True
     certificates: tuple[bytes, ...] = ()
     revocations: tuple[bytes, ...] = ()
     if body.tag == _CERTIFICATES:
-        certificates = _members(body.inside(_CERTIFICATES), what)
+        listed = body.inside(_CERTIFICATES)
+        is_bare = listed.tag < 0  # Sigstore's and GitHub's authorities write an empty set
+        certificates = _members(listed, what)
     if body.tag == _LISTS:
-        revocations = _members(body.inside(_LISTS), what)
+        listed = body.inside(_LISTS)
+        is_bare = is_bare and listed.tag < 0
+        revocations = _members(listed, what)
     signers = _signers(body.inside(der.SET), what)
     body.finish()
     if version not in _VERSIONS:
@@ -309,11 +316,12 @@ def _signed_attributes(encoded: bytes, what: str) -> tuple[bytes, bytes, dict[st
     while listed.tag >= 0:
         spelled.append(listed.element(der.SEQUENCE))
         kind, values = _attribute(spelled[-1], what)
-        if kind in signed or len(signed) == _MAX_ATTRIBUTES:
+        is_repeated = kind in signed
+        if (is_repeated and kind in _SINGLE) or len(spelled) > _MAX_ATTRIBUTES:
             raise MalformedError(f"{what} has the signed attribute {kind} once too often")
-        if len(values) != 1:
+        if not values or (len(values) > 1 and kind in _SINGLE):
             raise MalformedError(f"{what} has {len(values)} values of the signed attribute {kind}")
-        signed[kind] = values[0]
+        signed[kind] = values[0] if len(values) == 1 and not is_repeated else b""
     in_order = sorted(spelled)
     if in_order == spelled:
         return attributes, b"", signed

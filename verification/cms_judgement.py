@@ -25,11 +25,20 @@ from verification.certificate_chain import (
     given_authorities,
     verify_chain,
 )
+from verification.certificate_usage import ends_with_its_life
 from verification.certificates import certificate_claims, certificate_signer, read_certificates
 from verification.cms import SignedData, SignerInfo
 from verification.cms_naming import Certificates
 from verification.cms_signature import Held, Signed, check_signer
-from verification.cms_time import CLAIMED, Countersignatures, Proved, claimed_time, read_times
+from verification.cms_time import (
+    CLAIMED,
+    MAX_ALL_TIMES,
+    Countersignatures,
+    Proved,
+    claimed_time,
+    count_times,
+    read_times,
+)
 from verification.fault import Fault, refuse_fault
 from verification.format import Setting
 from verification.keyed import GivenKeys, given_keys, key_signer, refuse_keyless, shown_keys
@@ -49,6 +58,7 @@ class Rules:
     purposes: tuple[x509.ObjectIdentifier, ...] = CODE_SIGNING
     beside: bytes = b""  # PEM or DER that lies beside it: a claim, never trust
     countersignatures: Countersignatures = Countersignatures.FOREIGN
+    keeps_lifetimes: bool = False  # a certificate may ask that its signatures end with it
 
 
 CODE = Rules()
@@ -78,6 +88,11 @@ def judge(
         return trail.refuse(
             _SIGNATURE, "MALFORMED", detail, expected="one signer at least", found="none"
         )
+    stamps = sum(count_times(each) for each in data.signers)
+    if stamps > MAX_ALL_TIMES:
+        detail = "more timestamps than are looked at, on all signatures together"
+        expected = f"at most {MAX_ALL_TIMES}"
+        return trail.refuse("timestamp", "TOO_LARGE", detail, expected=expected, found=str(stamps))
     keys, authorities = given_keys(setting.trust), given_authorities(setting.trust)
     at_hand = _certificates(trail, data, authorities, rules)
     # 1. The mathematics of every signer, before anyone is asked who they are.
@@ -201,11 +216,14 @@ class _Vouching:
     def _by_chain(
         self, trail: Trail, info: SignerInfo, held: Held, proved: Proved | None
     ) -> Vouched | Fault:
+        ends = self.rules.keeps_lifetimes and ends_with_its_life(held.certificate)
+        if ends:
+            trail.noted(_CHAIN, "the certificate asks that its signatures end with it")
         chain = verify_chain(
             self.at_hand.beside(held.certificate),
             self.authorities,
             self.setting.now,
-            proved_at=proved.at if proved is not None else None,
+            proved_at=proved.at if proved is not None and not ends else None,
             purposes=self.rules.purposes,
         )
         if isinstance(chain, Fault):

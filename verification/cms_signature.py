@@ -162,7 +162,13 @@ def _bare_content(signed: Signed, algorithm: str, limits: Limits) -> Bound | Fau
         expected, found = "signed attributes", f"none, over {signed.content_type}"
         return Fault(_ATTRIBUTES, "MALFORMED", detail, expected, found, "RFC 5652 5.3")
     content = signed.subject.content
-    if content is not None and content.size <= _ATTRIBUTES_READ:
+    if content is None:
+        detail = "without the content nothing tells whether it reads as signed attributes"
+        found = ", ".join(map(str, signed.subject.digests)) or "no digest"
+        return Fault(
+            _ATTRIBUTES, "CONTENT_NEEDED", detail, "the bytes of the artifact", found, "RFC 5652 14"
+        )
+    if content.size <= _ATTRIBUTES_READ:
         # A signature over attributes is one over content of the same bytes: never read it as that.
         attributes = cms.as_attributes(content.read_at(0, _ATTRIBUTES_READ), limits)
         if attributes and cms.MESSAGE_DIGEST in attributes:

@@ -36,6 +36,7 @@ from verification.timestamps import (
 
 RFC3161, COUNTERSIGNED, CLAIMED = "rfc3161", "countersignature", "signing-time"
 MAX_TIMES = 16
+MAX_ALL_TIMES = 32  # on all signatures of one CMS
 _STEP = "timestamp"
 _TIME_STAMPING = (ExtendedKeyUsageOID.TIME_STAMPING,)
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
@@ -102,6 +103,11 @@ def read_times(
         found_at = proved.at.isoformat()
         return Fault(_STEP, "TIME_IN_FUTURE", detail, expected, found_at, due_at=proved.at)
     return Times(proved, tuple(faults))
+
+
+def count_times(signer: SignerInfo) -> int:
+    """Return how many timestamps came along with a signature."""
+    return len(signer.unsigned_values(cms.TIMESTAMP, cms.MICROSOFT_TIMESTAMP))
 
 
 def _passes(fault: Fault) -> bool:

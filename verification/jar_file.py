@@ -194,7 +194,7 @@ def _differs(detail: str, stated: Mapping[str, bytes], content: bytes) -> Fault:
 
 def check_entries(jar: JarFile) -> Fault | None:
     """Compare every entry with the manifest; all bytes of the archive are read once."""
-    present = {entry.name for entry in jar.entries}
+    present = {entry.name for entry in jar.archive.entries}
     missing = [
         name
         for name, section in jar.manifest.sections.items()
@@ -211,6 +211,17 @@ def check_entries(jar: JarFile) -> Fault | None:
         fault = _entry_fault(jar.archive, entry, section)
         if fault is not None:
             return fault
+    return _folder_fault(jar)
+
+
+def _folder_fault(jar: JarFile) -> Fault | None:
+    """Compare the folders that the manifest digests, as `jarsigner` does with sealed packages."""
+    for entry in jar.archive.entries:
+        section = jar.manifest.sections.get(entry.name) if entry.is_folder else None
+        if section is not None and _states(section):
+            fault = _entry_fault(jar.archive, entry, section)
+            if fault is not None:
+                return fault
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from core import wire
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import STRONG_DIGESTS, Subject, Verification
+from core.model import STRONG_DIGESTS, Digest, Subject, Verification
 from core.text import display
 from verification.certificates import certificate_claims, certificate_signer
 from verification.fault import Fault, refuse_fault, refuse_malformed
@@ -34,7 +34,7 @@ def judge_content(
 ) -> Verification | None:
     """Check payload type, chain in the envelope, algorithm, signature and what was signed."""
     # 3. What the payload is.
-    if envelope.content_type != PAYLOAD_TYPE:
+    if envelope.content_type != PAYLOAD_TYPE and not envelope.hashed:
         detail = "the envelope holds another payload than an artifact's descriptor"
         found = display(envelope.content_type, 80) or "none"
         return trail.refuse(
@@ -50,11 +50,26 @@ def judge_content(
     trail.passed("signature", envelope.algorithm, reference=SPECIFICATION)
     # 5. The descriptor is of this artifact.
     try:
-        target = read_target(envelope.payload, setting.limits)
+        target = _target(envelope, setting.limits)
     except MalformedError as error:
         return refuse_malformed(trail, "payload", error, reference=SPECIFICATION)
+    if isinstance(target, Fault):
+        return refuse_fault(trail, target)
     trail.claims |= target_claims(target)
     return _refuse_target(trail, target, subject, setting.limits)
+
+
+def _target(envelope: NotationEnvelope, limits: Limits) -> Target | Fault:
+    """Read what was signed: a descriptor, or the digest itself, by the hash of the key."""
+    if not envelope.hashed:
+        return read_target(envelope.payload, limits)
+    wanted = f"sha{envelope.algorithm[2:]}"
+    if envelope.hashed != wanted:
+        detail = "the payload is a hash by another algorithm than the one of the certified key"
+        return Fault(
+            "payload", "ALGORITHM_MISMATCH", detail, wanted, envelope.hashed, SPECIFICATION
+        )
+    return Target(envelope.hashed_type, Digest(wanted, envelope.payload.hex()), None, {})
 
 
 def _attribute_claims(envelope: NotationEnvelope) -> dict[str, str]:
@@ -89,7 +104,7 @@ def _refuse_target(
             "subject", "SUBJECT_MISMATCH", detail, expected=str(ours), found=str(target.digest)
         )
     size = subject.content.size if subject.content is not None else target.size
-    if size != target.size:
+    if target.size is not None and size != target.size:
         detail = "the signature states another size than the artifact has"
         found = f"{target.size} bytes"
         return trail.refuse(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 
 from core.errors import MalformedError
@@ -18,7 +19,9 @@ from verification.notation_envelope import (
 _WHAT = "the envelope"
 _SIGN1, _PARTS = 18, 4  # RFC 9052 section 4.2
 _EPOCH = 1  # RFC 8949 section 3.4.2
-_ALGORITHM, _CRITICAL, _CONTENT_TYPE, _CHAIN, _HASH_ENVELOPE = 1, 2, 3, 33, 258
+_ALGORITHM, _CRITICAL, _CONTENT_TYPE, _CHAIN = 1, 2, 3, 33
+_HASH, _HASHED_TYPE, _HASHED_PLACE = _HASH_LABELS = (258, 259, 260)  # COSE hash envelope
+_HASHES = {-16: "sha256", -43: "sha384", -44: "sha512"}  # RFC 9054
 _COMMON = range(9)  # RFC 9052 section 3.1: labels everybody understands are never marked critical
 _ALGORITHMS = {
     -7: "ES256", -35: "ES384", -36: "ES512", -37: "PS256", -38: "PS384", -39: "PS512",
@@ -47,9 +50,8 @@ def read_cose(content: bytes, limits: Limits) -> NotationEnvelope:
     beside = _map(parts[1])
     if inside.keys() & beside.keys():
         raise MalformedError("a header stands both inside and outside the signature")
-    if _HASH_ENVELOPE in inside:
-        raise MalformedError("a COSE hash envelope, whose payload describes no artifact")
     _refuse_common(beside)
+    hashed, hashed_type = _hashed(inside, payload)
     attributes = {key: value for key, value in inside.items() if isinstance(key, str)}
     chain = inside.get(_CHAIN, beside.get(_CHAIN))
     agent = beside.get(AGENT)
@@ -57,13 +59,38 @@ def read_cose(content: bytes, limits: Limits) -> NotationEnvelope:
         _signed(protected, payload),
         signature,
         payload,
-        _text(inside.get(_CONTENT_TYPE), "the content type"),
+        "" if hashed else _text(inside.get(_CONTENT_TYPE), "the content type"),
         _algorithm(inside.get(_ALGORITHM)),
         read_attributes(attributes, _critical(inside), _time),
         _certificates(chain),
         _bytes(beside[TIMESTAMP], "the timestamp") if TIMESTAMP in beside else None,
         agent if isinstance(agent, str) else "",
+        hashed,
+        hashed_type,
     )
+
+
+def _hashed(inside: dict[int | str, object], payload: bytes) -> tuple[str, str]:
+    """Return the hash that the payload is of, and the type of what was hashed, where it is one.
+
+    "COSE Hash Envelope" in the Notary Project's specification of COSE envelopes.
+    """
+    if _HASH not in inside:
+        if inside.keys() & {_HASHED_TYPE, _HASHED_PLACE}:
+            raise MalformedError("what was hashed is described where nothing says how")
+        return "", ""
+    stated = inside[_HASH]
+    name = _HASHES.get(stated, "") if type(stated) is int else ""
+    if not name:
+        raise MalformedError(f"the payload is a hash by {str(stated)[:80]}, none that is allowed")
+    if _CONTENT_TYPE in inside:
+        raise MalformedError("a hash envelope states a content type of its own")
+    if len(payload) != hashlib.new(name).digest_size:
+        raise MalformedError(f"the payload is no {name} digest")
+    if _HASHED_PLACE in inside:
+        _text(inside[_HASHED_PLACE], "the place of what was hashed")
+    hashed_type = inside.get(_HASHED_TYPE, "")
+    return name, hashed_type if isinstance(hashed_type, str) else ""
 
 
 def _signed(protected: bytes, payload: bytes) -> bytes:
@@ -78,7 +105,8 @@ def _refuse_common(beside: dict[int | str, object]) -> None:
 
     Only the protected header may state them.
     """
-    foreign = [key for key in beside if isinstance(key, int) and key in _COMMON]
+    signed = (*_COMMON, *_HASH_LABELS)
+    foreign = [key for key in beside if isinstance(key, int) and key in signed]
     if foreign:
         raise MalformedError(f"the header {foreign[0]} has no place outside the signature")
 
@@ -90,7 +118,8 @@ def _critical(inside: dict[int | str, object]) -> tuple[str, ...]:
     if any(isinstance(label, int) and label in _COMMON for label in listed):
         raise MalformedError("a header that everybody understands is marked critical")
     # A foreign number that is critical is one we do not know, under whatever name.
-    unknown = [label for label in listed if not isinstance(label, str)]
+    known = set(_HASH_LABELS) & inside.keys()
+    unknown = [label for label in listed if not isinstance(label, str) and label not in known]
     if unknown:
         raise MalformedError(f"the critical header {str(unknown[0])[:80]} is unknown to us")
     return tuple(label for label in listed if isinstance(label, str))

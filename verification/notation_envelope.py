@@ -57,6 +57,8 @@ class NotationEnvelope:
     certificates: tuple[bytes, ...]  # DER, the signer's first
     timestamp: bytes | None
     agent: str
+    hashed: str = ""  # set where the payload is no document, but this digest of what was signed
+    hashed_type: str = ""  # the media type of what was signed, where it is stated then
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Target:
 
     media_type: str
     digest: Digest
-    size: int
+    size: int | None  # None where it is not stated
     annotations: Mapping[str, str]
 
 
@@ -140,10 +142,9 @@ def read_target(payload: bytes, limits: Limits) -> Target:
 
 def target_claims(target: Target) -> dict[str, str]:
     """Return what the payload states, for people and policies."""
-    stated = {
-        "target_media_type": target.media_type[:_CLAIM_CHARACTERS],
-        "target_size": str(target.size),
-    }
+    stated = {"target_media_type": target.media_type[:_CLAIM_CHARACTERS]}
+    if target.size is not None:
+        stated["target_size"] = str(target.size)
     for key, value in list(target.annotations.items())[:_MAX_CLAIMS]:
         stated[f"annotation.{key[:_CLAIM_CHARACTERS]}"] = value[:_CLAIM_CHARACTERS]
     return stated

@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.errors import MalformedError
 from core.text import display
-from verification.certificate_usage import STRONG_HASH, is_weakly_signed
+from verification.certificate_usage import CODE_SIGNING, STRONG_HASH, is_weakly_signed
 from verification.certificates import MAX_CERTIFICATES, certified_key, load_der
 from verification.fault import Fault
 from verification.notation_envelope import NotationEnvelope
@@ -119,7 +119,7 @@ def chain_fault(chain: Chain) -> Fault | None:
     leaf, issuers = chain[0], chain[1:]
     wrong = _leaf_wrong(leaf)
     if wrong:
-        expected = "keyUsage digitalSignature alone, extendedKeyUsage codeSigning, no authority"
+        expected = "keyUsage digitalSignature alone, no purpose but signing, no authority"
         detail = "the certificate was not issued for signing artifacts"
         return Fault("certificate usage", "CERT_USAGE", detail, expected, wrong, _REFERENCE)
     for passed, issuer in enumerate(issuers):
@@ -175,6 +175,18 @@ def _leaf_wrong(leaf: x509.Certificate) -> str:
         foreign = sorted(oid.dotted_string for oid in _FOREIGN & set(purposes.value))
         return f"extendedKeyUsage {', '.join(foreign)}" if foreign else ""
     return ""
+
+
+def purposes(leaf: x509.Certificate) -> tuple[x509.ObjectIdentifier, ...]:
+    """Return what a signer's certificate may be for: any purpose that is none of the foreign ones.
+
+    The specification lets it state codeSigning and does not demand it.
+    """
+    try:
+        stated = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return CODE_SIGNING
+    return tuple(stated)
 
 
 def _does_more(usage: x509.KeyUsage) -> bool:

@@ -17,7 +17,9 @@ from verification.revocation_word import Standing, Word, is_fresh
 _KNOWN_IN_LIST = frozenset(
     {x509.CRLNumber.oid, x509.AuthorityKeyIdentifier.oid, x509.IssuingDistributionPoint.oid}
 )
-_KNOWN_IN_ENTRY = frozenset({x509.CRLReason.oid, x509.InvalidityDate.oid})
+_KNOWN_IN_ENTRY = frozenset(
+    {x509.CRLReason.oid, x509.InvalidityDate.oid, x509.CertificateIssuer.oid}
+)
 
 
 def list_word(
@@ -72,7 +74,23 @@ def _listed(entry: x509.RevokedCertificate, source: str, *, fresh: bool) -> Word
 
 @lru_cache(maxsize=1024)
 def _entry(given: RevocationList, serial: int) -> x509.RevokedCertificate | None:
-    return given.crl.get_revoked_certificate_by_serial_number(serial)
+    """Return the entry of a certificate by the list's own authority, None where there is none."""
+    if not _is_indirect(given.crl):
+        return given.crl.get_revoked_certificate_by_serial_number(serial)
+    is_own = True  # the issuer of an entry is that of the one before it (RFC 5280 section 5.3.3)
+    for entry in given.crl:
+        for extension in entry.extensions:
+            if isinstance(extension.value, x509.CertificateIssuer):
+                names = extension.value.get_values_for_type(x509.DirectoryName)
+                is_own = given.crl.issuer in names
+        if is_own and entry.serial_number == serial:
+            return entry
+    return None
+
+
+def _is_indirect(crl: x509.CertificateRevocationList) -> bool:
+    points = (each.value for each in crl.extensions)
+    return any(isinstance(p, x509.IssuingDistributionPoint) and p.indirect_crl for p in points)
 
 
 @lru_cache(maxsize=256)
@@ -111,21 +129,19 @@ def _scope(crl: x509.CertificateRevocationList, certificate: x509.Certificate) -
     partial = ""
     for extension in crl.extensions:
         if extension.oid == x509.DeltaCRLIndicator.oid:
-            return _Scope("it lists changes alone (a delta)")
-        if extension.critical and extension.oid not in _KNOWN_IN_LIST:
+            partial = "it lists changes alone (a delta)"
+        elif extension.critical and extension.oid not in _KNOWN_IN_LIST:
             return _Scope(f"its critical extension {extension.oid.dotted_string} is unknown")
         if isinstance(extension.value, x509.IssuingDistributionPoint):
             excluded = _excluded(extension.value, certificate)
             if excluded:
                 return _Scope(excluded)
-            partial = _partial(extension.value, certificate)
+            partial = partial or _partial(extension.value, certificate)
     return _Scope("", partial)
 
 
 def _excluded(point: x509.IssuingDistributionPoint, certificate: x509.Certificate) -> str:
     """Return why a list of that scope is not about the certificate, or an empty string."""
-    if point.indirect_crl:
-        return "it lists certificates of several authorities"
     if point.only_contains_attribute_certs:
         return "it lists attribute certificates alone"
     is_authority = is_issuer(certificate)
@@ -138,6 +154,8 @@ def _excluded(point: x509.IssuingDistributionPoint, certificate: x509.Certificat
 
 def _partial(point: x509.IssuingDistributionPoint, certificate: x509.Certificate) -> str:
     """Return why not standing in the list says nothing, or an empty string."""
+    if point.indirect_crl:
+        return "it lists certificates of several authorities"
     if point.only_some_reasons:
         return "it is for some reasons alone"
     if point.full_name is None:

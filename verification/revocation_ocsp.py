@@ -10,14 +10,13 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.errors import MalformedError
 from core.limits import Limits
 from verification import der
-from verification.certificates import certified_key
+from verification.certificates import certified_key, certified_spki
 from verification.der import DerReader
 from verification.keyed import signed_bytes
 from verification.public_key import STRONG_HASHES, AttemptOutcome, Terms, verify_signature
@@ -76,9 +75,8 @@ def _is_issuer(single: ocsp.OCSPSingleResponse, issuer: x509.Certificate) -> boo
 
 @lru_cache(maxsize=256)
 def _issuer_bytes(issuer: x509.Certificate) -> tuple[bytes, bytes]:
-    """Return the DER of the subject's name and the bits of the public key."""
-    encoded = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    key = DerReader(encoded, "the key").inside(der.SEQUENCE)
+    """Return the DER of the subject's name and the bits of the public key, as they stand there."""
+    key = DerReader(certified_spki(issuer), "the key").inside(der.SEQUENCE)
     key.element(der.SEQUENCE)
     return issuer.subject.public_bytes(), key.octets(der.BIT_STRING)[1:]
 

@@ -25,6 +25,7 @@ _HASHES = {
 _WHAT = "the RSASSA-PSS key"
 _NULL = b"\x05\x00"
 _MAX_SALT_BYTES = 512
+_TRAILER = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,13 @@ def read_parameters(reader: DerReader, what: str) -> PssParameters:
         stated = reader.inside(reader.tag)
         salt_bytes = stated.integer()
         stated.finish()
-    reader.finish()  # the trailer has one value, its default, which DER leaves out
+    if reader.tag == der.CONTEXT_CONSTRUCTED + 3:
+        # Left out by who signs, recognised all the same by who verifies (RFC 4055 section 3.1).
+        stated = reader.inside(reader.tag)
+        if stated.integer() != _TRAILER:
+            raise MalformedError(f"{what}: another trailer than the only one there is")
+        stated.finish()
+    reader.finish()
     if not 0 <= salt_bytes <= _MAX_SALT_BYTES:
         raise MalformedError(f"{what}: a salt of {salt_bytes} bytes")
     return PssParameters(_HASHES.get(hashed, ""), _HASHES.get(masked, ""), salt_bytes)

@@ -74,9 +74,7 @@ def is_timestamp(content: bytes) -> bool:
 def read_timestamp(content: bytes, limits: Limits) -> Token | Refusal:
     """Read a TimeStampResp or a bare token; raise MalformedError or TooLargeError."""
     # 1. Size, depth and strictness before anything is parsed.
-    if _is_streamed(content):
-        content = ber.to_der(content, limits, _WHAT)
-    der.check_der(content, limits, _WHAT)
+    content = ber.as_der(content, limits, _WHAT)
     # 2. The answer around the token, where there is one.
     token = _answered(DerReader(content, _WHAT))
     return token if isinstance(token, Refusal) else _read_token(token)
@@ -86,12 +84,6 @@ def read_inner_timestamp(content: bytes, _limits: Limits) -> Token | Refusal:
     """Read a timestamp out of a structure that `check_der` has seen, and this with it."""
     token = _answered(DerReader(content, _WHAT))
     return token if isinstance(token, Refusal) else _read_token(token)
-
-
-def _is_streamed(content: bytes) -> bool:
-    """Say whether the answer, or the token in it, has an indefinite length."""
-    at = content.find(_SIGNED_DATA, 0, _MOST_BEFORE_TOKEN)
-    return ber.is_streamed(content) or (at > 1 and ber.is_streamed(content[at - 2 : at]))
 
 
 def _answered(document: DerReader) -> DerReader | Refusal:

@@ -56,10 +56,24 @@ CERTIFICATES = [
     ),
     guard(
         "verification/certificate_path.py",
-        "if _may_lead_to(other, purpose)]",
+        "if _may_lead_to(each, purpose)]",
         "verification/test_certificate_path.py::"
         "test_attack_09_authority_for_other_purposes_does_not_lead_on",
         new="]",
+    ),
+    guard(
+        "verification/cms_judgement.py",
+        "and not ends else None",
+        "verification/formats/test_authenticode.py::"
+        "test_attack_10_certificate_for_its_lifetime_ends_what_it_signed",
+        new="else None",
+    ),
+    guard(
+        "verification/cms_signature.py",
+        "    if content is None:\n",
+        "verification/formats/test_cms_detached.py::"
+        "test_attack_04_attributes_of_one_signature_are_not_content_of_another",
+        new="    if False:\n",
     ),
     guard(
         "verification/certificate_path.py",
@@ -78,6 +92,24 @@ CERTIFICATES = [
         "if has_strangers and not _may_be_issued(leaf, anchored, anchors):",
         "verification/test_certificate_rules.py::"
         "test_attack_16_certificates_of_strangers_are_not_searched_among_themselves",
+    ),
+    guard(
+        "verification/certificate_path.py",
+        "if tried > max(MAX_TRIED, 2 * len(others)):",
+        "verification/test_certificate_path.py::"
+        "test_attack_16_a_staircase_of_one_name_is_not_climbed_to_its_end",
+    ),
+    guard(
+        "verification/certificate_ways.py",
+        "if steps > MAX_STEPS:",
+        "verification/test_certificate_path.py::"
+        "test_attack_16_ways_that_end_nowhere_are_followed_so_far_and_no_further",
+    ),
+    guard(
+        "verification/certificate_ways.py",
+        "if len(found) > MAX_WAYS:",
+        "verification/test_certificate_path.py::"
+        "test_attack_16_more_ways_than_are_tried_are_too_many",
     ),
     guard(
         "verification/certificate_path.py",
@@ -156,12 +188,12 @@ CERTIFICATES = [
     ),
     guard(
         "verification/cms.py",
-        "if len(values) != 1:",
+        "if not values or (len(values) > 1 and kind in _SINGLE):",
         "verification/formats/test_cms_detached.py::test_signed_attributes_that_do_not_fit",
     ),
     guard(
         "verification/cms.py",
-        "if kind in signed or len(signed) == _MAX_ATTRIBUTES:",
+        "if (is_repeated and kind in _SINGLE) or len(spelled) > _MAX_ATTRIBUTES:",
         "verification/formats/test_cms_detached.py::test_signed_attributes_that_do_not_fit",
     ),
     guard(
@@ -248,7 +280,7 @@ CERTIFICATES = [
     ),
     guard(
         "verification/formats/nuget.py",
-        "if LIFETIME_SIGNING in usage:",
+        "if ends_with_its_life(vouched.certificate):",
         "verification/formats/test_nuget.py::test_certificate_that_packages_do_not_take",
     ),
     guard(

@@ -7,6 +7,25 @@ from tests.guards.guard import guard
 KEYS = [
     guard(
         "verification/openpgp_judgement.py",
+        "eligible = [one for one, said in withdrawn if not _void(said, signature)]",
+        "verification/test_openpgp_revoker.py::"
+        "test_attack_10_key_revoked_by_the_key_named_for_it_is_refused",
+        new="eligible = [one for one, said in withdrawn]",
+    ),
+    guard(
+        "verification/openpgp_version_3.py",
+        "and cause_of(signature, certificate, candidate.key) is None",
+        "verification/test_openpgp_version_3.py::test_key_must_have_counted_when_it_signed",
+        new="and True",
+    ),
+    guard(
+        "verification/openpgp_diagnosis.py",
+        "if not case.is_subkey or binding is None or binding.version != VERSION:",
+        "verification/test_openpgp_version_3.py::test_subkey_signs_only_where_both_keys_say_so",
+        new="if binding is None or binding.created_at:",
+    ),
+    guard(
+        "verification/openpgp_judgement.py",
         "if signature.type not in _TYPES:",
         "verification/test_openpgp.py::test_attack_04_signature_over_a_key_is_not_over_a_document",
     ),

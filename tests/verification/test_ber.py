@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from tests.verification.x509_material import tlv
-from verification.ber import is_streamed, to_der
+from verification.ber import MAX_ELEMENTS, as_der, is_streamed, to_der
 from verification.der import check_der
 
 LIMITS = Limits()
@@ -83,3 +83,30 @@ def test_whatever_comes_out_is_der(content: bytes) -> None:
     except MalformedError:
         return
     check_der(turned, LIMITS, WHAT)
+
+
+def test_part_that_is_streamed_is_turned_where_the_rest_is_der() -> None:
+    mixed = tlv(0x30, tlv(2, b"\1"), opened(0x30, opened(0x24, tlv(4, b"ab"), tlv(4, b"c"))))
+    turned = as_der(mixed, LIMITS, WHAT)
+    assert turned == tlv(0x30, tlv(2, b"\1"), tlv(0x30, tlv(4, b"abc")))
+    assert as_der(turned, LIMITS, WHAT) is turned
+    assert as_der(opened(0x30, mixed), LIMITS, WHAT) == tlv(0x30, turned)
+
+
+@pytest.mark.parametrize("broken", [b"", b"\x30\x81\x01\x05", tlv(0x30, b"\x30\x80\x04\x80")])
+def test_what_is_wrong_with_der_is_told_where_no_part_is_streamed(broken: bytes) -> None:
+    with pytest.raises(MalformedError) as told:
+        check_der(broken, LIMITS, WHAT)
+    with pytest.raises(MalformedError) as found:
+        as_der(broken, LIMITS, WHAT)
+    assert str(found.value) == str(told.value)
+
+
+def test_as_der_keeps_the_limits() -> None:
+    deep = b"\x05\x00"
+    for _ in range(70):
+        deep = tlv(0x30, deep)
+    with pytest.raises(TooLargeError):
+        as_der(deep, LIMITS, WHAT)
+    with pytest.raises(TooLargeError):
+        as_der(tlv(0x30, *[opened(0x30)] * MAX_ELEMENTS), LIMITS, WHAT)

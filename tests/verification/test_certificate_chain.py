@@ -352,6 +352,30 @@ def test_signature_with_unused_bits_is_malformed() -> None:
         read_certificates(der[:place] + b"\x01" + der[place + 1 :])
 
 
+@pytest.mark.parametrize("number", [b"\x00", b"\xff"])
+def test_root_whose_serial_number_is_not_positive_is_an_authority_like_others(
+    number: bytes,
+) -> None:
+    """RFC 5280 section 4.1.2.2; Go Daddy's, Starfield's and SECOM's roots have the number zero."""
+    builder = x509.CertificateBuilder().subject_name(ROOT.subject).issuer_name(ROOT.subject)
+    builder = builder.not_valid_before(NOW - DAY).not_valid_after(NOW + DAY).serial_number(1)
+    builder = builder.public_key(ROOT_KEY.public_key())
+    own = x509.AuthorityKeyIdentifier(b"root", [x509.DirectoryName(ROOT.subject)], 1)
+    builder = builder.add_extension(own, critical=False)
+    der = read_der(builder.add_extension(*AUTHORITY[0]).sign(ROOT_KEY, hashes.SHA256()))
+    assert der.count(b"\x02\x01\x01") == 1
+    odd = der.replace(b"\x02\x01\x01", b"\x02\x01" + number).replace(
+        b"\x82\x01\x01", b"\x82\x01" + number
+    )
+    (root,) = read_certificates(odd)
+    assert root.serial_number < 1
+    both = pem(LINK) + pem(root)
+    given = given_authorities(Trust((TrustEntry("all", TrustKind.AUTHORITY, both, "test"),)))
+    assert given.broken == ()
+    # The library finds no path through a negative one: it breaks nothing beside it.
+    assert isinstance(verify_chain((leaf(),), given, NOW), Chain) == (number == b"\x00")
+
+
 def read_der(one: x509.Certificate) -> bytes:
     return one.public_bytes(Encoding.DER)
 
@@ -439,6 +463,10 @@ def test_key_of_a_foreign_kind_is_malformed() -> None:
     assert certificate_key_algorithm(signed) == "unknown"
 
 
+def certificate_of_another_root() -> x509.Certificate:
+    return certificate("another", "another", LINK_KEY, LINK_KEY, AUTHORITY)
+
+
 def test_attack_10_weak_link_of_the_chain_is_named(tmp_path: Path) -> None:
     (tmp_path / "root.key").write_bytes(private_pem(ROOT_KEY))
     (tmp_path / "link.key").write_bytes(private_pem(LINK_KEY))
@@ -453,6 +481,10 @@ def test_attack_10_weak_link_of_the_chain_is_named(tmp_path: Path) -> None:
     signed = certificate("signer", "link", LEAF_KEY, LINK_KEY)
     assert reason(judged(signed, link)) == "ALGORITHM_WEAK"
     assert reason(judged(signed, LINK, link)) == "accepted"
+    # One that lies on no way of this signer says nothing of it.
+    stray = certificate("signer", "elsewhere", LEAF_KEY, LINK_KEY)
+    assert reason(judged(stray, link)) == "CERT_UNTRUSTED"
+    assert reason(judged(signed, link, given=(certificate_of_another_root(),))) == "CERT_UNTRUSTED"
 
 
 def test_attack_10_certificate_signed_with_a_forgeable_hash_is_weak(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from core.model import Trust
 from tests.verification.specimens import (
@@ -22,6 +23,8 @@ from tests.verification.specimens import (
 from verification import certificate_path
 from verification.certificate_chain import Chain, Fault, given_authorities, verify_chain
 from verification.certificate_path import Anchors, find_path, leading_up
+from verification.certificate_ways import MAX_WAYS, Ways, ways_up
+from verification.certificates import is_issued_by
 
 CODE, SERVER = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.SERVER_AUTH
 KEYS = [private_key("p256", f"path {number}") for number in range(3)]
@@ -110,3 +113,123 @@ def test_attack_16_certificates_that_issue_each_other_cost_little() -> None:
     assert time.process_time() - began < 1
     assert isinstance(found, Fault)
     assert found.reason == "CERT_UNTRUSTED"
+
+
+def _renewed(
+    subject: str, issuer: str, key: int, by: int, *, count: int = 1, ended: bool = False
+) -> tuple[x509.Certificate, ...]:
+    """Return certificates of one name and key that differ in their ends, past ones if `ended`."""
+    since, until = (NOW - 9 * DAY, NOW - 5 * DAY) if ended else (NOW - DAY, NOW + DAY)
+    return tuple(
+        certificate(
+            subject,
+            issuer,
+            KEYS[key],
+            KEYS[by],
+            AUTHORITY,
+            since=since,
+            until=until + each * SECOND,
+        )
+        for each in range(count)
+    )
+
+
+def _walks(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    walked: list[object] = []
+    walk = certificate_path._walk
+
+    def counted(*given: object) -> object:
+        walked.append(given)
+        return walk(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(certificate_path, "_walk", counted)
+    return walked
+
+
+def _judged(leaf: x509.Certificate, *others: x509.Certificate) -> Chain | Fault:
+    return verify_chain((leaf, *others), given_authorities(Trust((authority_entry(ROOT),))), NOW)
+
+
+def test_attack_16_authorities_below_an_anchor_that_issue_each_other_are_no_maze(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = _renewed("maze", "root", 1, 0, ended=True)
+    maze = _renewed("maze", "maze", 1, 1, count=28)
+    walked = _walks(monkeypatch)
+    found = _judged(certificate("leaf", "maze", KEYS[2], KEYS[1]), *ended, *maze)
+    assert isinstance(found, Fault)
+    assert found.reason == "CERT_UNTRUSTED"
+    assert len(walked) <= 2  # at other times, to say why
+
+
+@pytest.mark.parametrize(("levels", "each"), [(3, 3), (4, 4)], ids=["too many", "too far"])
+def test_attack_16_more_ways_than_are_tried_are_too_many(
+    monkeypatch: pytest.MonkeyPatch, levels: int, each: int
+) -> None:
+    narrow = (*AUTHORITY, (x509.NameConstraints([x509.DNSName("a.example")], None), True))
+    others = [certificate("level 0", "root", KEYS[1], KEYS[0], narrow)]
+    for level in range(levels):
+        others += _renewed(f"level {level + 1}", f"level {level}", 1, 1, count=each)
+    wrong: Extensions = ((x509.SubjectAlternativeName([x509.DNSName("b.example")]), False),)
+    walked = _walks(monkeypatch)
+    leaf = certificate("leaf", f"level {levels}", KEYS[2], KEYS[1], wrong)
+    found = _judged(leaf, *others)
+    assert isinstance(found, Fault)
+    assert (found.reason, found.found) == ("TOO_LARGE", f"{len(others)} certificates")
+    assert len(walked) <= MAX_WAYS
+
+
+def test_attack_16_ways_that_end_nowhere_are_followed_so_far_and_no_further() -> None:
+    maze = [
+        each
+        for level in range(4)
+        for each in _renewed(f"level {level + 1}", f"level {level}", 1, 1, count=4)
+    ]
+    leaf = certificate("leaf", "level 4", KEYS[2], KEYS[1])
+    assert ways_up(leaf, maze, set()) == Ways((), is_cut_short=True)
+    assert ways_up(leaf, maze[8:], set()) == Ways((), is_cut_short=False)
+
+
+def test_attack_16_a_staircase_of_one_name_is_not_climbed_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keys = [KEYS[0], *(private_key("p256", f"stair {number}") for number in range(31))]
+    stairs = [certificate("stair", "root", keys[1], KEYS[0], AUTHORITY)]
+    stairs += [
+        certificate("stair", "stair", keys[place + 1], keys[place], AUTHORITY)
+        for place in range(1, 31)
+    ]
+    checked: list[object] = []
+
+    def looked(one: x509.Certificate, above: x509.Certificate) -> bool:
+        checked.append(one)
+        return is_issued_by(one, above)
+
+    monkeypatch.setattr(certificate_path, "is_issued_by", looked)
+    found = _judged(certificate("leaf", "stair", KEYS[2], KEYS[2]), *reversed(stairs))
+    assert isinstance(found, Fault)
+    assert found.reason == "TOO_LARGE"
+    assert len(checked) <= certificate_path.MAX_TRIED
+
+
+def test_one_way_that_breaks_a_rule_leaves_the_others_open() -> None:
+    narrow = (*AUTHORITY, (x509.NameConstraints([x509.RFC822Name("a.example")], None), True))
+    broken = certificate("link", "root", KEYS[1], KEYS[0], narrow)
+    mail = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, "leaf"),
+         x509.NameAttribute(NameOID.EMAIL_ADDRESS, "me@b.example")]
+    )  # fmt: skip
+    leaf = _named(mail)
+    assert isinstance(_judged(leaf, broken), Fault)
+    for others in ((broken, LINK), (LINK, broken)):
+        found = _judged(leaf, *others)
+        assert isinstance(found, Chain)
+        assert found.links == (leaf, LINK, ROOT)
+
+
+def _named(subject: x509.Name) -> x509.Certificate:
+    """Return a signer's certificate by LINK for a whole name."""
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(LINK.subject)
+    builder = builder.public_key(KEYS[2].public_key()).serial_number(77)
+    builder = builder.not_valid_before(NOW - DAY / 4).not_valid_after(NOW + DAY / 4)
+    return builder.sign(KEYS[1], SHA256())

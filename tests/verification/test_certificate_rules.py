@@ -156,6 +156,22 @@ def test_names_that_the_library_does_not_compare_are_not_judged(
     assert (reason, "DirectoryName (nameConstraints)" in detail) == ("FORMAT_UNSUPPORTED", True)
 
 
+def test_key_that_an_authority_renewed_itself_is_not_counted_by_us() -> None:
+    """RFC 5280 section 4.2.1.9: self-issued certificates do not count; the library counts them."""
+    new = private_key("p256", "renewed")
+    for most, reason in ((0, "FORMAT_UNSUPPORTED"), (None, "accepted")):
+        length = ((x509.BasicConstraints(ca=True, path_length=most), True),)
+        root = certificate("root", "root", ROOT_KEY, ROOT_KEY, length)
+        renewed = certificate("root", "root", new, ROOT_KEY, AUTHORITY)
+        signer = certificate("signer", "root", LEAF_KEY, new)
+        assert judged(signer, renewed, root=root)[0] == reason
+        # One below that is another authority's breaks the length all the same.
+        below = certificate("below", "root", LINK_KEY, ROOT_KEY, AUTHORITY)
+        deeper = certificate("signer", "below", LEAF_KEY, LINK_KEY)
+        wrong = "CERT_UNTRUSTED" if most == 0 else "accepted"
+        assert judged(deeper, below, root=root)[0] == wrong
+
+
 def test_addresses_of_the_web_are_not_judged() -> None:
     stated = x509.NameConstraints([x509.UniformResourceIdentifier("acme.example")], None)
     name = x509.UniformResourceIdentifier("https://acme.example/ci")

@@ -40,6 +40,7 @@ from tests.verification.specimens import (
 )
 from tests.verification.timestamp_specimens import MADE_AT, SIGNED, STAMPER, token
 from verification.certificate_chain import Chain, Fault, given_authorities, verify_chain
+from verification.certificates import read_certificates
 from verification.revocation import RevokedLater, judge_revocation
 from verification.revocation_data import Revocations, given_revocations, read_revocation
 from verification.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
@@ -313,6 +314,42 @@ def test_list_of_another_scope_does_not_vouch(extension: x509.ExtensionType, wor
         assert words in found
 
 
+@pytest.mark.parametrize("reason", [None, Reason.superseded, Reason.certificate_hold])
+def test_attack_10_what_a_delta_lists_is_revoked(reason: Reason | None) -> None:
+    delta: Extensions = ((x509.DeltaCRLIndicator(1), True),)
+    listed = crl(revoked(SERIAL, BEFORE, reason), extensions=delta)
+    assert judge(listed) == judge(crl(), listed) == "CERT_REVOKED"
+    assert judge(crl(), crl(extensions=delta)).startswith(GOOD)
+    taken_off = crl(revoked(SERIAL, BEFORE, Reason.remove_from_crl), extensions=delta)
+    assert judge(taken_off) != "CERT_REVOKED"
+    assert not judge(taken_off).startswith(GOOD)
+
+
+def _of(issuer: x509.Certificate, serial: int) -> x509.RevokedCertificate:
+    name = x509.CertificateIssuer([x509.DirectoryName(issuer.subject)])
+    builder = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(BEFORE)
+    return builder.add_extension(name, critical=True).build()
+
+
+def test_attack_10_indirect_list_lists_the_certificates_of_its_issuer_and_of_others() -> None:
+    """RFC 5280 section 5.3.3: an entry is of the issuer that it or the one before it names."""
+    scope: Extensions = (
+        (x509.IssuingDistributionPoint(None, None, False, False, None, True, False), True),
+    )
+    plain, other, own = revoked(SERIAL, BEFORE), _of(ROOT, 3), _of(LINK, 4)
+    for listed, is_ours in (
+        ((plain,), True),
+        ((other, plain), False),
+        ((other, own, plain), True),
+        ((_of(ROOT, SERIAL),), False),
+        ((_of(LINK, SERIAL),), True),
+        ((other, _of(LINK, SERIAL)), True),
+    ):
+        found = judge(crl(*listed, extensions=scope))
+        assert (found == "CERT_REVOKED") == is_ours, listed
+        assert is_ours or "several authorities" in found
+
+
 def test_list_of_signers_says_nothing_of_authorities() -> None:
     scope = x509.IssuingDistributionPoint(None, None, True, False, None, False, False)
     of_link = crl(issuer=ROOT, key=ROOT_KEY, extensions=((scope, True),))
@@ -578,3 +615,33 @@ def test_openssl_and_we_agree_on_a_revoked_chain(tmp_path: Path) -> None:
         )  # fmt: skip
         assert (said.returncode == 0) == stands, said.stderr
         assert isinstance(chained(*lists), Chain) == stands
+
+
+@pytest.mark.parametrize("form", ["uncompressed", "compressed"])
+def test_attack_10_answer_names_the_issuer_by_its_key_as_it_stands_in_the_certificate(
+    tmp_path: Path, form: str
+) -> None:
+    """RFC 6960 section 4.1.1 hashes the octets of the key, whichever form they have."""
+    for name in ("ca", "leaf"):
+        words = f"ecparam -name prime256v1 -genkey -noout -out {name}.key"
+        openssl(tmp_path, *words.split())
+    openssl(tmp_path, *f"ec -in ca.key -conv_form {form} -out form.key".split())
+    openssl(
+        tmp_path,
+        *["req", "-x509", "-key", "form.key", "-subj", "/CN=ca", "-days", "9", "-out", "ca.pem"],
+    )
+    openssl(tmp_path, *["req", "-new", "-key", "leaf.key", "-subj", "/CN=leaf", "-out", "leaf.csr"])
+    words = "x509 -req -in leaf.csr -CA ca.pem -CAkey form.key -set_serial 4660 -out leaf.pem"
+    openssl(tmp_path, *words.split())
+    (tmp_path / "index").write_text("R\t300101000000Z\t260101000000Z\t1234\tunknown\t/CN=leaf\n")
+    words = "ocsp -issuer ca.pem -cert leaf.pem -no_nonce -reqout asked"
+    openssl(tmp_path, *words.split())
+    words = "ocsp -index index -rsigner ca.pem -rkey form.key -CA ca.pem -reqin asked -ndays 9"
+    openssl(tmp_path, *words.split(), "-respout", "answer")
+    path = [
+        read_certificates((tmp_path / f"{name}.pem").read_bytes())[0] for name in ("leaf", "ca")
+    ]
+    given = given_revocations((entry((tmp_path / "answer").read_bytes()),))
+    found = judge_revocation(path, given, NOW)
+    assert isinstance(found, Fault)
+    assert found.reason == "CERT_REVOKED"

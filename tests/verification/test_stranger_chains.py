@@ -39,7 +39,7 @@ def test_attack_16_strangers_that_came_along_are_not_searched_among(
     monkeypatch.setattr(certificate_path, "_search", counted)
     for module in (certificate_path, certificate_diagnosis):
         monkeypatch.setattr(module, "is_issued_by", looked)
-    for kept in (certificate_path._found, certificate_path.leading_up):
+    for kept in (certificate_path._found, certificate_path._led):
         kept.cache_clear()
     outcome, searches, checks = COUNTS[worst.kind]
     offered, setting = worst.make(0)

@@ -141,8 +141,14 @@ def test_signer_may_be_named_in_every_way_there_is(ess: tuple[str, ...], by_key:
     assert proved(token(ess=ess, by_key=by_key)).at == MADE_AT
 
 
-def test_certificate_need_not_come_along_where_the_trust_has_it() -> None:
+@pytest.mark.parametrize("is_set_empty", [False, True])
+def test_certificate_need_not_come_along_where_the_trust_has_it(is_set_empty: bool) -> None:  # noqa: FBT001
     bare = token(certificates=())
+    if is_set_empty:  # as Sigstore's and GitHub's authorities write it
+        parsed = cms.ContentInfo.load(bare)
+        parsed["content"]["certificates"] = []
+        bare = parsed.dump(force=True)
+        assert b"\xa0\x001" in bare
     assert reason(bare) == "CERT_UNTRUSTED"
     known = STAMPER.authority(others=(STAMPER.signer,))
     found = verify_timestamp(bare, SIGNED, [known], LIMITS)

@@ -32,7 +32,8 @@ INDIRECT_DATA = "1.3.6.1.4.1.311.2.1.4"
 PE_IMAGE = "1.3.6.1.4.1.311.2.1.15"
 MAX_SIGNATURES = 8
 _WHAT = "the signature"
-_RULES = Rules(countersignatures=Countersignatures.TIMES)
+# "Timestamp Processing with Lifetime Signing Semantics" in the reference above.
+_RULES = Rules(countersignatures=Countersignatures.TIMES, keeps_lifetimes=True)
 _REFERENCE = "Windows Authenticode Portable Executable Signature Format"
 _STRONG = ("sha256", "sha384", "sha512")
 

@@ -124,7 +124,12 @@ def _judge_trust(
     # 7. The chain to a given authority, and every certificate's life, at that time.
     proved_at = times.proved.at if times.proved else None
     found = verify_chain(
-        chain, authorities, setting.now, proved_at=proved_at, later=RevokedLater.REFUSED
+        chain,
+        authorities,
+        setting.now,
+        proved_at=proved_at,
+        purposes=notation_signature.purposes(chain[0]),
+        later=RevokedLater.REFUSED,
     )
     if isinstance(found, Fault):
         return _refuse_chain(trail, found, authorities)

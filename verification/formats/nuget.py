@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from core.errors import MalformedError
@@ -19,6 +18,7 @@ from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
 from verification import cms, der
+from verification.certificate_usage import LIFETIME_SIGNING, ends_with_its_life
 from verification.cms import SignedData, SignerInfo, read_countersigner, read_signed_data
 from verification.cms_judgement import Vouched, conclude, judge
 from verification.cms_signature import Signed
@@ -39,7 +39,6 @@ from verification.nuget_package import (
 from verification.trail import Trail
 from verification.zip_archive import ZipArchive, listed_names, lists_none
 
-LIFETIME_SIGNING = x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.13")
 _SIGNATURE_NAME = re.compile(re.escape(SIGNATURE.encode()), re.IGNORECASE)
 _REFERENCE = "NuGet Package Signatures Technical Specification"
 _KINDS = {AUTHOR: "author", REPOSITORY: "repository"}
@@ -180,11 +179,7 @@ def _refuse_certificate(trail: Trail, vouched: Vouched) -> Verification | None:
         return trail.refuse(
             "certificate", "ALGORITHM_MISMATCH", detail, expected="RSA-2048 or longer", found=found
         )
-    try:
-        usage = vouched.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except x509.ExtensionNotFound:
-        return None
-    if LIFETIME_SIGNING in usage:
+    if ends_with_its_life(vouched.certificate):
         detail = "the certificate's signatures end with it, which packages do not allow"
         found = LIFETIME_SIGNING.dotted_string
         return trail.refuse(

@@ -44,6 +44,7 @@ from tests.verification.x509_material import (
     with_unsigned,
 )
 from verification import cms
+from verification.certificate_usage import LIFETIME_SIGNING
 from verification.cms import read_signed_data
 from verification.format import Setting
 from verification.formats.authenticode import INDIRECT_DATA, PE_IMAGE, Authenticode
@@ -304,6 +305,16 @@ def test_timestamp_keeps_a_program_after_its_certificate(tmp_path: Path) -> None
     assert verification.due_at is None
     plain = signed(tmp_path, program(), identity("p256", CODE))
     assert FORMAT.verify(inside(plain), later).reason == "CERT_EXPIRED_AT_SIGNING"
+
+
+def test_attack_10_certificate_for_its_lifetime_ends_what_it_signed(tmp_path: Path) -> None:
+    tsa = identity("rsa-2048", TIMES, name="tsa", critical=True, until=NOW + 9 * DAY)
+    made = stamped(tmp_path, identity("p256", CODE, LIFETIME_SIGNING), tsa)
+    held = judged(made)
+    assert (held.reason, held.time_trusted) == ("", True)
+    assert held.due_at == NOW + DAY + timedelta(seconds=1)
+    later = FORMAT.verify(inside(made), setting(TRUST, now=NOW + 30 * DAY))
+    assert later.reason == "CERT_EXPIRED_AT_SIGNING"
 
 
 SIGNED_NOW = attribute("1.2.840.113549.1.9.5", tlv(0x17, f"{NOW:%y%m%d%H%M%S}Z".encode()))

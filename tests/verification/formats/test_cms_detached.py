@@ -387,6 +387,23 @@ def test_attack_04_attributes_of_one_signature_are_not_content_of_another() -> N
     verification = judged(made, subject=artifact(forged))
     assert (verification.outcome, verification.reason) == (Outcome.INVALID, "MALFORMED")
     assert "signed attributes of another signature" in verification.detail
+    # Its digest alone does not tell what it reads as.
+    unseen = Subject("forged", (digest_of(forged),))
+    assert judged(made, subject=unseen).reason == "CONTENT_NEEDED"
+
+
+SEVERAL = {
+    "two values": (attribute("1.2.3.4", tlv(0x04, b"a"), tlv(0x04, b"b")),),
+    "two of a type": (attribute("1.2.3.4", b"\x05\x00"), attribute("1.2.3.4", tlv(0x04, b"b"))),
+}
+
+
+@pytest.mark.parametrize("attributes", SEVERAL.values(), ids=SEVERAL.keys())
+def test_signed_attribute_that_nothing_reads_may_have_several_values(
+    attributes: tuple[bytes, ...],
+) -> None:
+    assert judged(made_with(*attributes)).reason == ""
+    assert judged(made_with(attribute("1.2.3.4"))).reason == "MALFORMED"
 
 
 def test_attributes_in_another_order_than_der_hold_as_der_sorts_them() -> None:
@@ -463,6 +480,17 @@ def with_token(token: bytes) -> bytes:
     return signed_data((info,), (who.certificate,), None)
 
 
+def test_timestamp_may_be_streamed_within_a_signature_that_is_not() -> None:
+    """As authorities write it whose tools stream; it is put in as it came."""
+    who = identity("p256", EMAIL)
+    bare = signer_info(who, CONTENT)
+    token = DerReader(timestamp(tsa(until=NOW + 20 * DAY), signature_of(bare), NOW), "made")
+    streamed = b"\x30\x80" + token.octets(0x30) + b"\0\0"
+    info = with_unsigned(bare, attribute(TOKEN, streamed))
+    found = judged(signed_data((info,), (who.certificate,), None), now=LATER)
+    assert (found.reason, found.signed_at) == ("", NOW)
+
+
 def test_attack_01_timestamp_over_something_else_refuses_the_signature() -> None:
     assert judged(with_token(timestamp(tsa(), b"other", NOW))).reason == "TIMESTAMP_INVALID"
     assert judged(with_token(b"\x30\x00")).outcome is Outcome.INVALID
@@ -512,6 +540,27 @@ PURPOSES = {
 def test_attack_09_purpose_of_the_certificate(purposes: tuple[object, ...], reason: str) -> None:
     who = identity("p256", *purposes)  # type: ignore[arg-type]
     made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
+    assert judged(made).reason == reason
+
+
+LIMITED = {
+    "code alone, of both": ((EMAIL, CODE), (CODE,), ""),
+    "code alone, of none stated": ((), (CODE,), ""),
+    "code alone, of any": ((ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,), (CODE,), ""),
+    "e-mail alone, of code": ((CODE,), (EMAIL,), "CERT_UNTRUSTED"),
+}
+
+
+@pytest.mark.parametrize(("own", "above", "reason"), LIMITED.values(), ids=LIMITED.keys())
+def test_attack_09_one_purpose_has_to_be_allowed_by_signer_and_authorities(
+    own: tuple[x509.ObjectIdentifier, ...], above: tuple[x509.ObjectIdentifier, ...], reason: str
+) -> None:
+    keys = [private_key("p256", f"limited {number}") for number in range(2)]
+    usage = (x509.ExtendedKeyUsage(above), False)
+    link = certificate("link", "acme root", keys[0], ROOT_KEY, (*AUTHORITY, usage))
+    stated = ((x509.ExtendedKeyUsage(own), False),) if own else ()
+    who = Identity(keys[1], certificate("limited", "link", keys[1], keys[0], stated))
+    made = signed_data((signer_info(who, CONTENT),), (who.certificate, link), None)
     assert judged(made).reason == reason
 
 
@@ -602,6 +651,15 @@ def test_attack_02_key_counts_inside_its_window_only() -> None:
     made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
     assert judged(made, key_entry(who.key, until=NOW - DAY)).reason == "KEY_EXPIRED"
     assert judged(made, key_entry(who.key, until=NOW + DAY)).due_reason == "KEY_EXPIRED"
+
+
+def test_attack_16_timestamps_of_all_signers_together_are_bounded() -> None:
+    people = [identity("p256", EMAIL, name=f"signer {number}") for number in range(3)]
+    stamps = attribute(TOKEN, *[b"\x30\x00"] * 12)
+    for count, reason in ((2, "MALFORMED"), (3, "TOO_LARGE")):
+        infos = tuple(with_unsigned(signer_info(each, CONTENT), stamps) for each in people[:count])
+        made = signed_data(infos, tuple(each.certificate for each in people), None)
+        assert judged(made).reason == reason
 
 
 def test_limits_are_counted_before_anything_is_read() -> None:

@@ -270,6 +270,41 @@ def test_block_may_hold_the_signature_file(made: Mapping[str, bytes]) -> None:
     assert judged(rebuilt(made["ec"], {"META-INF/EC.EC": own})).outcome is Outcome.VERIFIED
 
 
+SEALED = {
+    "META-INF/": b"",
+    MANIFEST: b"Manifest-Version: 1.0\r\n\r\nName: pkg/\r\nSealed: true\r\n\r\n",
+    "pkg/": b"",
+    "pkg/A.class": b"class A",
+}
+
+
+@needs_jarsigner
+def test_package_that_is_sealed_has_the_digest_of_its_folder(tmp_path: Path) -> None:
+    """A folder of which the manifest says something is digested by jarsigner, too."""
+    key_store(tmp_path, identity("p256", CODE, name="ec"), "ec")
+    archive = signed(tmp_path, plain_archive(SEALED), "ec")
+    assert b"Sealed: true\r\nSHA-256-Digest: 47DEQ" in part(archive, MANIFEST)
+    assert judged(archive).reason == ""
+    assert judged(rebuilt(archive, {"pkg/": None})).reason == "DIGEST_MISMATCH"
+
+
+def test_attack_12_folder_that_is_not_as_the_manifest_digests_it(
+    made: Mapping[str, bytes],
+) -> None:
+    for digested, reason in ((b"", ""), (b"x", "DIGEST_MISMATCH")):
+        stated = base64.b64encode(digest_of(digested).raw)
+        manifest = part(made["ec"], MANIFEST) + b"Name: pkg/\r\nSHA-256-Digest: " + stated
+        manifest += b"\r\n\r\n"
+        whole = base64.b64encode(digest_of(manifest).raw)
+        names = [line for line in manifest.split(b"\r\n\r\n") if b"Name: " in line]
+        content = VERSION + b"SHA-256-Digest-Manifest: " + whole + b"\r\n\r\n"
+        content += b"\r\n\r\n".join(names) + b"\r\n\r\n"
+        who = identity("p256", CODE)
+        block = signed_data((signer_info(who, content),), (who.certificate,), None)
+        changes = {MANIFEST: manifest, "META-INF/EC.SF": content, "META-INF/EC.EC": block}
+        assert judged(rebuilt(made["ec"], {**changes, "pkg/": b""})).reason == reason
+
+
 VERSION = b"Signature-Version: 1.0\r\n"
 SIGNATURE_FILES = {
     "no version": (b"X: 1\r\n\r\n", "MALFORMED"),

@@ -326,6 +326,14 @@ def test_attack_09_certificate_without_purposes_may_sign(make: Maker) -> None:
     assert judged(make(chain=(plain, ROOT))).outcome is Outcome.VERIFIED
 
 
+def test_attack_09_certificate_with_a_purpose_of_its_own_may_sign(make: Maker) -> None:
+    """Signature Specification, leaf certificates: codeSigning may be there and need not."""
+    own = (usage("digital_signature"), True)
+    for purposes in (["1.2.3.4"], ["1.2.3.4", PURPOSES.CODE_SIGNING.dotted_string]):
+        stated = x509.ExtendedKeyUsage([x509.ObjectIdentifier(each) for each in purposes])
+        assert judged(make(chain=(leaf(extensions=(own, (stated, False))), ROOT))).reason == ""
+
+
 @pytest.mark.parametrize(
     "extensions",
     [
@@ -679,8 +687,57 @@ def test_every_certificate_swapped_is_refused(make: Maker) -> None:
     assert reason(make(chain=(forged, ROOT))) == "MALFORMED"
 
 
-def test_attack_12_hash_envelope_is_refused() -> None:
-    assert reason(cose(attributes={258: -16})) == "MALFORMED"
+def hash_envelope(hashed: str = "sha256", label: object = -16, **given: Any) -> bytes:
+    """Return a COSE hash envelope, whose payload is the digest of what was signed."""
+    stated = {258: label, **given.pop("attributes", {})}
+    given = {"payload": digest_of(CONTENT, hashed).raw, "without": ("cty",)} | given
+    return cose(attributes=stated, **given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "hashed", "label"),
+    [("p256", "sha256", -16), ("rsa-3072", "sha384", -43), ("p521", "sha512", -44)],
+)
+def test_hash_envelope_binds_what_has_its_digest(kind: str, hashed: str, label: int) -> None:
+    own = {"kind": kind, "chain": (leaf(kind), ROOT)}
+    for more in ({}, {259: "text/plain", 260: "urn:example:place"}, {259: 50}):
+        made = hash_envelope(hashed, label, attributes=more, **own)
+        found = judged(made)
+        assert (found.reason, found.claims.get("target_size")) == ("", None)
+        other = judged(made, subject=artifact(b"other"))
+        assert (other.reason, other.outcome) == ("SUBJECT_MISMATCH", Outcome.INVALID)
+    marked = (f"{PREFIX}signingScheme", 258)
+    assert judged(hash_envelope(hashed, label, critical=marked, **own)).reason == ""
+
+
+def test_attack_08_hash_envelope_is_of_the_keys_hash() -> None:
+    """The specification deduces the hash from the certified key."""
+    assert reason(hash_envelope("sha512", -44)) == "ALGORITHM_MISMATCH"
+
+
+WRONG_HASHES = {
+    "a hash that is not allowed": {"label": -14},
+    "a hash by its name": {"label": "sha-256"},
+    "a truth value": {"label": True},
+    "a digest of another length": {"payload": b"short"},
+    "a content type, too": {"without": ()},
+    "a place that is no text": {"attributes": {260: 1}},
+    "a place marked critical that is not there": {
+        "critical": ("io.cncf.notary.signingScheme", 260)
+    },
+    "a description outside of the signature": {"beside": {259: "text/plain"}},
+}
+
+
+@pytest.mark.parametrize("changed", WRONG_HASHES.values(), ids=WRONG_HASHES.keys())
+def test_attack_12_hash_envelope_of_another_form_is_malformed(changed: dict[str, Any]) -> None:
+    assert reason(hash_envelope(**changed)) == "MALFORMED"
+
+
+def test_attack_12_digest_is_no_document_and_a_document_no_digest() -> None:
+    assert reason(cose(payload=digest_of(CONTENT).raw)) == "MALFORMED"
+    assert reason(cose(attributes={258: -16}, without=("cty",))) == "MALFORMED"
+    assert reason(cose(attributes={259: "text/plain"})) == "MALFORMED"
 
 
 # --- attack class 16 ------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ from tests.verification.x509_material import (
     with_entry,
     with_unsigned,
 )
-from verification.formats.nuget import LIFETIME_SIGNING, NuGet
+from verification.certificate_usage import LIFETIME_SIGNING
+from verification.formats.nuget import NuGet
 
 FORMAT = NuGet()
 TRUST = authority_entry(ROOT)
