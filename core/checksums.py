@@ -1,7 +1,8 @@
 """Lists of checksums: SHA256SUMS, SHA384SUMS, SHA512SUMS, B2SUMS and the like.
 
 Two spellings are read, also mixed: that of GNU coreutils (`<hex>  <name>`, `<hex> *<name>`, a
-backslash in front where the name is escaped) and the tagged one of BSD (`SHA256 (<name>) = <hex>`).
+backslash in front where the name is escaped) and the tagged one of BSD (`SHA256 (<name>) = <hex>`),
+which OpenSSL writes with other blanks and names (`SHA2-256(<name>)= <hex>`).
 128 digits without a tag may be SHA-512 or BLAKE2b: both are as strong, and either binds the bytes.
 Blank lines and lines that start with `#` are passed over; anything else is refused, since a line
 that one reader skips and another believes is how lists are forged.
@@ -18,13 +19,21 @@ from core.model import HEX_LENGTH, Digest
 Readings = tuple[Digest, ...]  # what one line may mean: a digest equal to any of them will do
 
 _TAGS = {"SHA256": "sha256", "SHA384": "sha384", "SHA512": "sha512", "BLAKE2b": "blake2b512"}
+_OPENSSL_TAGS = {
+    "SHA2-256": "sha256",
+    "SHA2-384": "sha384",
+    "SHA2-512": "sha512",
+    "BLAKE2B-512": "blake2b512",
+    "BLAKE2b512": "blake2b512",
+}
+_ALL_TAGS = _TAGS | _OPENSSL_TAGS
 _BY_LENGTH = {
     length: tuple(each for each in _TAGS.values() if HEX_LENGTH[each] == length)
     for length in map(HEX_LENGTH.__getitem__, _TAGS.values())
 }
 _DIGITS = r"([0-9a-fA-F]{128}|[0-9a-fA-F]{96}|[0-9a-fA-F]{64})"
 _GNU = re.compile(rf"(\\?){_DIGITS} (?: |\*|(?![ *]))(.+)", re.DOTALL)
-_TAGGED = re.compile(rf"(\\?)({'|'.join(_TAGS)}) \((.+)\) = {_DIGITS}", re.DOTALL)
+_TAGGED = re.compile(rf"(\\?)({'|'.join(_ALL_TAGS)}) ?\((.+)\)[ \t]*=[ \t]*{_DIGITS}", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 _ESCAPED = {"\\": "\\", "n": "\n", "r": "\r"}
 _SHOWN = 80
@@ -88,7 +97,7 @@ def _read_line(line: str, number: int) -> tuple[str, Readings]:
     found = _GNU.fullmatch(line)
     if tagged is not None:
         escaped, tag, name, value = tagged.groups()
-        algorithms: tuple[str, ...] = (_TAGS[tag],)
+        algorithms: tuple[str, ...] = (_ALL_TAGS[tag],)
     elif found is not None:
         escaped, value, name = found.groups()
         algorithms = _BY_LENGTH[len(value)]

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from core.errors import MalformedError
+from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.model import Digest
 
@@ -146,10 +146,10 @@ def _headers(head: bytes) -> tuple[Header, ...]:
     lines = head.split(b"\n", MAX_HEADERS)
     groups: list[list[bytes]] = []
     for number, line in enumerate(lines, start=1):
+        if number > MAX_HEADERS:
+            raise TooLargeError(f"more than {MAX_HEADERS} header lines in a Git object")
         if line.startswith(b" ") and groups:
             groups[-1].append(line)
-        elif number > MAX_HEADERS:
-            raise MalformedError(f"more than {MAX_HEADERS} header lines in a Git object")
         else:
             groups.append([line])
     return tuple(_header(group) for group in groups)

@@ -11,8 +11,15 @@ from core.frozen import dataclass
 from core.model import Signer, SignerKind, TrustKind
 from verification.format import Setting
 from verification.openpgp_key import KeyMaterial
-from verification.openpgp_keyring import Certificate, Keyring, merge, names_key, read_keyring
-from verification.openpgp_packets import SignaturePacket
+from verification.openpgp_keyring import (
+    Certificate,
+    Keyring,
+    merge,
+    names_key,
+    read_keyring,
+    with_revocations,
+)
+from verification.openpgp_packets import Packet, SignaturePacket
 from verification.public_key import after
 
 MAX_CANDIDATES = 256  # a signature that names no key is tried under all of its algorithm
@@ -124,16 +131,21 @@ def candidates(signature: SignaturePacket, keyrings: Keyrings) -> tuple[Candidat
         if is_meant(signature, key) and ring.accepts(certificate, key.fingerprint):
             place = (certificate.fingerprint, key.fingerprint)
             holders.setdefault(place, []).append(ring)
+    revocations = tuple(one for ring in keyrings.read for one in ring.revocations)
     chosen = list(holders.items())[:MAX_CANDIDATES]
     return tuple(
-        _candidate(copies[primary], fingerprint, rings) for (primary, fingerprint), rings in chosen
+        _candidate(copies[primary], revocations, fingerprint, rings)
+        for (primary, fingerprint), rings in chosen
     )
 
 
 def _candidate(
-    copies: Sequence[Certificate], fingerprint: str, rings: Sequence[Keyring]
+    copies: Sequence[Certificate],
+    revocations: tuple[Packet, ...],
+    fingerprint: str,
+    rings: Sequence[Keyring],
 ) -> Candidate:
     # All copies, also of keyrings that do not accept this key: one may know it is revoked.
-    whole = merge(copies)
+    whole = with_revocations(merge(copies), revocations)
     key = next(one for one in whole.keys if one.fingerprint == fingerprint)
     return Candidate(whole, key, tuple(dict.fromkeys(rings)))

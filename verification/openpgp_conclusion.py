@@ -7,9 +7,10 @@ one; one by a trusted key is enough, and what the others lack is noted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from core.frozen import dataclass
 from core.model import (
     Check,
     CheckOutcome,
@@ -238,7 +239,7 @@ def with_today(
     fingerprint = verification.claims.get("signing_key_fingerprint", "")
     key = next((one for one in certificate.keys if one.fingerprint == fingerprint), None)
     state = state_of(certificate, key or certificate.primary, now)
-    if state.is_revoked:
+    if state.is_revoked or best.is_withdrawn:
         detail = "the key has been revoked since; signatures from before count"
         said.append(Check(_TODAY, CheckOutcome.NOTED, detail, "KEY_REVOKED"))
     if state.expires_at is not None and state.expires_at <= now:

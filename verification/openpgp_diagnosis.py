@@ -2,7 +2,8 @@
 
 The engine answers yes or no and never why. Its no is final; here the certificate is looked at for
 the cause that a person can act on. Whatever is not found here is SIGNATURE_INVALID: a cause is
-never guessed, and nothing here can turn a no into a yes.
+never guessed, and nothing here can turn a no into a yes. Where the engine has no word at all, for
+signatures of version 3, a cause found here refuses (verification/openpgp_version_3.py).
 
 References: RFC 9580 sections 5.2.1 (types of signature), 5.2.3.13 (key expiration), 5.2.3.31
 (reason for revocation), 10.1.5 (bindings).
@@ -10,30 +11,37 @@ References: RFC 9580 sections 5.2.1 (types of signature), 5.2.3.13 (key expirati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from core.errors import MalformedError
-from verification.openpgp_key import KeyMaterial, read_key
+from core.frozen import dataclass
+from verification.openpgp_key import KeyMaterial
 from verification.openpgp_keyring import (
     MAX_PACKETS,
     Certificate,
-    names_key,
+    key_packet,
 )
 from verification.openpgp_packets import (
     TAG_SIGNATURE,
     SignaturePacket,
-    UnreadSignature,
-    read_signature,
+    embedded_signatures,
+    signed_part,
     split_packets,
 )
-from verification.openpgp_tidying import TAG_PUBLIC_KEY, TAG_SUBKEY
+from verification.openpgp_self_signatures import (
+    BINDING,
+    VERSION,
+    WEAK_HASHES,
+    SelfSignatures,
+    allowed,
+    holds_over,
+    of_key,
+    voids,
+)
+from verification.openpgp_tidying import over_key
 
-WEAK_HASHES = frozenset({1, 2, 3})  # MD5, SHA-1, RIPEMD-160
-_CERTIFICATIONS = frozenset({0x10, 0x11, 0x12, 0x13, 0x1F})
-_KEY_REVOCATION, _BINDING, _SUBKEY_REVOCATION = 0x20, 0x18, 0x28
+_PRIMARY_BINDING = 0x19
 
 
 class Cause(NamedTuple):
@@ -45,26 +53,13 @@ class Cause(NamedTuple):
     found: str
 
 
-@dataclass(slots=True)
-class _SelfSignatures:
-    """What a certificate's owner said of one key: what it is for, and that it is void."""
-
-    bindings: list[SignaturePacket] = field(default_factory=list)
-    revocations: list[SignaturePacket] = field(default_factory=list)
-
-    def at(self, moment: datetime) -> SignaturePacket | None:
-        """Return the newest binding made until then."""
-        made = [one for one in self.bindings if one.created_at <= moment]
-        return max(made, key=lambda one: one.created_at, default=None)
-
-
 @dataclass(frozen=True, slots=True)
 class _Case:
     signature: SignaturePacket
     certificate: Certificate
     key: KeyMaterial
-    primary: _SelfSignatures
-    own: _SelfSignatures  # of the signing key; the same as `primary` where the primary key signed
+    primary: SelfSignatures
+    own: SelfSignatures  # of the signing key; the same as `primary` where the primary key signed
 
     @property
     def is_subkey(self) -> bool:
@@ -72,20 +67,23 @@ class _Case:
 
 
 def diagnose(signature: SignaturePacket, certificate: Certificate, key: KeyMaterial) -> Cause:
-    """Return the first cause found, the gravest first."""
-    primary = _of_key(certificate, certificate.primary)
-    own = primary if key is certificate.primary else _of_key(certificate, key)
-    case = _Case(signature, certificate, key, primary, own)
-    for look in _LOOKS:
-        cause = look(case)
-        if cause is not None:
-            return cause
-    return Cause(
+    """Return the first cause found, the gravest first; the mathematics where there is none."""
+    return cause_of(signature, certificate, key) or Cause(
         "SIGNATURE_INVALID",
         "the named key did not make this signature over these bytes",
         expected=f"a signature by {key.fingerprint}",
         found="one made by another key, or over other bytes",
     )
+
+
+def cause_of(
+    signature: SignaturePacket, certificate: Certificate, key: KeyMaterial
+) -> Cause | None:
+    """Return why the key did not count when it signed, the gravest first; None where it did."""
+    primary = of_key(certificate, certificate.primary)
+    own = primary if key is certificate.primary else of_key(certificate, key)
+    case = _Case(signature, certificate, key, primary, own)
+    return next((cause for look in _LOOKS if (cause := look(case)) is not None), None)
 
 
 def revocation_counts(certificate: Certificate, moment: datetime) -> bool:
@@ -95,8 +93,8 @@ def revocation_counts(certificate: Certificate, moment: datetime) -> bool:
     """
     if not certificate.is_revoked:
         return False
-    said = _of_key(certificate, certificate.primary).revocations
-    return not said or any(_voids(one, moment) for one in said)
+    said = of_key(certificate, certificate.primary).revocations
+    return not said or any(voids(one, moment) for one in said)
 
 
 class KeyState(NamedTuple):
@@ -111,7 +109,7 @@ def state_of(certificate: Certificate, key: KeyMaterial, moment: datetime) -> Ke
     ends = [] if certificate.expires_at is None else [certificate.expires_at]
     if key.fingerprint == certificate.fingerprint:
         return KeyState(certificate.is_revoked, certificate.expires_at)
-    own = _of_key(certificate, key)
+    own = of_key(certificate, key)
     binding = own.at(moment)
     if binding is not None and binding.hashed.key_lifetime_seconds:
         ends.append(key.created_at + timedelta(seconds=binding.hashed.key_lifetime_seconds))
@@ -119,67 +117,29 @@ def state_of(certificate: Certificate, key: KeyMaterial, moment: datetime) -> Ke
     return KeyState(is_revoked, min(ends, default=None))
 
 
-def _voids(revocation: SignaturePacket, moment: datetime) -> bool:
-    return not revocation.hashed.is_soft or revocation.created_at <= moment
-
-
-def _of_key(certificate: Certificate, key: KeyMaterial) -> _SelfSignatures:
-    found = _SelfSignatures()
-    is_primary = key is certificate.primary
-    bindings = _CERTIFICATIONS if is_primary else frozenset({_BINDING})
-    revocation = _KEY_REVOCATION if is_primary else _SUBKEY_REVOCATION
-    for component, signature in _self_signatures(certificate):
-        if component == key.fingerprint and signature.type in bindings:
-            found.bindings.append(signature)
-        elif component == key.fingerprint and signature.type == revocation:
-            found.revocations.append(signature)
-    return found
-
-
-def _self_signatures(certificate: Certificate) -> Iterator[tuple[str, SignaturePacket]]:
-    """Yield signatures the primary key claims to have made, with the key they stand behind."""
-    component = ""
-    for packet in split_packets(certificate.content, most=MAX_PACKETS):
-        if packet.tag in (TAG_PUBLIC_KEY, TAG_SUBKEY):
-            component = _fingerprint(packet.body)
-        elif packet.tag == TAG_SIGNATURE:
-            signature = _signature(packet.body)
-            names = signature.names if signature is not None else ()
-            if signature is not None and any(names_key(n, certificate.primary) for n in names):
-                yield component, signature
-
-
-def _fingerprint(body: bytes) -> str:
-    try:
-        return read_key(body).fingerprint
-    except MalformedError:
-        return ""
-
-
-def _signature(body: bytes) -> SignaturePacket | None:
-    try:
-        read = read_signature(body)
-    except MalformedError:
-        return None
-    return None if isinstance(read, UnreadSignature) else read
-
-
 def _revoked(case: _Case) -> Cause | None:
     moment = case.signature.created_at
     if revocation_counts(case.certificate, moment):
         return _revoked_cause("key", case.certificate.fingerprint, case.primary, moment)
-    if case.is_subkey and any(_voids(one, moment) for one in case.own.revocations):
+    if case.is_subkey and any(voids(one, moment) for one in case.own.revocations):
         return _revoked_cause("subkey", case.key.fingerprint, case.own, moment)
     return None
 
 
-def _revoked_cause(what: str, fingerprint: str, said: _SelfSignatures, moment: datetime) -> Cause:
-    dates = [one.created_at for one in said.revocations if _voids(one, moment)]
+def _revoked_cause(what: str, fingerprint: str, said: SelfSignatures, moment: datetime) -> Cause:
+    return revoked_cause(f"the owner revoked the {what}", fingerprint, said.revocations, moment)
+
+
+def revoked_cause(
+    detail: str, fingerprint: str, revocations: Sequence[SignaturePacket], moment: datetime
+) -> Cause:
+    """Return the cause with the date of the first revocation that counts then."""
+    dates = [one.created_at for one in revocations if voids(one, moment)]
     since = f", revoked {min(dates).isoformat()}" if dates else ", revoked"
     return Cause(
         "KEY_REVOKED",
-        f"the owner revoked the {what}",
-        f"a {what} that counts for a signature made {moment.isoformat()}",
+        detail,
+        f"a key that counts for a signature made {moment.isoformat()}",
         fingerprint + since,
     )
 
@@ -189,6 +149,26 @@ def _unbound(case: _Case) -> Cause | None:
         detail = "the subkey stands in the certificate, but the primary key does not vouch for it"
         return Cause("KEY_UNKNOWN", detail, "a subkey with a valid binding", case.key.fingerprint)
     return None
+
+
+def _unwilling(case: _Case) -> Cause | None:
+    """Look for the subkey's own signature, without which anybody could claim it (5.2.1.10)."""
+    binding = case.own.at(case.signature.created_at)
+    if not case.is_subkey or binding is None or binding.version != VERSION:
+        return None
+    primary, subkey = (
+        key_packet(case.certificate, one) for one in (case.certificate.primary, case.key)
+    )
+    over = over_key(primary, subkey, BINDING)
+    for packet in split_packets(case.certificate.content, most=MAX_PACKETS):
+        if packet.tag == TAG_SIGNATURE and signed_part(packet.body) == binding.head:
+            for inner in embedded_signatures(packet.body):
+                is_meant = inner.type == _PRIMARY_BINDING
+                is_strong = inner.hash_algorithm not in WEAK_HASHES
+                if is_meant and is_strong and holds_over(subkey.body, inner, over):
+                    return None
+    detail = "the primary key claims the subkey, which did not sign that it is of this certificate"
+    return Cause("KEY_UNKNOWN", detail, "a subkey with a valid binding", case.key.fingerprint)
 
 
 def _before_key(case: _Case) -> Cause | None:
@@ -237,16 +217,16 @@ def _no_voucher_then(case: _Case) -> Cause | None:
 def _weak_voucher(case: _Case) -> Cause | None:
     moment = case.signature.created_at
     for said in (case.primary, case.own):
-        made = [one for one in said.bindings if one.created_at <= moment]
-        if made and all(one.hash_algorithm in WEAK_HASHES for one in made):
+        newest = said.at(moment)
+        if newest is not None and newest.hash_algorithm in WEAK_HASHES:
             detail = "the key is bound to its certificate by nothing better than a weak hash"
-            return Cause("ALGORITHM_WEAK", detail, "SHA-256 or better", made[-1].hash_name)
+            return Cause("ALGORITHM_WEAK", detail, "SHA-256 or better", newest.hash_name)
     return None
 
 
 def _not_for_signing(case: _Case) -> Cause | None:
-    binding = case.own.at(case.signature.created_at)
-    if binding is not None and not binding.hashed.may_sign:
+    said = case.own.each_at(case.signature.created_at)
+    if said and True not in allowed(said):
         detail = "its owner does not allow the key to sign"
         return Cause("CERT_USAGE", detail, "a key with the signing flag", case.key.fingerprint)
     return None
@@ -267,5 +247,6 @@ _LOOKS: tuple[Callable[[_Case], Cause | None], ...] = (
     _no_voucher_then,
     _weak_voucher,
     _not_for_signing,
+    _unwilling,
     _unsupported,
 )

@@ -9,19 +9,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 
 from pysequoia import Sig, verify
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 from core.model import Outcome, Role, Verification
 from verification.format import Setting
 from verification.openpgp_candidate import Candidate, Keyrings, candidates, is_meant
-from verification.openpgp_diagnosis import WEAK_HASHES, Cause, diagnose
+from verification.openpgp_diagnosis import Cause, diagnose, revoked_cause
 from verification.openpgp_keyring import Certificate
-from verification.openpgp_packets import BINARY, TEXT, SignaturePacket, UnreadSignature
+from verification.openpgp_packets import (
+    BINARY,
+    TEXT,
+    VERSION_3,
+    SignaturePacket,
+    UnreadSignature,
+)
+from verification.openpgp_revoker import revocations_by_others
+from verification.openpgp_self_signatures import WEAK_HASHES, voids
+from verification.openpgp_version_3 import signer_of
 from verification.trail import Trail
 
 PACKET = "signature packet"
@@ -60,6 +70,7 @@ class Judgement:
 
     verification: Verification
     certificate: Certificate | None = field(default=None, repr=False)
+    is_withdrawn: bool = False  # since it signed, by another key that its owner named for it
 
 
 def judge(
@@ -101,8 +112,13 @@ def judge(
     refusal = _out_of_time(trail, signature, strong, eligible, setting.now)
     if refusal is not None:
         return Judgement(refusal, strong[0].certificate)
+    withdrawn = [(one, revocations_by_others(one, keyrings)) for one in eligible]
+    eligible = [one for one, said in withdrawn if not _void(said, signature)]
+    if not eligible:
+        return _withdrawn(trail, signature, *withdrawn[0])
     # 6. Does the mathematics hold, under a key that was valid then?
-    return _mathematics(trail, signature, signed, eligible)
+    judged = _mathematics(trail, signature, signed, eligible)
+    return replace(judged, is_withdrawn=any(said for _, said in withdrawn))
 
 
 def _pass(trail: Trail, step: str, detail: str = "") -> None:
@@ -206,6 +222,22 @@ def _out_of_time(
     return _refuse(trail, TIME, Cause("KEY_EXPIRED", detail, expected, found))
 
 
+def _void(revocations: Sequence[SignaturePacket], signature: SignaturePacket) -> bool:
+    return any(voids(one, signature.created_at) for one in revocations)
+
+
+def _withdrawn(
+    trail: Trail,
+    signature: SignaturePacket,
+    candidate: Candidate,
+    revocations: Sequence[SignaturePacket],
+) -> Judgement:
+    detail = "a key that the owner named for it revoked the key"
+    fingerprint = candidate.certificate.fingerprint
+    cause = revoked_cause(detail, fingerprint, revocations, signature.created_at)
+    return Judgement(_refuse(trail, TIME, cause), candidate.certificate)
+
+
 def _shown(moment: datetime | None) -> str:
     return moment.isoformat() if moment is not None else "any time"
 
@@ -243,6 +275,8 @@ def _try(
     signature: SignaturePacket, content: bytes | Path, eligible: Sequence[Candidate]
 ) -> Candidate | None:
     """Return the candidate under which the engine finds the signature good, or None."""
+    if signature.version == VERSION_3:
+        return signer_of(signature, content, eligible)
     names = tuple(dict.fromkeys(one.key.fingerprint for one in eligible))
     certificates = [one.certificate.engine for one in eligible]
     try:

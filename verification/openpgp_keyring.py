@@ -2,25 +2,34 @@
 
 A file may hold several, armored or binary, in one block or many. A broken certificate is left out
 with a note; a file in which nothing can be read is an error, so that it is never taken for an
-empty one.
+empty one. Revocations as `gpg --gen-revoke` writes them stand without their key: they are kept, for
+whichever copy of it is given, here or elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from functools import lru_cache
 
 from pysequoia import Cert
 
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.limits import Limits
 from core.model import TrustEntry
 from core.text import one_line
 from verification.openpgp_armor import PUBLIC_KEY, armored_blocks, begin_line, dearmor
 from verification.openpgp_key import KeyMaterial, read_key
-from verification.openpgp_packets import Packet, split_packets
+from verification.openpgp_packets import (
+    TAG_SIGNATURE,
+    Packet,
+    SignaturePacket,
+    read_signature,
+    split_packets,
+    type_of,
+)
 from verification.openpgp_subpackets import key_id_of
 from verification.openpgp_tidying import (
     TAG_PUBLIC_KEY,
@@ -30,6 +39,7 @@ from verification.openpgp_tidying import (
 )
 
 MAX_PACKETS = 200_000
+KEY_REVOCATION = 0x20
 _PRIVATE = b"-----BEGIN PGP PRIVATE KEY BLOCK-----"
 _KEYBOX = b"KBXf"
 _KEYBOX_AT = 8
@@ -40,8 +50,8 @@ _KEPT_KEYRINGS = 64  # read once, used by every verification of a scan
 class Certificate:
     """One certificate. What depends on time (revoked, expires) is as of the newest self-signature.
 
-    `user_ids` are those the primary key certifies and has not revoked. `content` is the engine's
-    own order: a self-signature that does not hold is never behind the key it claims.
+    `user_ids` are those the primary key certifies and has not revoked. `content` is in the
+    engine's own order; a self-signature that does not hold may stand in it, and counts for nothing.
     """
 
     primary: KeyMaterial
@@ -67,6 +77,10 @@ class Certificate:
         """When the primary key was made, as it says."""
         return self.primary.created_at
 
+    def is_named(self, name: str) -> bool:
+        """Say whether this is a name of its primary key."""
+        return names_key(name, self.primary)
+
     @property
     def keys(self) -> tuple[KeyMaterial, ...]:
         """The primary key and all subkeys."""
@@ -81,6 +95,7 @@ class Keyring:
     certificates: tuple[Certificate, ...]
     notes: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    revocations: tuple[Packet, ...] = ()  # of keys that need not stand in it
     valid_from: datetime | None = None
     valid_until: datetime | None = None
 
@@ -101,27 +116,35 @@ def read_keyring(entry: TrustEntry, limits: Limits) -> Keyring:
             f" {limits.evidence_bytes} (evidence_bytes)"
         )
     try:
-        certificates, notes = _read(entry.content)
+        certificates, revocations, notes = _read(entry.content)
     except MalformedError as error:
         raise MalformedError(f"{entry.name} ({entry.origin}): {error}") from None
     only = tuple("".join(one.split()).upper() for one in entry.only)
-    return Keyring(entry.name, certificates, notes, only, entry.valid_from, entry.valid_until)
+    window = (entry.valid_from, entry.valid_until)
+    return Keyring(entry.name, certificates, notes, only, revocations, *window)
 
 
 @lru_cache(maxsize=_KEPT_KEYRINGS)
-def _read(content: bytes) -> tuple[tuple[Certificate, ...], tuple[str, ...]]:
+def _read(
+    content: bytes,
+) -> tuple[tuple[Certificate, ...], tuple[Packet, ...], tuple[str, ...]]:
     certificates: list[Certificate] = []
+    revocations: list[Packet] = []
     notes: list[str] = []
     for block in _blocks(content, notes):
         for packets in _groups(block, notes):
             try:
-                certificates.append(_certificate(packets))
+                if packets[0].tag == TAG_SIGNATURE:
+                    revocations += packets
+                else:
+                    certificates.append(_certificate(packets))
             except MalformedError as error:
                 notes.append(str(error))
-    if not certificates:
+    if not certificates and not revocations:
         why = notes[0] if notes else "it is empty"
         raise MalformedError(f"no OpenPGP certificate can be read: {why}")
-    return tuple(certificates), tuple(notes)
+    bare = tuple(revocations)
+    return tuple(with_revocations(one, bare) for one in certificates), bare, tuple(notes)
 
 
 def _blocks(content: bytes, notes: list[str]) -> Iterator[bytes]:
@@ -140,7 +163,10 @@ def _blocks(content: bytes, notes: list[str]) -> Iterator[bytes]:
 
 
 def _groups(block: bytes, notes: list[str]) -> Iterator[list[Packet]]:
-    """Yield the packets of each certificate; what is before the first or broken becomes a note."""
+    """Yield the packets of each certificate, and each revocation that stands before the first.
+
+    What is broken becomes a note.
+    """
     group: list[Packet] = []
     try:
         for packet in split_packets(block, most=MAX_PACKETS):
@@ -150,6 +176,8 @@ def _groups(block: bytes, notes: list[str]) -> Iterator[list[Packet]]:
                 group = [packet]
             elif group:
                 group.append(packet)
+            elif packet.tag == TAG_SIGNATURE and type_of(packet.body) == KEY_REVOCATION:
+                yield [packet]
     except MalformedError as error:
         # The certificate before the break may have lost its revocation: it goes too.
         notes.append(f"unreadable from there on: {error}")
@@ -213,6 +241,44 @@ def merge(copies: Sequence[Certificate]) -> Certificate:
                 why = f"two copies of {merged.fingerprint} do not fit: {_first(error)}"
                 raise MalformedError(why) from None
     return merged
+
+
+@lru_cache(maxsize=_KEPT_KEYRINGS)
+def with_revocations(certificate: Certificate, revocations: tuple[Packet, ...]) -> Certificate:
+    """Return the certificate with those of the revocations that name its primary key."""
+    own = [one for one in revocations if any(map(certificate.is_named, _names(one)))]
+    if not own:
+        return certificate
+    first, *rest = split_packets(certificate.content, most=MAX_PACKETS)
+    return _certificate([first, *own, *rest])
+
+
+def revoked_names(keyring: Keyring) -> tuple[str, ...]:
+    """Return the names of the keys that its bare revocations speak of."""
+    return tuple(dict.fromkeys(name for one in keyring.revocations for name in _names(one)))
+
+
+def _names(revocation: Packet) -> tuple[str, ...]:
+    try:
+        read = read_signature(revocation.body)
+    except MalformedError:
+        return ()
+    return read.names if isinstance(read, SignaturePacket) else ()
+
+
+def key_packet(certificate: Certificate, key: KeyMaterial) -> Packet:
+    """Return the packet that a certificate holds this key of its in."""
+    for packet in split_packets(certificate.content, most=MAX_PACKETS):
+        if packet.tag in (TAG_PUBLIC_KEY, TAG_SUBKEY) and _is_of(packet, key):
+            return packet
+    raise KeyError(key.fingerprint)
+
+
+def _is_of(packet: Packet, key: KeyMaterial) -> bool:
+    try:
+        return read_key(packet.body).fingerprint == key.fingerprint
+    except MalformedError:
+        return False
 
 
 def names_key(name: str, key: KeyMaterial) -> bool:

@@ -9,29 +9,36 @@ in place of the unhashed area, which anybody may write, only the keys we want tr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from core.errors import MalformedError, TooLargeError
+from core.frozen import dataclass
 from core.limits import Limits
 from verification.openpgp_armor import SIGNATURE, dearmor_each
 from verification.openpgp_subpackets import (
     FIVE_OCTETS,
     TWO_OCTETS,
     Hashed,
+    read_embedded,
     read_hashed,
     read_hints,
+    read_version_3,
 )
 
 TAG_SIGNATURE = 2
 MAX_SIGNATURE_BYTES = 64 * 1024  # a post-quantum signature takes 50 KB, any other under 3
 BINARY, TEXT = 0x00, 0x01
 _ARMORED = b"-----BEGIN"
-_V3, _V4, _V6 = 3, 4, 6
+VERSION_3 = 3
+_V4, _V6 = 4, 6
+_V3_HEAD, _V3_HEAD_END, _V3_NUMBERS = b"\x03\x05", 7, 19  # section 5.2.2: where its parts are
+# Sections 4.3, 5.8 and 5.14: a marker, padding, and kinds that nobody knows and nobody must know.
+PASSED_OVER = frozenset({10, 21, *range(40, 64)})
 _AREA_OCTETS = {_V4: 2, _V6: 4}
 _FINGERPRINT_BYTES = {_V4: 20, _V6: 32}
 _MPI_COUNTS = {1: 1, 3: 1, 17: 2, 19: 2, 22: 2}  # RSA, RSA sign-only, DSA, ECDSA, EdDSA
+_V3_ALGORITHMS = frozenset({1, 3, 17})  # RSA and DSA: all there was in its time
 _FIXED_BYTES = {27: 64, 28: 114}  # Ed25519, Ed448
 _MAX_MPI_BITS = 16384
 _PARTIAL = 224  # section 4.2.1.4: first octets from here to the five octets' are of pieces
@@ -59,7 +66,10 @@ class Packet:
 
 @dataclass(frozen=True, slots=True)
 class SignaturePacket:
-    """A signature, read. Only `hints` comes from the unhashed area: it may choose keys to try."""
+    """A signature, read. Only `hints` is not signed: it may choose keys to try.
+
+    Of version 3 `head` is type and time, all that it signs of itself.
+    """
 
     version: int
     type: int
@@ -185,16 +195,19 @@ def read_signatures(
     if len(packets) > limits.signatures:
         raise TooLargeError(f"more than {limits.signatures} OpenPGP packets")
     for packet in packets:
-        if packet.tag != TAG_SIGNATURE:
+        if packet.tag != TAG_SIGNATURE and packet.tag not in PASSED_OVER:
             raise MalformedError(f"an OpenPGP packet of type {packet.tag} among signatures")
-    return tuple(_read_or_why(packet.body) for packet in packets)
+    bodies = [packet.body for packet in packets if packet.tag == TAG_SIGNATURE]
+    if not bodies:
+        raise MalformedError("no OpenPGP signature in it")
+    return tuple(map(_read_or_why, bodies))
 
 
 def _read_or_why(body: bytes) -> SignaturePacket | UnreadSignature:
     try:
         return read_signature(body)
     except MalformedError as error:
-        return UnreadSignature("MALFORMED", str(error))
+        return UnreadSignature(error.reason, str(error))
 
 
 def read_signature(body: bytes) -> SignaturePacket | UnreadSignature:
@@ -202,14 +215,15 @@ def read_signature(body: bytes) -> SignaturePacket | UnreadSignature:
     if len(body) > MAX_SIGNATURE_BYTES:
         raise TooLargeError(f"an OpenPGP signature of {len(body)} bytes")
     version = _number(body, 0, 1)
-    if version <= _V3:
+    if version < VERSION_3:
         return UnreadSignature("ALGORITHM_WEAK", f"a signature of the obsolete version {version}")
+    if version == VERSION_3:
+        return _read_version_3(body)
     layout = _layout(body)
     kind, key_algorithm, hash_algorithm = body[1:4]
     numbers = _NUMBERS.get(key_algorithm)
     if numbers is None or hash_algorithm not in HASHES:
-        what = f"key algorithm {key_algorithm}, hash algorithm {hash_algorithm}"
-        return UnreadSignature("FORMAT_UNSUPPORTED", f"a signature by {what}")
+        return _unsupported(key_algorithm, hash_algorithm)
     return SignaturePacket(
         version,
         kind,
@@ -221,6 +235,50 @@ def read_signature(body: bytes) -> SignaturePacket | UnreadSignature:
         body[layout.unhashed_end : layout.numbers_at]
         + numbers(key_algorithm, body[layout.numbers_at :]),
     )
+
+
+def _read_version_3(body: bytes) -> SignaturePacket | UnreadSignature:
+    """Read a signature of version 3 (section 5.2.2), which names its key where nobody signs it.
+
+    The engine judges none: only what the mathematics of our own can is read.
+    """
+    if len(body) < _V3_NUMBERS or not body.startswith(_V3_HEAD):
+        raise MalformedError("an OpenPGP signature of version 3 that is cut short")
+    key_algorithm, hash_algorithm = body[15:17]
+    if key_algorithm not in _V3_ALGORITHMS or hash_algorithm not in HASHES:
+        return _unsupported(key_algorithm, hash_algorithm)
+    return SignaturePacket(
+        VERSION_3,
+        body[2],
+        key_algorithm,
+        hash_algorithm,
+        read_version_3(body[3:_V3_HEAD_END]),
+        (body[_V3_HEAD_END:15].hex().upper(),),
+        body[2:_V3_HEAD_END],
+        body[17:_V3_NUMBERS] + _canonical_mpis(key_algorithm, body[_V3_NUMBERS:]),
+    )
+
+
+def _unsupported(key_algorithm: int, hash_algorithm: int) -> UnreadSignature:
+    what = f"key algorithm {key_algorithm}, hash algorithm {hash_algorithm}"
+    return UnreadSignature("FORMAT_UNSUPPORTED", f"a signature by {what}")
+
+
+def type_of(body: bytes) -> int:
+    """Return the type of a signature (section 5.2.1), whether or not it can be read."""
+    at = 2 if body[:1] <= b"\x03" else 1
+    return body[at] if len(body) > at else -1
+
+
+def embedded_signatures(body: bytes) -> tuple[SignaturePacket, ...]:
+    """Return the readable signatures inside a signature's areas (section 5.2.3.34)."""
+    try:
+        layout = _layout(body)
+    except MalformedError:
+        return ()
+    inner = (*read_embedded(layout.hashed), *read_embedded(layout.unhashed))
+    read = map(_read_or_why, inner)
+    return tuple(one for one in read if isinstance(one, SignaturePacket))
 
 
 def tidy_signature(packet: Packet, hash_start: bytes) -> bytes:

@@ -7,21 +7,24 @@ Everything else, critical ones too, is left to the engine, which refuses what it
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
 from core.errors import MalformedError
+from core.frozen import dataclass
 
 # First octets from which on a length has two or five octets (RFC 9580 sections 4.2.1, 5.2.3.7).
 TWO_OCTETS, FIVE_OCTETS = 192, 255
 
 _CREATED, _LIFETIME, _KEY_LIFETIME, _ISSUER = 2, 3, 9, 16
 _KEY_FLAGS, _REVOCATION, _ISSUER_FINGERPRINT = 27, 29, 33
+_REVOKER, _EMBEDDED = 12, 32
+_REVOKER_BYTES, _IS_REVOKER = 22, 0x80  # class, algorithm and a version 4 fingerprint
 _READ = frozenset(
     {_CREATED, _LIFETIME, _KEY_LIFETIME, _ISSUER, _KEY_FLAGS, _REVOCATION, _ISSUER_FINGERPRINT}
 )
-_ALL_FLAGS = b"\xff"
+_KNOWN = frozenset({2, 3, 4, 5, 6, 7, 9, 11, 12, 16, *range(21, 36), 39})  # not notations
+_CRITICAL = 0x80
 _SIGNS = 0x02  # section 5.2.3.29: this key may be used to sign data
 _SOFT = frozenset({1, 3})  # section 5.2.3.31: superseded, retired; any other voids all it made
 _TIME_BYTES, _KEY_ID_BYTES = 4, 8
@@ -43,8 +46,13 @@ class Hashed:
     issuer_fingerprint: str = ""
     issuer_key_id: str = ""
     key_lifetime_seconds: int = 0
-    may_sign: bool = True
+    may_sign: bool | None = None  # None: nothing is said of it
     is_soft: bool = False
+
+
+def read_version_3(time: bytes) -> Hashed:
+    """Return what a signature of version 3 says of itself: when it was made, and no more."""
+    return Hashed(datetime.fromtimestamp(_time(time), UTC))
 
 
 def key_id_of(fingerprint: str) -> str:
@@ -72,9 +80,41 @@ def read_hashed(area: bytes) -> Hashed:
         fingerprint,
         key_id,
         _time(found.get(_KEY_LIFETIME, bytes(_TIME_BYTES))),
-        bool(int.from_bytes(found.get(_KEY_FLAGS, _ALL_FLAGS)[:1]) & _SIGNS),
+        _signs(found.get(_KEY_FLAGS)),
         int.from_bytes(found.get(_REVOCATION, b"")[:1]) in _SOFT,
     )
+
+
+def has_unknown_critical(area: bytes) -> bool:
+    """Say whether something in a signed area has to be understood and is not, as a notation is."""
+    try:
+        found = [(kind, critical) for kind, critical, _ in _raw_subpackets(area)]
+    except MalformedError:
+        return True
+    return any(critical and kind not in _KNOWN for kind, critical in found)
+
+
+def read_revokers(area: bytes) -> tuple[str, ...]:
+    """Return the fingerprints of keys that may revoke this one (section 5.2.3.23)."""
+    return tuple(
+        body[2:].hex().upper()
+        for body in _each(area, _REVOKER)
+        if len(body) == _REVOKER_BYTES and body[0] & _IS_REVOKER
+    )
+
+
+def read_embedded(area: bytes) -> tuple[bytes, ...]:
+    """Return the bodies of the signatures inside an area (section 5.2.3.34)."""
+    return _each(area, _EMBEDDED)
+
+
+def _each(area: bytes, wanted: int) -> tuple[bytes, ...]:
+    """Return the first of these subpackets; nothing where the area is broken."""
+    try:
+        found = [body for kind, body in islice(_subpackets(area), _MAX_UNSIGNED) if kind == wanted]
+    except MalformedError:
+        return ()
+    return tuple(found[:_MAX_HINTS])
 
 
 def read_hints(area: bytes) -> tuple[str, ...]:
@@ -92,14 +132,19 @@ def read_hints(area: bytes) -> tuple[str, ...]:
 
 
 def _subpackets(area: bytes) -> Iterator[tuple[int, bytes]]:
+    # Bit 7 says critical: it asks more of the reader and changes nothing of the meaning.
+    return ((kind, body) for kind, _, body in _raw_subpackets(area))
+
+
+def _raw_subpackets(area: bytes) -> Iterator[tuple[int, bool, bytes]]:
+    """Yield type, whether it is critical, and body of each."""
     at = 0
     while at < len(area):
         octets, length = _length(area, at)
         start, end = at + octets, at + octets + length
         if not length or end > len(area):
             raise MalformedError("a subpacket runs past the area that holds it")
-        # Bit 7 says critical: it asks more of the reader and changes nothing of the meaning.
-        yield area[start] & 0x7F, area[start + 1 : end]
+        yield area[start] & 0x7F, area[start] >= _CRITICAL, area[start + 1 : end]
         at = end
 
 
@@ -113,6 +158,10 @@ def _length(area: bytes, at: int) -> tuple[int, int]:
     if first < FIVE_OCTETS:
         return octets, ((first - TWO_OCTETS) << 8) + area[at + 1] + TWO_OCTETS
     return octets, int.from_bytes(area[at + 1 : at + 5], "big")
+
+
+def _signs(flags: bytes | None) -> bool | None:
+    return None if flags is None else bool(int.from_bytes(flags[:1]) & _SIGNS)
 
 
 def _time(body: bytes) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from verification.openpgp_packets import TAG_SIGNATURE, Packet, signed_part, tidy_signature
 
-TAG_SECRET_KEY, TAG_PUBLIC_KEY, TAG_USER_ID, TAG_SUBKEY = 5, 6, 13, 14
+TAG_SECRET_KEY, TAG_PUBLIC_KEY, TAG_USER_ID, TAG_SUBKEY, TAG_USER_ATTRIBUTE = 5, 6, 13, 14, 17
 _VERSION = 4
 _ALGORITHMS = {2: "sha1", 8: "sha256", 9: "sha384", 10: "sha512", 11: "sha224"}
 _OVER_KEY = frozenset({0x1F, 0x20})
@@ -40,20 +40,27 @@ def _hash_start(primary: Packet, component: Packet, signature: Packet) -> bytes:
     if body[:1] != bytes([_VERSION]) or len(body) < _VERSION or primary.body[:1] != body[:1]:
         return b""
     algorithm = _ALGORITHMS.get(body[3])
-    over = _over(primary, component, body[1])
+    over = over_key(primary, component, body[1])
     head = signed_part(body)
     if algorithm is None or not over or not head:
         return b""
-    trailer = bytes([_VERSION, 0xFF]) + len(head).to_bytes(4, "big")
-    return hashlib.new(algorithm, over + head + trailer).digest()[:2]
+    return hashlib.new(algorithm, over + with_trailer(head)).digest()[:2]
 
 
-def _over(primary: Packet, component: Packet, kind: int) -> bytes:
+def with_trailer(head: bytes) -> bytes:
+    """Return what a version 4 signature hashes of itself (section 5.2.4)."""
+    return head + bytes([_VERSION, 0xFF]) + len(head).to_bytes(4, "big")
+
+
+def over_key(primary: Packet, component: Packet, kind: int) -> bytes:
+    """Return what a signature of this type over a version 4 key hashes; nothing for others."""
     if kind in _OVER_KEY:
         return _key(primary)
     if kind in _OVER_USER_ID and component.tag == TAG_USER_ID:
         size = len(component.body).to_bytes(4, "big")
         return _key(primary) + b"\xb4" + size + component.body
+    if kind in _OVER_USER_ID and component.tag == TAG_USER_ATTRIBUTE:
+        return _key(primary) + b"\xd1" + len(component.body).to_bytes(4, "big") + component.body
     if kind in _OVER_SUBKEY and component.tag == TAG_SUBKEY:
         return _key(primary) + _key(component)
     return b""

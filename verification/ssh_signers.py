@@ -24,8 +24,8 @@ MAX_LINES = 100_000
 _KEPT_LISTS = 64
 _MAX_WORDS = 5  # principals, options, type, key, note
 _MAX_PATTERN = 1024
-_OPTION = re.compile(r'([A-Za-z-]{1,32})(?:="([^"]*)")?(?:,|\Z)')
-_TIME = re.compile(r"(\d{8})(\d{4}(?:\d{2})?)?(Z?)\Z")
+_OPTION = re.compile(r'([A-Za-z-]{1,32})(?:="([^"]*)")?(?:,(?!\Z)|\Z)')
+_TIME = re.compile(r"(\d{8})(\d{4}(?:\d{2})?)?(?:Z|UTC)?\Z", re.IGNORECASE)
 _BLANKS = " \t"  # what OpenSSH splits at; other white space is part of a word
 _WORD = re.compile(rf'[^{_BLANKS}"]*(?:"[^"]*"[^{_BLANKS}"]*)*')
 _FLAGS, _VALUED = (
@@ -189,9 +189,10 @@ def _key(words: list[str], at: int) -> SshKey:
 
 
 def _patterns(text: str) -> tuple[str, ...]:
-    patterns = tuple(one.strip(_BLANKS) for one in text.split(","))
-    if not all(patterns) or any(len(one) > _MAX_PATTERN for one in patterns):
-        raise MalformedError("an empty or endless name in a list of names")
+    """Return the names of a list; one that is empty fits nobody, so it goes. Some must stay."""
+    patterns = tuple(one for one in text.split(",") if one)
+    if not patterns or any(len(one) > _MAX_PATTERN for one in patterns):
+        raise MalformedError("a list of names without any, or with an endless one")
     return patterns
 
 

@@ -16,7 +16,7 @@ from verification.certificates import (
     certificate_key_algorithm,
 )
 from verification.minisign import read_key, shown_id
-from verification.openpgp_keyring import read_keyring
+from verification.openpgp_keyring import read_keyring, revoked_names
 from verification.public_key import load_entry
 from verification.registry_keys import read_registry_keys
 from verification.revocation_data import RevocationList, read_revocation
@@ -113,7 +113,15 @@ def _authority(entry: TrustEntry, certificate: x509.Certificate) -> Credential:
 def _describe_keyring(entry: TrustEntry, limits: Limits) -> tuple[Credential, ...]:
     """Leave out what `only` keeps from vouching; a keyring's own broken parts are left out too."""
     keyring = read_keyring(entry, limits)
-    return tuple(
+    withdrawn = tuple(
+        Credential(
+            entry.kind, name, "", "revocation", None, None, is_revoked=True,
+            digest=digest_of(entry.content),
+        )
+        for name in revoked_names(keyring)
+        if not any(one.is_named(name) for one in keyring.certificates)
+    )  # fmt: skip
+    return withdrawn + tuple(
         Credential(
             entry.kind,
             certificate.fingerprint,

@@ -42,6 +42,10 @@ READ: dict[str, tuple[str, dict[str, Digest]]] = {
         f"BLAKE2b (app) = {digest_of(b'a', 'blake2b512').value}\n",
         {"app": digest_of(b"a", "blake2b512")},
     ),
+    "openssl 1": (f"SHA256(app)= {A.value}\n", {"app": A}),
+    "openssl 3": (f"SHA2-256(app)= {A.value}\n", {"app": A}),
+    "openssl 3, sha512": (f"SHA2-512(a)= x)= {A512.value}\n", {"a)= x": A512}),
+    "tagged, other blanks": (f"SHA256 (app)\t=  {A.value}\n", {"app": A}),
     "both algorithms": (f"{A512.value}  app\n{A.value}  app\n", {"app": A}),
     "empty": ("", {}),
 }
@@ -53,7 +57,18 @@ def test_list_is_read(content: str, expected: dict[str, Digest]) -> None:
     assert listed == {name: (digest,) for name, digest in expected.items()}
 
 
+@pytest.mark.parametrize("option", ["-sha256", "-sha384", "-sha512", "-blake2b512"])
+def test_list_by_openssl_is_read(option: str, tmp_path: Path) -> None:
+    (tmp_path / "app").write_bytes(b"a")
+    words = ("openssl", "dgst", option, "app")
+    written = subprocess.run(words, cwd=tmp_path, capture_output=True, check=True).stdout
+    assert is_checksum_list(written)
+    assert read_checksums(written, LIMITS) == {"app": (digest_of(b"a", option[1:]),)}
+
+
 REFUSED = {
+    "three blanks before the bracket": f"SHA256   (app) = {A.value}",
+    "a digest of another length": f"SHA2-512(app)= {A.value}",
     "prose": "hello world",
     "digest alone": A.value,
     "no name": f"{A.value}  ",

@@ -180,7 +180,7 @@ DISAGREEMENTS = (
     ),
     Disagreement(
         SEQUOIA,
-        "SIGNATURE_INVALID",
+        "KEY_UNKNOWN",
         "the parts of a certificate in the keyring stand under another: sq sorts them anew",
     ),
     Disagreement(

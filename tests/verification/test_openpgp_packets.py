@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
+from core.model import Evidence, Outcome, Subject
 from tests.verification.openpgp_material import material
+from tests.verification.test_openpgp import detached, trusting
+from verification.formats.openpgp import OpenPgpDetached
 from verification.openpgp_armor import SIGNATURE, armored_blocks, dearmor, dearmor_each
 from verification.openpgp_packets import (
     Packet,
@@ -138,8 +141,8 @@ def test_time_of_signing_is_read_from_the_signed_area_only() -> None:
         read_signature(unsigned)
 
 
-def test_version_3_is_weak_and_unknown_ones_are_malformed() -> None:
-    old = read_signature(packet(version=3))
+def test_version_2_is_weak_and_unknown_ones_are_malformed() -> None:
+    old = read_signature(packet(version=2))
     assert isinstance(old, UnreadSignature)
     assert old.reason == "ALGORITHM_WEAK"
     with pytest.raises(MalformedError, match="unknown version 5"):
@@ -150,6 +153,36 @@ def test_unknown_algorithm_is_unsupported() -> None:
     read = read_signature(packet(algorithm=99))
     assert isinstance(read, UnreadSignature)
     assert read.reason == "FORMAT_UNSUPPORTED"
+    read = read_signature(bytes.fromhex("03050065000000") + bytes(8) + b"\x16\x08" + bytes(20))
+    assert isinstance(read, UnreadSignature)
+    assert read.reason == "FORMAT_UNSUPPORTED"
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 10, 18])
+def test_version_3_cut_short_or_of_another_head_is_malformed(cut: int) -> None:
+    body = bytes.fromhex("03050065000000") + bytes(8) + b"\x01\x08" + bytes(2) + b"\0\1\1"
+    assert isinstance(read_signature(body), SignaturePacket)
+    changed = body[: 18 - cut] if cut else body[:1] + b"\6" + body[2:]
+    with pytest.raises(MalformedError):
+        read_signature(changed)
+
+
+@pytest.mark.parametrize(
+    "extra", [b"\xca\3PGP", b"\xd5\4abcd", b"\xe8\2ab", b"\xfb\2ab", b"\xfc\2ab"]
+)
+def test_packets_that_must_be_ignored_stand_in_nobodys_way(extra: bytes) -> None:
+    """RFC 9580 sections 4.3, 5.8 and 5.14: markers, padding, unknown packets not critical."""
+    good = material().signatures["ed"]
+    for content in (extra + good, good + extra):
+        (read,) = read_signatures(content, limits=LIMITS)
+        assert isinstance(read, SignaturePacket)
+        assert detached(content, *trusting()).outcome is Outcome.VERIFIED
+    marked = Evidence(b"\xca\3PGP" + good, "", "test", Subject("text", ()))
+    assert OpenPgpDetached().recognises(marked)
+    with pytest.raises(MalformedError, match="no OpenPGP signature"):
+        read_signatures(extra, limits=LIMITS)
+    with pytest.raises(MalformedError, match="type 39"):
+        read_signatures(good + b"\xe7\2ab", limits=LIMITS)
 
 
 def test_broken_signature_beside_a_good_one_is_kept_apart() -> None:

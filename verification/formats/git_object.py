@@ -28,6 +28,7 @@ from core.model import (
     Verification,
     digest_of,
 )
+from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.git_cms import BEGIN as BEGIN_CMS
 from verification.git_cms import judge_git_cms
@@ -87,7 +88,7 @@ class GitObjectSignature:
         try:
             read = read_object(content)
         except MalformedError as error:
-            return _refuse(trail, "MALFORMED", str(error))
+            return _refuse(trail, error.reason, str(error))
         trail.passed(STRUCTURE, read.kind, reference=_FORMAT)
         trail.claims |= _claims(read)
         # 2. and 3. Its signature.
@@ -139,8 +140,8 @@ def _judge(trail: Trail, read: GitObject, setting: Setting) -> Verification:
     if read.has_other_form:
         words = "signed besides in the form it has under Git's other hash, which is not at hand"
         trail.noted("signature", words)
-    signature = read.signature.lstrip(b"\r\n\t ")
-    if not signature:
+    signature = read.signature  # git looks for its first line at its very beginning
+    if not signature.strip():
         return refuse_unsigned(trail, read.kind)
     if signature.startswith(_PGP):
         trail.claims["signature_scheme"] = "openpgp"
@@ -165,14 +166,8 @@ def _openpgp(trail: Trail, read: GitObject, signature: bytes, setting: Setting) 
     try:
         packets = read_signatures(signature, limits=setting.limits)
     except MalformedError as error:
-        return trail.refuse(
-            FRAMING,
-            "MALFORMED",
-            str(error),
-            expected="OpenPGP signatures and nothing else",
-            found=str(error),
-            reference="RFC 9580 section 6.2",
-        )
+        expected = "OpenPGP signatures and nothing else, within the limits"
+        return refuse_malformed(trail, FRAMING, error, expected, "RFC 9580 section 6.2")
     trail.passed(FRAMING, reference="RFC 9580 section 6.2")
     signed = Signed(read.payload, has_loose_ends=b"\r" in read.payload)
     decision = decide(trail, setting, [Offered(one, signed) for one in packets])

@@ -46,6 +46,7 @@ _FRAMING = "limits and framing"
 _CLEARTEXT = re.compile(rb"^" + re.escape(MESSAGE_BEGIN), re.MULTILINE)
 _ARMORED = begin_line(SIGNATURE)
 _SNIFFED_BYTES = 64 * 1024
+_MARKER = b"\xca\x03PGP"  # a packet that means nothing, and may stand first (section 5.8)
 # How a signature packet begins (RFC 9580 sections 4.2, 5.2 and 9): its tag in the old form with its
 # three sizes of length and in the new one, the versions and types there have been, an algorithm.
 _SIGNATURE_TAGS = frozenset({b"\x88", b"\x89", b"\x8a", b"\xc2"})
@@ -114,6 +115,7 @@ def _is_signature_packet(start: bytes) -> bool:
 
     Bare RSA signatures are random bytes: one in 5,000 begins like a packet, with the right version.
     """
+    start = start.removeprefix(_MARKER)
     if start[:1] not in _SIGNATURE_TAGS:
         return False
     try:

@@ -168,7 +168,7 @@ def _read(binary: bytes, signed: Signed, name: str, limits: Limits) -> list[Offe
     try:
         packets = read_signatures(binary, limits=limits)
     except MalformedError as error:
-        packets = (UnreadSignature("MALFORMED", str(error)),)
+        packets = (UnreadSignature(error.reason, str(error)),)
     return [Offered(one, signed, name) for one in packets]
 
 
@@ -176,7 +176,7 @@ def _read_text(text: bytes, signed: Signed, name: str, limits: Limits) -> list[O
     try:
         binary = decode_base64(text, what=f"signature {name}")
     except MalformedError as error:
-        return [Offered(UnreadSignature("MALFORMED", str(error)), signed, name)]
+        return [Offered(UnreadSignature(error.reason, str(error)), signed, name)]
     return _read(binary, signed, name, limits)
 
 
@@ -199,7 +199,21 @@ def _lacks(
     if refuted is not None:
         return SIGNATURES, refuted
     uncovered = None if _reaches_payload(offered, decision) else _uncovered(wanted)
-    return None if uncovered is None else (PAYLOAD, uncovered)
+    if uncovered is None:
+        return None
+    return PAYLOAD, _not_at_hand(decision) or uncovered
+
+
+def _not_at_hand(decision: Decision) -> Cause | None:
+    """Say what an old signature needs to be judged at all: it might reach the payload."""
+    return next(
+        (
+            Cause(one.reason, one.detail, one.expected, one.found)
+            for one in (judged.verification for judged in decision.judged)
+            if one.reason == "CONTENT_NEEDED"
+        ),
+        None,
+    )
 
 
 def _reaches_payload(offered: Sequence[Offered], decision: Decision) -> bool:

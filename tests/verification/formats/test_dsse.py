@@ -67,9 +67,13 @@ def test_envelope_verifies_under_its_key_only(kind: str) -> None:
         ("https://slsa.dev/provenance/v1/evil", Role.ATTESTATION),
         ("https://slsa.dev/verification_summary/v1", Role.ATTESTATION),
         ("https://spdx.dev/Document", Role.ATTESTATION),
+        ("https://sigstore.dev/cosign/sign/v1", Role.SIGNATURE),
+        ("https://sigstore.dev/cosign/sign/v1/evil", Role.ATTESTATION),
     ],
 )
-def test_attack_04_only_slsa_provenance_is_provenance(predicate_type: str, role: Role) -> None:
+def test_attack_04_the_type_says_what_a_statement_can_prove(
+    predicate_type: str, role: Role
+) -> None:
     plain = statement(OURS, predicate_type=predicate_type)
     document = envelope(plain | {"predicate": PREDICATES.get(predicate_type, {})}, KEY)
     assert judged(document).role is role

@@ -247,7 +247,6 @@ def twice(name: bytes) -> Callable[[bytes], bytes]:
         lambda content: content.replace(b"parent ", b"parent 0", 1),
         lambda content: b"tree " + b"0" * 40 + b"\n" + content,
         lambda content: content.replace(b"\ngpgsig ", b"\ngpgsig x\ngpgsig ", 1),
-        lambda content: content.replace(b"\n\n", b"\n" + b"x y\n" * 30_000 + b"\n", 1),
     ],
 )
 def test_attack_18_object_that_two_readers_read_differently_is_malformed(
@@ -262,6 +261,21 @@ def test_object_past_the_limit_is_too_large() -> None:
     assert judged(content, limits=Limits(evidence_bytes=1024)).reason == "TOO_LARGE"
 
 
+def test_too_many_headers_or_signatures_are_too_large_and_not_malformed() -> None:
+    content = objects().raw["openpgp"]
+    for many in (b"\nx " + b"y\n " * 20_000, b"\nx y" * 20_000):
+        assert judged(content.replace(b"\ngpgsig ", many + b"\ngpgsig ", 1)).reason == "TOO_LARGE"
+    found = judged(content, limits=Limits(signatures=1))
+    assert is_verified(found)
+    signature = dearmor(read_object(content).signature, "PGP SIGNATURE")
+    armored = base64.encodebytes(signature * 2).replace(b"\n", b"\n ")
+    start, end = content.index(b"gpgsig "), content.index(b"-----END PGP SIGNATURE-----")
+    block = b"gpgsig -----BEGIN PGP SIGNATURE-----\n \n " + armored
+    twice = content[:start] + block + content[end:]
+    assert is_verified(judged(twice))
+    assert judged(twice, limits=Limits(signatures=1)).reason == "TOO_LARGE"
+
+
 def test_object_that_is_not_at_hand_is_needed() -> None:
     content = objects().raw["openpgp"]
     subject = Subject("object", (digest_of(content),))
@@ -274,6 +288,18 @@ def test_kinds_of_signature_without_a_reader_are_said() -> None:
     content = objects().raw["openpgp"]
     other = content.replace(b"BEGIN PGP SIGNATURE", b"BEGIN PGP MESSAGE")
     assert judged(other).reason == "FORMAT_UNSUPPORTED"
+
+
+@pytest.mark.parametrize("blank", [b" ", b"\t", b"\n "])
+@pytest.mark.parametrize("name", ["openpgp", "ssh"])
+def test_signature_that_does_not_begin_where_git_looks_for_it_is_none(
+    name: str, blank: bytes
+) -> None:
+    content = objects().raw[name]
+    moved = content.replace(b"gpgsig -----BEGIN", b"gpgsig " + blank + b"-----BEGIN")
+    assert moved != content
+    assert judged(moved).reason == "FORMAT_UNSUPPORTED"
+    assert not kept().accepts("commit", moved)
 
 
 def test_message_that_looks_like_a_signed_text_stays_a_commit() -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 
 import pytest
@@ -20,6 +21,7 @@ from core.model import (
     Digest,
     Evidence,
     MemoryContent,
+    Outcome,
     SignerKind,
     Subject,
     Trust,
@@ -28,6 +30,7 @@ from core.model import (
     Verification,
     digest_of,
 )
+from tests.verification.openpgp_old import OldSigner
 from tests.verification.rpm_material import Row, assembled, packages, rows, written
 from tests.verification.specimens import NOW, is_verified
 from verification.format import Setting
@@ -244,6 +247,66 @@ def test_old_signature_over_more_than_memory_holds_is_not_judged() -> None:
     assert judged(large, keyring("rsa"), limits=small).reason == "CONTENT_NEEDED"
 
 
+@cache
+def old_signer() -> OldSigner:
+    made = packages()
+    return OldSigner(made.gpg.run("--export-secret-keys", made.fingerprints["rsa"]))
+
+
+SIGNED_THEN = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def signed_by_version_3(*tags: int, header: bytes = b"") -> bytes:
+    """Return the package as RHEL, CentOS and openSUSE sign theirs: packets of version 3."""
+    content = packages().signed["rsa"]
+    read = package(content)
+    kept = [] if header else without(RSA, PGP, RESERVED)(rows(read.signatures))
+    header = header or read.header.raw
+    whole = header + content[read.start :]
+    made = {tag: old_signer().sign(whole if tag == PGP else header, at=SIGNED_THEN) for tag in tags}
+    entries = [*kept, *(Row(tag, 7, len(one), one) for tag, one in made.items())]
+    entries.sort(key=lambda row: row.tag)
+    return assembled(content[:LEAD_BYTES], written(SIGNATURES_REGION, entries), whole)
+
+
+@pytest.mark.parametrize("tags", [(RSA,), (RSA, PGP), (PGP,)])
+def test_signature_packets_of_version_3_verify_as_rpmkeys_says(tags: tuple[int, ...]) -> None:
+    content = signed_by_version_3(*tags)
+    verification = judged(content)
+    assert is_verified(verification), verification.detail
+    assert verification.claims["signature_version"] == "3"
+    assert packages().accepts(content)
+    for at in (-5, package(content).start - 40):
+        altered = bytearray(content)
+        altered[at] ^= 1
+        assert not is_verified(judged(bytes(altered)))
+        assert not packages().accepts(bytes(altered))
+
+
+def test_package_before_payload_digests_is_covered_by_its_old_signature_alone() -> None:
+    read = package(packages().signed["rsa"])
+    header = written(
+        IMMUTABLE_REGION, without(PAYLOAD_DIGEST, PAYLOAD_ALGORITHM, 5097)(rows(read.header))
+    )
+    assert is_verified(judged(signed_by_version_3(RSA, PGP, header=header)))
+    assert judged(signed_by_version_3(RSA, header=header)).reason == "SUBJECT_MISMATCH"
+
+
+def test_old_signature_too_large_to_judge_is_needed_where_only_it_could_cover_the_payload() -> None:
+    content = packages().signed["rsa"]
+    entries = without(PAYLOAD_DIGEST, PAYLOAD_ALGORITHM, 5097)(rows(package(content).header))
+    header = written(IMMUTABLE_REGION, entries)
+    whole = header + bytes(100_000)
+    signatures = [
+        Row(tag, 7, len(one), one)
+        for tag, one in ((RSA, detached(header, "rsa")), (PGP, detached(whole, "rsa")))
+    ]
+    large = assembled(content[:LEAD_BYTES], written(SIGNATURES_REGION, signatures), whole)
+    assert is_verified(judged(large))
+    verification = judged(large, limits=Limits(evidence_bytes=8192))
+    assert (verification.outcome, verification.reason) == (Outcome.UNVERIFIABLE, "CONTENT_NEEDED")
+
+
 @pytest.mark.parametrize(("number", "name"), [(1, "md5"), (2, "sha1")])
 def test_attack_10_payload_digest_that_can_be_forged(number: int, name: str) -> None:
     """Attack class 10."""
@@ -296,7 +359,7 @@ def test_every_signature_of_a_list_is_judged_and_reported() -> None:
     content = packages().signed["rsa"]
     read = package(content)
     good, unknown = (detached(read.header.raw, name) for name in ("ed", "other"))
-    old = bytes.fromhex("8815030510") + bytes(18)  # a signature packet of version 3
+    old = bytes.fromhex("8815020510") + bytes(18)  # a signature packet of version 2
     texts = [base64.b64encode(one) for one in (unknown, old, good)] + [b"not base64!"]
     value = b"".join(text + b"\0" for text in texts)
     listed = with_signatures(content, lambda _: [Row(OPENPGP, 8, len(texts), value)])

@@ -151,6 +151,26 @@ def test_key_that_is_not_listed_is_unknown() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "good"),
+    [
+        (f"{PRINCIPAL},", True),
+        (f",{PRINCIPAL}", True),
+        (f"bob@acme.test,,{PRINCIPAL}", True),
+        (f"!{PRINCIPAL},,*", False),
+        (f'"bob@acme.test, {PRINCIPAL}"', False),
+        (f'"{PRINCIPAL} "', False),
+        (",", False),
+    ],
+)
+def test_names_are_parted_as_ssh_keygen_parts_them(names: str, good: bool) -> None:  # noqa: FBT001 - a column of the table
+    made, listed = signature("ed25519"), line("ed25519", principal=names)
+    verification = judged(made, signers(listed))
+    demanded = demand_identity(verification, IdentityDemand(identity=PRINCIPAL))
+    assert is_verified(demanded) is good
+    assert keys().accepts(made, listed) is good
+
+
 def test_without_a_list_nothing_is_judged() -> None:
     assert judged(signature("ed25519")).reason == "TRUST_ROOT_MISSING"
     broken = TrustEntry("signers", TrustKind.SSH_SIGNERS, b"nothing here\n", "test")
@@ -172,6 +192,11 @@ def test_without_a_list_nothing_is_judged() -> None:
         ('valid-after="20261123115959Z",valid-before="20261123120000Z"', True),
         ('valid-after="20261123120001Z"', False),
         ('valid-before="20261123115959Z"', False),
+        ('valid-before="20261123115959UTC"', False),
+        ('valid-before="20261123120000z"', True),
+        ('valid-before="20261201utc"', True),
+        ('valid-before="20261201U"', False),
+        ('valid-before="20261201",', False),
     ],
 )
 def test_attack_02_line_counts_only_in_its_window(options: str, good: bool) -> None:  # noqa: FBT001 - a column of the table

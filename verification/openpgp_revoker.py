@@ -1,0 +1,125 @@
+"""Revocations by a key that the owner named for it (RFC 9580 sections 5.2.1.11 and 5.2.3.23).
+
+The engine counts the owner's own alone. Here one by a named key withdraws, too: proved where a
+keyring given holds that key; also where none does, since nobody can then say that it is forged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from core.errors import MalformedError
+from verification.openpgp_candidate import Candidate, Keyrings
+from verification.openpgp_key import KeyMaterial, read_key
+from verification.openpgp_keyring import MAX_PACKETS, Certificate, key_packet, names_key
+from verification.openpgp_mathematics import is_carried_out, new_hash
+from verification.openpgp_packets import (
+    TAG_SIGNATURE,
+    Packet,
+    SignaturePacket,
+    read_signature,
+    signed_part,
+    split_packets,
+)
+from verification.openpgp_self_signatures import holds_over
+from verification.openpgp_subpackets import key_id_of, read_revokers
+from verification.openpgp_tidying import TAG_PUBLIC_KEY, TAG_SUBKEY, over_key
+
+_OF_KEY, _OF_SUBKEY = 0x20, 0x28
+_AREA_AT = {4: 6, 6: 8}  # where the signed area begins, behind its length
+_VERSION = 4
+_KEPT_CERTIFICATES = 64
+
+
+class _Claim(NamedTuple):
+    """A revocation under which another name than the owner's stands, and what it is over."""
+
+    revoker: str  # fingerprint, as the owner wrote it
+    key: str  # fingerprint of what it revokes
+    signature: SignaturePacket
+    over: bytes
+
+
+def revocations_by_others(candidate: Candidate, keyrings: Keyrings) -> tuple[SignaturePacket, ...]:
+    """Return the revocations of this candidate, or of its certificate, that count."""
+    named = (candidate.certificate.fingerprint, candidate.key.fingerprint)
+    bare = tuple(one for ring in keyrings.read for one in ring.revocations)
+    return tuple(
+        claim.signature
+        for claim in _claims(candidate.certificate, bare)
+        if claim.key in named and not _is_refuted(claim, keyrings)
+    )
+
+
+def _is_refuted(claim: _Claim, keyrings: Keyrings) -> bool:
+    """Say whether the named key is at hand and did not sign."""
+    for _, certificate, key in keyrings.entries():
+        if key.fingerprint == claim.revoker:
+            body = key_packet(certificate, key).body
+            return _is_judged(claim, body) and not holds_over(body, claim.signature, claim.over)
+    return False
+
+
+def _is_judged(claim: _Claim, revoker: bytes) -> bool:
+    """Say whether our own mathematics can say no to the claim: else it counts."""
+    known = new_hash(claim.signature) is not None and is_carried_out(revoker)
+    return known and bool(claim.over) and claim.signature.version == _VERSION
+
+
+@lru_cache(maxsize=_KEPT_CERTIFICATES)
+def _claims(certificate: Certificate, bare: tuple[Packet, ...]) -> tuple[_Claim, ...]:
+    first, *rest = split_packets(certificate.content, most=MAX_PACKETS)
+    packets = (first, *bare, *rest)
+    foreign = list(_foreign(packets, certificate.primary))
+    if not foreign:
+        return ()
+    revokers = {
+        revoker
+        for packet in packets
+        if packet.tag == TAG_SIGNATURE and _is_by(packet, certificate.primary)
+        for revoker in read_revokers(signed_part(packet.body)[_AREA_AT.get(packet.body[0], 0) :])
+    }
+    return tuple(
+        _Claim(revoker, key.fingerprint, signature, over_key(packets[0], component, signature.type))
+        for component, key, signature in foreign
+        for revoker in sorted(revokers)
+        if not signature.names or {revoker, key_id_of(revoker)} & set(signature.names)
+    )
+
+
+def _foreign(
+    packets: tuple[Packet, ...], primary: KeyMaterial
+) -> Iterator[tuple[Packet, KeyMaterial, SignaturePacket]]:
+    """Yield the revocations that are not the owner's, each with what it stands behind."""
+    component = packets[0]
+    for packet in packets:
+        if packet.tag != TAG_SIGNATURE:
+            component = packet
+        elif component.tag in (TAG_PUBLIC_KEY, TAG_SUBKEY) and not _is_by(packet, primary):
+            kind = _OF_KEY if component.tag == TAG_PUBLIC_KEY else _OF_SUBKEY
+            signature, key = _read(packet), _key(component)
+            if signature is not None and key is not None and signature.type == kind:
+                yield component, key, signature
+
+
+def _is_by(packet: Packet, primary: KeyMaterial) -> bool:
+    signature = _read(packet)
+    names = signature.names if signature is not None else ()
+    return any(names_key(one, primary) for one in names)
+
+
+def _read(packet: Packet) -> SignaturePacket | None:
+    try:
+        read = read_signature(packet.body)
+    except MalformedError:
+        return None
+    return read if isinstance(read, SignaturePacket) else None
+
+
+def _key(packet: Packet) -> KeyMaterial | None:
+    try:
+        return read_key(packet.body)
+    except MalformedError:
+        return None
