@@ -25,6 +25,7 @@ COMMANDS = (
     "check",
     "policy test",
     "devices sync",
+    "trust refresh",
 )
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*\Z")
 
