@@ -81,6 +81,8 @@ class TrustKind(StrEnum):
     REVOCATION = "revocation"  # one CRL or OCSP response: it can refute, never vouch
 
 
+REVOCATION_ALONE = "revocation"  # stands as the algorithm of a key that only a revocation names
+
 TRUST_OPTIONS = {  # by which option of `verify` each is given
     TrustKind.KEY: "--key",
     TrustKind.KEYRING: "--keyring",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from core.model import Outcome, Status, TrustKind
+from core.model import REVOCATION_ALONE, Outcome, Status, TrustKind
 from storage.schema import (
     credential,
     evidence_item,
@@ -36,7 +36,7 @@ class Reach:
 
     came: frozenset[TrustKind] = NONE
     went: frozenset[TrustKind] = NONE
-    narrowed: bool = False  # only one with a window, or with names it is narrowed to
+    narrowed: bool = False  # what came only where it has a window, is narrowed, or revokes
 
 
 _K = TrustKind
@@ -55,7 +55,9 @@ REACH: Mapping[TrustKind, Reach] = {
     # A given key goes before the certificate that certifies it, outside its window too.
     _K.KEY: Reach(came=frozenset({_K.AUTHORITY, _K.ROOT}), narrowed=True),
     # All copies of a certificate are merged, also those that the ring is narrowed not to accept
-    # (and which are therefore not among its credentials).
+    # (and which are therefore not among its credentials). A revocation without its key may name it
+    # by its key id alone, or be by another key that the owner named; and it may be that key, now
+    # gone, that told a forged one apart.
     _K.KEYRING: Reach(frozenset({_K.KEYRING}), frozenset({_K.KEYRING}), narrowed=True),
     # One that fits is enough, whatever others stand beside it.
     _K.SSH_SIGNERS: Reach(),
@@ -102,16 +104,17 @@ def _reached(
 ) -> set[int]:
     """Return which of the entries that stayed are of a kind that the others reach."""
     c = trust_entry.c
-    columns = (c.id, c.kind, c.only, c.valid_from, c.valid_until)
+    alone = sa.select(credential.c.entry_id).where(credential.c.algorithm == REVOCATION_ALONE)
+    columns = (c.id, c.kind, c.only, c.valid_from, c.valid_until, c.id.in_(alone).label("revokes"))
     rows = connection.execute(sa.select(*columns).where(c.id.in_(came | went | stayed))).all()
     reached: set[TrustKind] = set()
     for row in rows:
         reach = REACH[TrustKind(row.kind)]
-        if reach.narrowed and row.only == "[]" and not (row.valid_from or row.valid_until):
-            continue
-        reached |= (reach.came if row.id in came else NONE) | (
-            reach.went if row.id in went else NONE
-        )
+        is_narrowed = row.only != "[]" or row.valid_from or row.valid_until or row.revokes
+        if row.id in came and (is_narrowed or not reach.narrowed):
+            reached |= reach.came
+        if row.id in went:
+            reached |= reach.went
     return {row.id for row in rows if row.id in stayed and row.kind in reached}
 
 

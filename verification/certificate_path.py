@@ -31,7 +31,7 @@ from verification.certificates import is_issued_by
 from verification.name_constraints import refused_address
 
 MAX_CHAIN = MAX_BETWEEN
-MAX_TRIED = 64  # signatures of others, to learn which of them lead up
+MAX_TRIED = 64  # signatures by others, to learn which of them lead up
 SECOND = timedelta(seconds=1)  # notAfter is a closed bound in whole seconds
 _KEPT = 256
 
@@ -127,19 +127,20 @@ def _led(
 ) -> tuple[tuple[x509.Certificate, ...], bool]:
     """Return those that lead up, and whether the search for them was cut short."""
     given, waiting = _by_subject(anchors), _grouped(dict.fromkeys(others), _issuer)
-    issuers = [anchor for name in waiting for anchor in given.get(name, ())]
+    tops = [anchor for name in waiting for anchor in given.get(name, ())]
+    issuers, most = list(tops), max(MAX_TRIED, 2 * len(others))
     found: set[x509.Certificate] = set()
     tried = 0
-    for issuer in issuers:  # grows while it is walked
+    for place, issuer in enumerate(issuers):  # grows while it is walked
         below = [each for each in waiting.get(issuer.subject, ()) if each not in found]
-        tried += len(below)
-        if tried > max(MAX_TRIED, 2 * len(others)):
+        if place >= len(tops):  # how many of those given share a name is not up to evidence
+            tried += len(below)
+        if tried > most:
             break
         led = [each for each in below if is_issued_by(each, issuer)]
         found.update(led)
         issuers += led
-    is_cut_short = tried > max(MAX_TRIED, 2 * len(others))
-    return tuple(each for each in dict.fromkeys(others) if each in found), is_cut_short
+    return tuple(each for each in dict.fromkeys(others) if each in found), tried > most
 
 
 @lru_cache(maxsize=_KEPT)

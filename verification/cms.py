@@ -68,6 +68,8 @@ _PEM = re.compile(
     rb"([A-Za-z0-9+/=\s]+)-----END \1-----\s*"
 )
 _SIGNED_DATA_OID = bytes.fromhex("06092a864886f70d010702")
+_MESSAGE_DIGEST = bytes.fromhex("06092a864886f70d010904")
+_LEAST_HEADER, _LONG_LENGTH = 2, 0x80  # X.690 section 8.1.3
 _HEADER_BYTES = 32
 _TEXT = bytes(range(0x20, 0x7F)) + b"\t\n\v\f\r"  # what PEM and base64 are written in
 _OUTER_HEADER = range(2, 7)  # bytes of tag and length before the type of the content
@@ -352,12 +354,16 @@ def _attribute(encoded: bytes, what: str) -> tuple[str, list[bytes]]:
     return kind, values
 
 
-def as_attributes(content: bytes, limits: Limits) -> dict[str, bytes] | None:
-    """Return signed attributes if that is what the bytes are when read as such, else None."""
-    if content[:1] != bytes([der.SET]):
-        return None
-    try:
-        der.check_der(content, limits, "the content")
-        return _signed_attributes(content, "the content")[2]
-    except MalformedError:
-        return None
+def reads_as_attributes(start: bytes, size: int) -> bool:
+    """Say whether content of that size, which begins so, may be somebody's signed attributes.
+
+    It may where it is one set that has a message digest. No form is asked for beyond that: what is
+    refused here as attributes, another reader took for them, and its signer too.
+    """
+    if start[:1] != bytes([der.SET]) or len(start) < _LEAST_HEADER:
+        return False
+    length, header = start[1], _LEAST_HEADER
+    if length >= _LONG_LENGTH:
+        header += length - _LONG_LENGTH
+        length = int.from_bytes(start[_LEAST_HEADER:header])
+    return header + length == size and _MESSAGE_DIGEST in start

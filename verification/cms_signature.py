@@ -77,7 +77,7 @@ def check_signer(
     if isinstance(certificate, Fault):
         return certificate
     # 3. What is signed: the attributes that name the content, or the content itself.
-    bound = bind_content(signer, signed, algorithm, limits)
+    bound = bind_content(signer, signed, algorithm)
     if isinstance(bound, Fault):
         return bound
     # 4. A signed attribute may name the certificate, too.
@@ -119,12 +119,10 @@ def digest_algorithm(signer: SignerInfo) -> str | Fault:
     return Fault(STEP, "FORMAT_UNSUPPORTED", detail, STRONG_DIGEST, stated.oid)
 
 
-def bind_content(
-    signer: SignerInfo, signed: Signed, algorithm: str, limits: Limits
-) -> Bound | Fault:
+def bind_content(signer: SignerInfo, signed: Signed, algorithm: str) -> Bound | Fault:
     """Return what the signature has to be over for this content, or why it is of other content."""
     if not signer.attributes:
-        return _bare_content(signed, algorithm, limits)
+        return _bare_content(signed, algorithm)
     try:
         stated_type = _stated_type(signer, signed)
         stated = _one(signer, cms.MESSAGE_DIGEST).octets()
@@ -155,7 +153,7 @@ def _stated_type(signer: SignerInfo, signed: Signed) -> str:
     return _one(signer, cms.CONTENT_TYPE).oid()
 
 
-def _bare_content(signed: Signed, algorithm: str, limits: Limits) -> Bound | Fault:
+def _bare_content(signed: Signed, algorithm: str) -> Bound | Fault:
     """Return the content itself, where no attributes stand between it and the signature."""
     if signed.content_type != cms.DATA:
         detail = "content that is no plain data is signed without attributes"
@@ -168,13 +166,11 @@ def _bare_content(signed: Signed, algorithm: str, limits: Limits) -> Bound | Fau
         return Fault(
             _ATTRIBUTES, "CONTENT_NEEDED", detail, "the bytes of the artifact", found, "RFC 5652 14"
         )
-    if content.size <= _ATTRIBUTES_READ:
-        # A signature over attributes is one over content of the same bytes: never read it as that.
-        attributes = cms.as_attributes(content.read_at(0, _ATTRIBUTES_READ), limits)
-        if attributes and cms.MESSAGE_DIGEST in attributes:
-            detail = "the content reads as the signed attributes of another signature"
-            expected, found = "content that is no set of attributes", "signed attributes"
-            return Fault(_ATTRIBUTES, "MALFORMED", detail, expected, found, "RFC 5652 14")
+    # A signature over attributes is one over content of the same bytes: never read it as that.
+    if cms.reads_as_attributes(content.read_at(0, _ATTRIBUTES_READ), content.size):
+        detail = "the content reads as the signed attributes of another signature"
+        expected, found = "content that is no set of attributes", "signed attributes"
+        return Fault(_ATTRIBUTES, "MALFORMED", detail, expected, found, "RFC 5652 14")
     return Bound(algorithm, (signed.subject,))
 
 

@@ -29,6 +29,7 @@ _ALGORITHMS = "Notary Project signature specification, algorithm selection"
 _HASHES: dict[str, HashAlgorithm] = {"256": SHA256(), "384": SHA384(), "512": SHA512()}
 _RSA = {2048: "PS256", 3072: "PS384", 4096: "PS512"}
 _EC = {"secp256r1": ("ES256", 32), "secp384r1": ("ES384", 48), "secp521r1": ("ES512", 66)}
+MAX_PURPOSES = 16
 _FOREIGN = frozenset(
     {
         ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
@@ -180,13 +181,15 @@ def _leaf_wrong(leaf: x509.Certificate) -> str:
 def purposes(leaf: x509.Certificate) -> tuple[x509.ObjectIdentifier, ...]:
     """Return what a signer's certificate may be for: any purpose that is none of the foreign ones.
 
-    The specification lets it state codeSigning and does not demand it.
+    The specification lets it state codeSigning and does not demand it. A path is sought for each,
+    so no more than MAX_PURPOSES are returned, codeSigning first.
     """
     try:
         stated = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
         return CODE_SIGNING
-    return tuple(stated)
+    first = (*(each for each in CODE_SIGNING if each in stated), *stated)
+    return tuple(dict.fromkeys(first))[:MAX_PURPOSES]
 
 
 def _does_more(usage: x509.KeyUsage) -> bool:

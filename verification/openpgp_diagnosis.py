@@ -31,14 +31,18 @@ from verification.openpgp_packets import (
 )
 from verification.openpgp_self_signatures import (
     BINDING,
+    STRONG_HASHES,
     VERSION,
     WEAK_HASHES,
     SelfSignatures,
     allowed,
     holds_over,
+    is_in_effect,
     of_key,
+    signed_area,
     voids,
 )
+from verification.openpgp_subpackets import has_unknown_critical
 from verification.openpgp_tidying import over_key
 
 _PRIMARY_BINDING = 0x19
@@ -153,7 +157,8 @@ def _unbound(case: _Case) -> Cause | None:
 
 def _unwilling(case: _Case) -> Cause | None:
     """Look for the subkey's own signature, without which anybody could claim it (5.2.1.10)."""
-    binding = case.own.at(case.signature.created_at)
+    moment = case.signature.created_at
+    binding = case.own.at(moment)
     if not case.is_subkey or binding is None or binding.version != VERSION:
         return None
     primary, subkey = (
@@ -163,12 +168,21 @@ def _unwilling(case: _Case) -> Cause | None:
     for packet in split_packets(case.certificate.content, most=MAX_PACKETS):
         if packet.tag == TAG_SIGNATURE and signed_part(packet.body) == binding.head:
             for inner in embedded_signatures(packet.body):
-                is_meant = inner.type == _PRIMARY_BINDING
-                is_strong = inner.hash_algorithm not in WEAK_HASHES
-                if is_meant and is_strong and holds_over(subkey.body, inner, over):
+                if _is_willing(case, inner) and holds_over(subkey.body, inner, over):
                     return None
     detail = "the primary key claims the subkey, which did not sign that it is of this certificate"
     return Cause("KEY_UNKNOWN", detail, "a subkey with a valid binding", case.key.fingerprint)
+
+
+def _is_willing(case: _Case, inner: SignaturePacket) -> bool:
+    return (
+        inner.type == _PRIMARY_BINDING
+        and inner.version == VERSION
+        and inner.hash_algorithm in STRONG_HASHES
+        and inner.created_at >= case.key.created_at
+        and is_in_effect(inner, case.signature.created_at)
+        and not has_unknown_critical(signed_area(inner.head))
+    )
 
 
 def _before_key(case: _Case) -> Cause | None:

@@ -29,7 +29,7 @@ from verification.openpgp_packets import (
     SignaturePacket,
     UnreadSignature,
 )
-from verification.openpgp_revoker import revocations_by_others
+from verification.openpgp_revoker import unseen_revocations
 from verification.openpgp_self_signatures import WEAK_HASHES, voids
 from verification.openpgp_version_3 import signer_of
 from verification.trail import Trail
@@ -70,7 +70,7 @@ class Judgement:
 
     verification: Verification
     certificate: Certificate | None = field(default=None, repr=False)
-    is_withdrawn: bool = False  # since it signed, by another key that its owner named for it
+    is_withdrawn: bool = False  # since it signed, in a way that the engine does not see
 
 
 def judge(
@@ -112,7 +112,7 @@ def judge(
     refusal = _out_of_time(trail, signature, strong, eligible, setting.now)
     if refusal is not None:
         return Judgement(refusal, strong[0].certificate)
-    withdrawn = [(one, revocations_by_others(one, keyrings)) for one in eligible]
+    withdrawn = [(one, unseen_revocations(one, keyrings)) for one in eligible]
     eligible = [one for one, said in withdrawn if not _void(said, signature)]
     if not eligible:
         return _withdrawn(trail, signature, *withdrawn[0])
@@ -232,7 +232,7 @@ def _withdrawn(
     candidate: Candidate,
     revocations: Sequence[SignaturePacket],
 ) -> Judgement:
-    detail = "a key that the owner named for it revoked the key"
+    detail = "the key is revoked, by its owner or by another key that its owner named for that"
     fingerprint = candidate.certificate.fingerprint
     cause = revoked_cause(detail, fingerprint, revocations, signature.created_at)
     return Judgement(_refuse(trail, TIME, cause), candidate.certificate)

@@ -20,7 +20,7 @@ from core.frozen import dataclass
 from core.limits import Limits
 from core.model import TrustEntry
 from core.text import one_line
-from verification.openpgp_armor import PUBLIC_KEY, armored_blocks, begin_line, dearmor
+from verification.openpgp_armor import PUBLIC_KEY, SIGNATURE, armored_blocks, begin_line, dearmor
 from verification.openpgp_key import KeyMaterial, read_key
 from verification.openpgp_packets import (
     TAG_SIGNATURE,
@@ -40,6 +40,7 @@ from verification.openpgp_tidying import (
 
 MAX_PACKETS = 200_000
 KEY_REVOCATION = 0x20
+UNNAMED = "no key named"  # stands for the key of a revocation that does not say whose it is
 _PRIVATE = b"-----BEGIN PGP PRIVATE KEY BLOCK-----"
 _KEYBOX = b"KBXf"
 _KEYBOX_AT = 8
@@ -138,6 +139,8 @@ def _read(
                     revocations += packets
                 else:
                     certificates.append(_certificate(packets))
+                    # One of another key may stand behind the last certificate of a file.
+                    revocations += _of_others(packets, certificates[-1])
             except MalformedError as error:
                 notes.append(str(error))
     if not certificates and not revocations:
@@ -147,19 +150,31 @@ def _read(
     return tuple(with_revocations(one, bare) for one in certificates), bare, tuple(notes)
 
 
+def _of_others(packets: Sequence[Packet], certificate: Certificate) -> list[Packet]:
+    """Return the revocations of keys in a certificate that name another key than its own."""
+    return [
+        one
+        for one in packets
+        if one.tag == TAG_SIGNATURE
+        and type_of(one.body) == KEY_REVOCATION
+        and not any(map(certificate.is_named, _names(one) or (certificate.fingerprint,)))
+    ]
+
+
 def _blocks(content: bytes, notes: list[str]) -> Iterator[bytes]:
     if content[_KEYBOX_AT : _KEYBOX_AT + len(_KEYBOX)] == _KEYBOX:
         raise MalformedError("a GnuPG keybox; write its keys out with `gpg --export`")
     if _PRIVATE in content:
         raise MalformedError("a private key; give the public one (`gpg --export`)")
-    if begin_line(PUBLIC_KEY) not in content:
+    kinds = [kind for kind in (PUBLIC_KEY, SIGNATURE) if begin_line(kind) in content]
+    if not kinds:
         yield content
-        return
-    for block in armored_blocks(content, PUBLIC_KEY):
-        try:
-            yield dearmor(block, PUBLIC_KEY)
-        except MalformedError as error:
-            notes.append(f"an armored key block is broken: {error}")
+    for kind in kinds:  # some write a revocation alone as a signature
+        for block in armored_blocks(content, kind):
+            try:
+                yield dearmor(block, kind)
+            except MalformedError as error:
+                notes.append(f"an armored key block is broken: {error}")
 
 
 def _groups(block: bytes, notes: list[str]) -> Iterator[list[Packet]]:
@@ -245,8 +260,10 @@ def merge(copies: Sequence[Certificate]) -> Certificate:
 
 @lru_cache(maxsize=_KEPT_KEYRINGS)
 def with_revocations(certificate: Certificate, revocations: tuple[Packet, ...]) -> Certificate:
-    """Return the certificate with those of the revocations that name its primary key."""
-    own = [one for one in revocations if any(map(certificate.is_named, _names(one)))]
+    """Return the certificate with those of the revocations that name its primary key, or none."""
+    # What names no key, or cannot be read here, is the engine's to judge by the mathematics.
+    here = (certificate.fingerprint,)
+    own = [one for one in revocations if any(map(certificate.is_named, _names(one) or here))]
     if not own:
         return certificate
     first, *rest = split_packets(certificate.content, most=MAX_PACKETS)
@@ -255,7 +272,8 @@ def with_revocations(certificate: Certificate, revocations: tuple[Packet, ...]) 
 
 def revoked_names(keyring: Keyring) -> tuple[str, ...]:
     """Return the names of the keys that its bare revocations speak of."""
-    return tuple(dict.fromkeys(name for one in keyring.revocations for name in _names(one)))
+    named = (name for one in keyring.revocations for name in _names(one) or (UNNAMED,))
+    return tuple(dict.fromkeys(named))
 
 
 def _names(revocation: Packet) -> tuple[str, ...]:

@@ -37,6 +37,10 @@ _ED25519_CURVE = bytes.fromhex("2b06010401da470f01")
 _MATERIAL_AT = {4: 6, 6: 10}
 _PREFIX = 2  # the first bytes of the hash, before the numbers of a version 3 or 4 signature
 _ED25519_BYTES, _HALF = 32, 32
+_REFUSALS = (MalformedError, UnsupportedAlgorithm, ValueError)
+_PublicKey = (
+    rsa.RSAPublicKey | dsa.DSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+)
 _NATIVE = b"\x40"  # before a point in its curve's own form
 
 
@@ -48,67 +52,73 @@ def new_hash(signature: SignaturePacket) -> hashlib._Hash | None:
 
 def is_carried_out(key: bytes) -> bool:
     """Say whether signatures by this key, the body of its packet, can be judged here."""
-    if len(key) <= _MATERIAL_AT.get(key[0] if key else 0, len(key)):
-        return False
-    material = key[_MATERIAL_AT[key[0]] :]
-    curve = material[1 : 1 + material[0]]
-    if key[5] == _ECDSA:
-        return curve in _CURVES
-    return key[5] in {*RSA, DSA, _ED25519} or (key[5] == _EDDSA and curve == _ED25519_CURVE)
+    return _loaded(key) is not None
 
 
 def holds(key: bytes, signature: SignaturePacket, digest: bytes) -> bool:
     """Say whether this key, the body of its packet, made the signature over this digest."""
-    known = _HASHES.get(signature.hash_algorithm)
-    if known is None or not is_carried_out(key):
+    known, loaded = _HASHES.get(signature.hash_algorithm), _loaded(key)
+    if known is None or loaded is None:
         return False
     is_rsa = signature.key_algorithm in RSA and key[5] in RSA
     if not is_rsa and key[5] != signature.key_algorithm:
         return False
-    material, numbers = key[_MATERIAL_AT[key[0]] :], signature.tail[_PREFIX:]
     try:
-        _verify(signature.key_algorithm, material, numbers, digest, known[1])
-    except (InvalidSignature, MalformedError, UnsupportedAlgorithm, ValueError):
+        _verify(signature, loaded, digest, known[1])
+    except (InvalidSignature, *_REFUSALS):
         return False
     return True
 
 
-def _verify(
-    algorithm: int, material: bytes, numbers: bytes, digest: bytes, named: hashes.HashAlgorithm
-) -> None:
-    """Raise one of the errors that `holds` knows where the signature does not hold."""
-    prehashed = utils.Prehashed(named)
+def _loaded(key: bytes) -> _PublicKey | None:
+    """Return the key, or None where it is of a kind or size that is not carried out."""
+    if len(key) <= _MATERIAL_AT.get(key[0] if key else 0, len(key)):
+        return None
+    try:
+        return _load(key[5], key[_MATERIAL_AT[key[0]] :])
+    except _REFUSALS:
+        return None
+
+
+def _load(algorithm: int, material: bytes) -> _PublicKey:
     if algorithm in RSA:
         modulus, exponent = _mpis(material, 2)
         if modulus.bit_length() > MAX_RSA_BITS:
             raise MalformedError("an RSA key of more bits than are read")
-        size = (modulus.bit_length() + 7) // 8
-        (value,) = _mpis(numbers, 1)
-        key = rsa.RSAPublicNumbers(exponent, modulus).public_key()
-        key.verify(_octets(value, size), digest, padding.PKCS1v15(), prehashed)
-    elif algorithm == DSA:
+        return rsa.RSAPublicNumbers(exponent, modulus).public_key()
+    if algorithm == DSA:
         p, q, g, y = _mpis(material, 4)
-        numbered = dsa.DSAPublicNumbers(y, dsa.DSAParameterNumbers(p, q, g)).public_key()
-        numbered.verify(utils.encode_dss_signature(*_mpis(numbers, 2)), digest, prehashed)
-    elif algorithm == _ECDSA:
-        identifier, point = _curve_point(material)
-        if identifier not in _CURVES:
-            raise MalformedError("a curve that is not carried out")
-        on_curve = ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[identifier], point)
-        pair = utils.encode_dss_signature(*_mpis(numbers, 2))
-        on_curve.verify(pair, digest, ec.ECDSA(prehashed))
-    elif algorithm == _EDDSA:
-        identifier, point = _curve_point(material)
-        if identifier != _ED25519_CURVE or point[:1] != _NATIVE:
-            raise MalformedError("a curve that is not carried out")
-        halves = b"".join(_octets(one, _HALF) for one in _mpis(numbers, 2))
-        ed25519.Ed25519PublicKey.from_public_bytes(point[1:]).verify(halves, digest)
-    elif algorithm == _ED25519:
-        ed25519.Ed25519PublicKey.from_public_bytes(material[:_ED25519_BYTES]).verify(
-            numbers, digest
-        )
-    else:
+        return dsa.DSAPublicNumbers(y, dsa.DSAParameterNumbers(p, q, g)).public_key()
+    if algorithm == _ED25519:
+        return ed25519.Ed25519PublicKey.from_public_bytes(material[:_ED25519_BYTES])
+    if algorithm not in (_ECDSA, _EDDSA):
         raise MalformedError("an algorithm that is not carried out")
+    identifier, point = _curve_point(material)
+    if algorithm == _ECDSA and identifier in _CURVES:
+        return ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[identifier], point)
+    if algorithm == _EDDSA and identifier == _ED25519_CURVE and point[:1] == _NATIVE:
+        return ed25519.Ed25519PublicKey.from_public_bytes(point[1:])
+    raise MalformedError("a curve that is not carried out")
+
+
+def _verify(
+    signature: SignaturePacket, key: _PublicKey, digest: bytes, named: hashes.HashAlgorithm
+) -> None:
+    """Raise InvalidSignature or one of `_REFUSALS` where the signature does not hold."""
+    prehashed, numbers = utils.Prehashed(named), signature.tail[_PREFIX:]
+    if isinstance(key, rsa.RSAPublicKey):
+        (value,) = _mpis(numbers, 1)
+        made = _octets(value, (key.key_size + 7) // 8)
+        key.verify(made, digest, padding.PKCS1v15(), prehashed)
+    elif isinstance(key, dsa.DSAPublicKey):
+        key.verify(utils.encode_dss_signature(*_mpis(numbers, 2)), digest, prehashed)
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        pair = utils.encode_dss_signature(*_mpis(numbers, 2))
+        key.verify(pair, digest, ec.ECDSA(prehashed))
+    elif signature.key_algorithm == _EDDSA:
+        key.verify(b"".join(_octets(one, _HALF) for one in _mpis(numbers, 2)), digest)
+    else:
+        key.verify(numbers, digest)
 
 
 def _mpis(content: bytes, count: int) -> tuple[int, ...]:
@@ -126,7 +136,7 @@ def _mpis(content: bytes, count: int) -> tuple[int, ...]:
 
 def _curve_point(material: bytes) -> tuple[bytes, bytes]:
     """Return the curve's identifier and the bytes of the point (section 5.5.5.4)."""
-    end = 1 + material[0]
+    end = 1 + int.from_bytes(material[:1])
     (point,) = _mpis(material[end:], 1)
     return material[1:end], _octets(point, (point.bit_length() + 7) // 8)
 

@@ -8,7 +8,7 @@ in place of the unhashed area, which anybody may write, only the keys we want tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import Limits
 from verification.openpgp_armor import SIGNATURE, dearmor_each
+from verification.openpgp_numbers import NUMBERS, canonical_mpis, untouched
 from verification.openpgp_subpackets import (
     FIVE_OCTETS,
     TWO_OCTETS,
@@ -37,10 +38,7 @@ _V3_HEAD, _V3_HEAD_END, _V3_NUMBERS = b"\x03\x05", 7, 19  # section 5.2.2: where
 PASSED_OVER = frozenset({10, 21, *range(40, 64)})
 _AREA_OCTETS = {_V4: 2, _V6: 4}
 _FINGERPRINT_BYTES = {_V4: 20, _V6: 32}
-_MPI_COUNTS = {1: 1, 3: 1, 17: 2, 19: 2, 22: 2}  # RSA, RSA sign-only, DSA, ECDSA, EdDSA
 _V3_ALGORITHMS = frozenset({1, 3, 17})  # RSA and DSA: all there was in its time
-_FIXED_BYTES = {27: 64, 28: 114}  # Ed25519, Ed448
-_MAX_MPI_BITS = 16384
 _PARTIAL = 224  # section 4.2.1.4: first octets from here to the five octets' are of pieces
 HASHES = {
     1: "MD5",
@@ -221,7 +219,7 @@ def read_signature(body: bytes) -> SignaturePacket | UnreadSignature:
         return _read_version_3(body)
     layout = _layout(body)
     kind, key_algorithm, hash_algorithm = body[1:4]
-    numbers = _NUMBERS.get(key_algorithm)
+    numbers = NUMBERS.get(key_algorithm)
     if numbers is None or hash_algorithm not in HASHES:
         return _unsupported(key_algorithm, hash_algorithm)
     return SignaturePacket(
@@ -255,7 +253,7 @@ def _read_version_3(body: bytes) -> SignaturePacket | UnreadSignature:
         read_version_3(body[3:_V3_HEAD_END]),
         (body[_V3_HEAD_END:15].hex().upper(),),
         body[2:_V3_HEAD_END],
-        body[17:_V3_NUMBERS] + _canonical_mpis(key_algorithm, body[_V3_NUMBERS:]),
+        body[17:_V3_NUMBERS] + canonical_mpis(key_algorithm, body[_V3_NUMBERS:]),
     )
 
 
@@ -289,7 +287,7 @@ def tidy_signature(packet: Packet, hash_start: bytes) -> bytes:
     body = packet.body
     try:
         layout = _layout(body)
-        numbers = _NUMBERS.get(body[2], _untouched)(body[2], body[layout.numbers_at :])
+        numbers = NUMBERS.get(body[2], untouched)(body[2], body[layout.numbers_at :])
     except MalformedError:
         return packet.raw
     start = hash_start or body[layout.unhashed_end : layout.unhashed_end + 2]
@@ -339,41 +337,3 @@ def _area(body: bytes, at: int, octets: int) -> tuple[bytes, int]:
     if end > len(body):
         raise MalformedError("an area of subpackets runs past the OpenPGP signature")
     return body[at + octets : end], end
-
-
-def _canonical_mpis(algorithm: int, numbers: bytes) -> bytes:
-    """Return the numbers with exact bit lengths and no leading zeros (section 3.2).
-
-    Some signers write more bits than the number has; nothing signed depends on it.
-    """
-    canonical: list[bytes] = []
-    at = 0
-    for _ in range(_MPI_COUNTS[algorithm]):
-        bits = _number(numbers, at, 2)
-        octets = (bits + 7) // 8
-        value = numbers[at + 2 : at + 2 + octets].lstrip(b"\0")
-        at += 2 + octets
-        exact = int.from_bytes(value, "big").bit_length()
-        if at > len(numbers) or bits > _MAX_MPI_BITS or exact > bits:
-            raise MalformedError("a number of an OpenPGP signature does not fit its length")
-        canonical.append(exact.to_bytes(2, "big") + value)
-    if at != len(numbers):
-        raise MalformedError("bytes after the numbers of an OpenPGP signature")
-    return b"".join(canonical)
-
-
-def _fixed(algorithm: int, numbers: bytes) -> bytes:
-    if len(numbers) != _FIXED_BYTES[algorithm]:
-        raise MalformedError("an OpenPGP signature of the wrong length for its algorithm")
-    return numbers
-
-
-def _untouched(_: int, numbers: bytes) -> bytes:
-    return numbers
-
-
-_NUMBERS: dict[int, Callable[[int, bytes], bytes]] = {
-    **dict.fromkeys(_MPI_COUNTS, _canonical_mpis),
-    **dict.fromkeys(_FIXED_BYTES, _fixed),
-    **dict.fromkeys(range(30, 35), _untouched),  # post-quantum: the engine knows their lengths
-}

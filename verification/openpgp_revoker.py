@@ -1,7 +1,8 @@
-"""Revocations by a key that the owner named for it (RFC 9580 sections 5.2.1.11 and 5.2.3.23).
+"""Revocations that the engine does not see (RFC 9580 sections 5.2.1.11 and 5.2.3.23).
 
-The engine counts the owner's own alone. Here one by a named key withdraws, too: proved where a
-keyring given holds that key; also where none does, since nobody can then say that it is forged.
+It counts the owner's own alone. Here one by a key that the owner named for it withdraws, too:
+proved where a keyring given holds that key; also where none does, since nobody can then say that
+it is forged. And it knows neither SHA-3, nor MD5, in which nobody can forge what an owner revoked.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from verification.openpgp_packets import (
     signed_part,
     split_packets,
 )
-from verification.openpgp_self_signatures import holds_over
+from verification.openpgp_self_signatures import STRONG_HASHES, hash_over, holds_over, of_key
 from verification.openpgp_subpackets import key_id_of, read_revokers
 from verification.openpgp_tidying import TAG_PUBLIC_KEY, TAG_SUBKEY, over_key
 
 _OF_KEY, _OF_SUBKEY = 0x20, 0x28
 _AREA_AT = {4: 6, 6: 8}  # where the signed area begins, behind its length
 _VERSION = 4
+_SEEN = STRONG_HASHES | {2, 3}  # the hash algorithms that the engine knows revocations by
+_HASH_START = 2
 _KEPT_CERTIFICATES = 64
 
 
@@ -42,15 +45,34 @@ class _Claim(NamedTuple):
     over: bytes
 
 
-def revocations_by_others(candidate: Candidate, keyrings: Keyrings) -> tuple[SignaturePacket, ...]:
-    """Return the revocations of this candidate, or of its certificate, that count."""
+def unseen_revocations(candidate: Candidate, keyrings: Keyrings) -> tuple[SignaturePacket, ...]:
+    """Return the revocations of this candidate, or of its certificate, that count unseen."""
     named = (candidate.certificate.fingerprint, candidate.key.fingerprint)
     bare = tuple(one for ring in keyrings.read for one in ring.revocations)
-    return tuple(
+    return _by_owner(candidate) + tuple(
         claim.signature
         for claim in _claims(candidate.certificate, bare)
-        if claim.key in named and not _is_refuted(claim, keyrings)
+        if claim.key in named and _is_of_this(claim) and not _is_refuted(claim, keyrings)
     )
+
+
+def _by_owner(candidate: Candidate) -> tuple[SignaturePacket, ...]:
+    certificate = candidate.certificate
+    return tuple(
+        one
+        for key in (certificate.primary, candidate.key)
+        for one in of_key(certificate, key).revocations
+        if one.hash_algorithm not in _SEEN
+    )
+
+
+def _is_of_this(claim: _Claim) -> bool:
+    """Say whether it may be over this key: without its own, it could be meant for any.
+
+    It begins with two bytes of its hash, which are right in a certificate as it is read.
+    """
+    digest = hash_over(claim.signature, claim.over) if claim.over else b""
+    return not digest or claim.signature.tail[:_HASH_START] == digest[:_HASH_START]
 
 
 def _is_refuted(claim: _Claim, keyrings: Keyrings) -> bool:

@@ -29,7 +29,7 @@ _SIGNS = 0x02  # section 5.2.3.29: this key may be used to sign data
 _SOFT = frozenset({1, 3})  # section 5.2.3.31: superseded, retired; any other voids all it made
 _TIME_BYTES, _KEY_ID_BYTES = 4, 8
 _FINGERPRINTS = {4: 20, 6: 32}
-_MAX_HINTS = 8
+MAX_HINTS = 8
 _MAX_UNSIGNED = 256  # subpackets that anybody may have written; signers write two or three
 
 
@@ -96,9 +96,14 @@ def has_unknown_critical(area: bytes) -> bool:
 
 def read_revokers(area: bytes) -> tuple[str, ...]:
     """Return the fingerprints of keys that may revoke this one (section 5.2.3.23)."""
+    # All of them: one that is left out could revoke the key unseen.
+    try:
+        named = [body for kind, body in _subpackets(area) if kind == _REVOKER]
+    except MalformedError:
+        return ()
     return tuple(
         body[2:].hex().upper()
-        for body in _each(area, _REVOKER)
+        for body in named
         if len(body) == _REVOKER_BYTES and body[0] & _IS_REVOKER
     )
 
@@ -114,7 +119,7 @@ def _each(area: bytes, wanted: int) -> tuple[bytes, ...]:
         found = [body for kind, body in islice(_subpackets(area), _MAX_UNSIGNED) if kind == wanted]
     except MalformedError:
         return ()
-    return tuple(found[:_MAX_HINTS])
+    return tuple(found[:MAX_HINTS])
 
 
 def read_hints(area: bytes) -> tuple[str, ...]:
@@ -128,7 +133,7 @@ def read_hints(area: bytes) -> tuple[str, ...]:
                 hints.append(_fingerprint(body))
     except MalformedError:
         return ()
-    return tuple(dict.fromkeys(hint for hint in hints if hint))[:_MAX_HINTS]
+    return tuple(dict.fromkeys(hint for hint in hints if hint))[:MAX_HINTS]
 
 
 def _subpackets(area: bytes) -> Iterator[tuple[int, bytes]]:

@@ -75,17 +75,30 @@ def _listed(entry: x509.RevokedCertificate, source: str, *, fresh: bool) -> Word
 @lru_cache(maxsize=1024)
 def _entry(given: RevocationList, serial: int) -> x509.RevokedCertificate | None:
     """Return the entry of a certificate by the list's own authority, None where there is none."""
-    if not _is_indirect(given.crl):
-        return given.crl.get_revoked_certificate_by_serial_number(serial)
+    listed = given.crl.get_revoked_certificate_by_serial_number(serial)
+    if listed is None or not _is_indirect(given.crl):
+        return listed
     is_own = True  # the issuer of an entry is that of the one before it (RFC 5280 section 5.3.3)
     for entry in given.crl:
-        for extension in entry.extensions:
-            if isinstance(extension.value, x509.CertificateIssuer):
-                names = extension.value.get_values_for_type(x509.DirectoryName)
-                is_own = given.crl.issuer in names
+        is_own = _is_of(given.crl.issuer, entry, is_one_before=is_own)
         if is_own and entry.serial_number == serial:
             return entry
     return None
+
+
+def _is_of(issuer: x509.Name, entry: x509.RevokedCertificate, *, is_one_before: bool) -> bool:
+    """Say whether an entry of an indirect list is about a certificate by that issuer.
+
+    One that cannot be read may be about anybody's, and so may those behind it.
+    """
+    try:
+        stated = [each.value for each in entry.extensions]
+    except BROKEN:
+        return True
+    for each in stated:
+        if isinstance(each, x509.CertificateIssuer):
+            return issuer in each.get_values_for_type(x509.DirectoryName)
+    return is_one_before
 
 
 def _is_indirect(crl: x509.CertificateRevocationList) -> bool:

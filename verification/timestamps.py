@@ -123,7 +123,7 @@ def judge_timestamp(
     if isinstance(algorithm, Fault):
         return broken_time(algorithm, _WHAT)
     content = Signed(TST_INFO, signed_bytes(read.info_bytes))
-    bound = bind_content(read.signer, content, algorithm, limits)
+    bound = bind_content(read.signer, content, algorithm)
     if isinstance(bound, Fault):
         return broken_time(bound, _WHAT)
     return _judge_signers(read, imprint, bound, authorities, limits)

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from core.frozen import dataclass
 from core.limits import Limits
-from core.model import Digest, Trust, TrustEntry, TrustKind, digest_of
+from core.model import REVOCATION_ALONE, Digest, Trust, TrustEntry, TrustKind, digest_of
 from verification.certificates import (
     accepted_authorities,
     certificate_digest,
@@ -115,11 +115,11 @@ def _describe_keyring(entry: TrustEntry, limits: Limits) -> tuple[Credential, ..
     keyring = read_keyring(entry, limits)
     withdrawn = tuple(
         Credential(
-            entry.kind, name, "", "revocation", None, None, is_revoked=True,
+            entry.kind, name, "", REVOCATION_ALONE, None, None, is_revoked=True,
             digest=digest_of(entry.content),
         )
         for name in revoked_names(keyring)
-        if not any(one.is_named(name) for one in keyring.certificates)
+        if not any(one.is_named(name) and one.is_revoked for one in keyring.certificates)
     )  # fmt: skip
     return withdrawn + tuple(
         Credential(

@@ -15,8 +15,28 @@ KEYS = [
     guard(
         "verification/openpgp_version_3.py",
         "and cause_of(signature, certificate, candidate.key) is None",
-        "verification/test_openpgp_version_3.py::test_key_must_have_counted_when_it_signed",
+        "verification/test_openpgp_own_judgement.py::"
+        "test_attack_10_subkey_that_did_not_count_verifies_nothing",
         new="and True",
+    ),
+    guard(
+        "verification/openpgp_self_signatures.py",
+        "if any(voids(revocation, moment) for revocation in own.revocations):",
+        "verification/test_openpgp_own_judgement.py::"
+        "test_attack_10_key_that_did_not_count_verifies_nothing",
+    ),
+    guard(
+        "verification/openpgp_self_signatures.py",
+        "if _has_unclear(certificate):",
+        "verification/test_openpgp_own_judgement.py::"
+        "test_attack_10_subkey_that_did_not_count_verifies_nothing",
+    ),
+    guard(
+        "verification/openpgp_revoker.py",
+        "return _by_owner(candidate) + tuple(",
+        "verification/test_openpgp_own_judgement.py::"
+        "test_attack_10_key_that_did_not_count_verifies_nothing",
+        new="return tuple(",
     ),
     guard(
         "verification/openpgp_diagnosis.py",

@@ -44,7 +44,7 @@ REACHED = {
     ("came", K.AUTHORITY, False): {K.KEY, K.AUTHORITY},
     ("came", K.KEY, True): {K.AUTHORITY, K.ROOT},
     ("came", K.KEYRING, True): {K.KEYRING},
-    ("went", K.KEYRING, True): {K.KEYRING},
+    ("went", K.KEYRING, False): {K.KEYRING},
 }
 
 

@@ -14,7 +14,13 @@ from verification.openpgp_subpackets import key_id_of
 from verification.openpgp_tidying import over_key, with_trailer
 
 SIGNED_AT = datetime(2024, 6, 1, tzinfo=UTC)
-_HASHES = {2: hashes.SHA1(), 8: hashes.SHA256(), 10: hashes.SHA512()}
+_HASHES = {
+    1: hashes.MD5(),
+    2: hashes.SHA1(),
+    12: hashes.SHA3_256(),
+    8: hashes.SHA256(),
+    10: hashes.SHA512(),
+}
 _PUBLIC, _SECRET = {1: 2, 17: 4}, {1: 4, 17: 1}
 
 
@@ -27,7 +33,9 @@ class OldSigner:
         public, at = _mpis(secret, 6, _PUBLIC[self.algorithm])
         assert secret[at] == 0  # not protected
         private, _ = _mpis(secret, at + 1, _SECRET[self.algorithm])
-        self.key_id = bytes.fromhex(key_id_of(read_key(secret[:at]).fingerprint))
+        fingerprint = read_key(secret[:at]).fingerprint
+        self.key_fingerprint = bytes.fromhex(fingerprint)
+        self.key_id = bytes.fromhex(key_id_of(fingerprint))
         self.key: rsa.RSAPrivateKey | dsa.DSAPrivateKey
         if self.algorithm == 1:
             (n, e), (d, p, q, _) = public, private
@@ -57,15 +65,26 @@ class OldSigner:
         body = b"\x03\x05" + head + named + digest[:2] + b"".join(map(_mpi, numbers))
         return b"\x89" + len(body).to_bytes(2, "big") + body
 
-    def certify(self, kind: int, hashed: bytes, primary: Packet, component: Packet) -> bytes:
+    def certify(
+        self,
+        kind: int,
+        hashed: bytes,
+        primary: Packet,
+        component: Packet,
+        *,
+        hash_number: int = 8,
+        is_named: bool = True,
+        over_kind: int | None = None,
+    ) -> bytes:
         """Return the packet of a self-signature of version 4 with this signed area."""
+        algorithm = _HASHES[hash_number]
         assert isinstance(self.key, rsa.RSAPrivateKey)
-        head = bytes([4, kind, 1, 8]) + len(hashed).to_bytes(2, "big") + hashed
-        hashing = hashes.Hash(hashes.SHA256())
-        hashing.update(over_key(primary, component, kind) + with_trailer(head))
+        head = bytes([4, kind, 1, hash_number]) + len(hashed).to_bytes(2, "big") + hashed
+        hashing = hashes.Hash(algorithm)
+        hashing.update(over_key(primary, component, over_kind or kind) + with_trailer(head))
         digest = hashing.finalize()
-        made = self.key.sign(digest, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
-        area = b"\x09\x10" + self.key_id
+        made = self.key.sign(digest, padding.PKCS1v15(), utils.Prehashed(algorithm))
+        area = b"\x09\x10" + self.key_id if is_named else b""
         body = head + len(area).to_bytes(2, "big") + area + digest[:2]
         body += _mpi(int.from_bytes(made, "big"))
         return b"\x89" + len(body).to_bytes(2, "big") + body

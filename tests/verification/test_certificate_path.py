@@ -212,6 +212,22 @@ def test_attack_16_a_staircase_of_one_name_is_not_climbed_to_its_end(
     assert len(checked) <= certificate_path.MAX_TRIED
 
 
+def test_given_authorities_of_one_name_are_all_tried() -> None:
+    """A root that was made anew every year, and all that was issued under each along with it."""
+    keys = [private_key("p256", f"year {number}") for number in range(24)]
+    tops = [certificate("corp", "corp", key, key, AUTHORITY) for key in keys[:12]]
+    links = [
+        certificate(f"link {number}", "corp", keys[12 + number], keys[number], AUTHORITY)
+        for number in range(12)
+    ]
+    assert len(tops) * len(links) > 2 * certificate_path.MAX_TRIED
+    given = given_authorities(Trust((authority_entry(*tops),)))
+    leaf = certificate("leaf", "link 11", KEYS[2], keys[23])
+    found = verify_chain((leaf, *links), given, NOW)
+    assert isinstance(found, Chain)
+    assert found.links == (leaf, links[11], tops[11])
+
+
 def test_one_way_that_breaks_a_rule_leaves_the_others_open() -> None:
     narrow = (*AUTHORITY, (x509.NameConstraints([x509.RFC822Name("a.example")], None), True))
     broken = certificate("link", "root", KEYS[1], KEYS[0], narrow)

@@ -350,6 +350,19 @@ def test_attack_10_indirect_list_lists_the_certificates_of_its_issuer_and_of_oth
         assert is_ours or "several authorities" in found
 
 
+def test_attack_10_broken_entry_of_another_issuer_hides_no_revocation() -> None:
+    scope: Extensions = (
+        (x509.IssuingDistributionPoint(None, None, False, False, None, True, False), True),
+    )
+    builder = x509.RevokedCertificateBuilder().serial_number(3).revocation_date(BEFORE)
+    broken = x509.UnrecognizedExtension(x509.CRLReason.oid, b"\xff")
+    unread = builder.add_extension(broken, critical=False).build()
+    for listed in ((_of(LINK, 4), unread, revoked(SERIAL, BEFORE)), (unread, _of(LINK, SERIAL))):
+        assert judge(crl(*listed, extensions=scope)) == "CERT_REVOKED"
+    # Nor does it say more than the list does of a certificate that is not in it.
+    assert "several authorities" in judge(crl(unread, extensions=scope))
+
+
 def test_list_of_signers_says_nothing_of_authorities() -> None:
     scope = x509.IssuingDistributionPoint(None, None, True, False, None, False, False)
     of_link = crl(issuer=ROOT, key=ROOT_KEY, extensions=((scope, True),))

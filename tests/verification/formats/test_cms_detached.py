@@ -52,6 +52,7 @@ from tests.verification.x509_material import (
     certificate_named,
     identity,
     oid,
+    raw_sign,
     signature_of,
     signed_data,
     signer_info,
@@ -390,6 +391,36 @@ def test_attack_04_attributes_of_one_signature_are_not_content_of_another() -> N
     # Its digest alone does not tell what it reads as.
     unseen = Subject("forged", (digest_of(forged),))
     assert judged(made, subject=unseen).reason == "CONTENT_NEEDED"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        (attribute("1.2.3.4"),),
+        tuple(attribute(f"1.2.3.{number}", b"\x05\x00") for number in range(80)),
+        TWICE,
+        (attribute("1.2.3.4", b"\x1f\x81\x01\x00"),),
+    ],
+    ids=["no value", "many", "twice", "a foreign tag"],
+)
+def test_attack_04_attributes_that_we_refuse_are_not_content_either(odd: tuple[bytes, ...]) -> None:
+    """Other readers take them: a signer may well have signed them as what they are."""
+    who = identity("p256", EMAIL)
+    digest = attribute(cms.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    forged = tlv(0x31, *sorted((attribute(cms.CONTENT_TYPE, oid(DATA)), digest, *odd)))
+    assert judged(bare_signature(who, forged), subject=artifact(forged)).reason == "MALFORMED"
+    for plain in (forged + b"\0", forged[:-1], b"\x30" + forged[1:], tlv(0x31, *odd), b"1"):
+        found = judged(bare_signature(who, plain), subject=artifact(plain))
+        assert found.outcome is Outcome.VERIFIED
+
+
+def bare_signature(who: Identity, content: bytes) -> bytes:
+    """Return a signature over content itself, without attributes between."""
+    reader = DerReader(signer_info(who, content), "made").inside(0x30)
+    version, sid, algorithm, _, signing = (reader.element() for _ in range(5))
+    signature = tlv(0x04, raw_sign(who.key, content)[1])
+    bare = tlv(0x30, version, sid, algorithm, signing, signature)
+    return signed_data((bare,), (who.certificate,), None)
 
 
 SEVERAL = {

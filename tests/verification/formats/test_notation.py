@@ -67,7 +67,9 @@ from tests.verification.specimens import (
     setting,
 )
 from tests.verification.timestamp_specimens import STAMPER, stamper, token
-from verification.notation_signature import _algorithm
+from verification import certificate_chain
+from verification.certificate_path import CertificatePath, find_path
+from verification.notation_signature import MAX_PURPOSES, _algorithm
 from verification.public_key import load_public_key
 from verification.rsa_pss import PssLimits
 from verification.verifier import IdentityDemand, IdentityScope, demand_identity, verify
@@ -332,6 +334,31 @@ def test_attack_09_certificate_with_a_purpose_of_its_own_may_sign(make: Maker) -
     for purposes in (["1.2.3.4"], ["1.2.3.4", PURPOSES.CODE_SIGNING.dotted_string]):
         stated = x509.ExtendedKeyUsage([x509.ObjectIdentifier(each) for each in purposes])
         assert judged(make(chain=(leaf(extensions=(own, (stated, False))), ROOT))).reason == ""
+
+
+def test_endless_purposes_are_not_all_tried(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs a search for a path, and a stranger's certificate may state thousands."""
+    sought: list[x509.ObjectIdentifier] = []
+
+    def seek(*given: Any) -> CertificatePath | None:
+        sought.append(given[3])
+        return find_path(*given)
+
+    monkeypatch.setattr(certificate_chain, "find_path", seek)
+    foreign = [x509.ObjectIdentifier(f"1.3.6.1.4.1.{each}") for each in range(500)]
+    stated = x509.ExtendedKeyUsage([*foreign, PURPOSES.CODE_SIGNING])
+    signing: Extensions = ((usage("digital_signature"), True), (stated, False))
+    own, stranger = private_key("p256", "notation signer"), private_key("p256", "stranger")
+    top = certificate("notation root", "notation root", stranger, stranger, ISSUING, **WINDOW)
+    signer = certificate("notation signer", "notation root", own, stranger, signing, **WINDOW)
+    assert reason(make(chain=(signer, top))) == "CERT_UNTRUSTED"
+    assert 0 < len(sought) <= MAX_PURPOSES
+    # codeSigning is among those that are, wherever it stands.
+    key = private_key("p256", "notation link")
+    code: Extensions = (*ISSUING, (CODE, False))
+    link = certificate("link", "notation root", key, ROOT_KEY, code, **WINDOW)
+    below = certificate("below", "link", own, key, signing, **WINDOW)
+    assert judged(make(chain=(below, link, ROOT))).outcome is Outcome.VERIFIED
 
 
 @pytest.mark.parametrize(
