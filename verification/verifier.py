@@ -112,9 +112,10 @@ def _judge(evidence: Evidence, setting: Setting) -> Verification:
 def _bytes_read_at_once(evidence: Evidence, limits: Limits) -> int:
     """Return the size of evidence that is soon read; nothing where an artifact may take long."""
     content = evidence.subject.content
-    if evidence.is_inside or (content is not None and content.size > limits.evidence_bytes):
+    size = content.size if content is not None else 0
+    if size > limits.evidence_bytes:
         return 0
-    return len(evidence.content)
+    return size if evidence.is_inside else len(evidence.content)
 
 
 def is_recognised(evidence: Evidence) -> bool:
