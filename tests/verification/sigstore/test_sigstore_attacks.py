@@ -510,8 +510,13 @@ class TestAttack07HintsBelievedBeforeVerification:
         del entry_of(document)["inclusionProof"]["checkpoint"]
         assert reason(replace(case, document=document)) == "LOG_MISSING"
 
-    def test_timestamp_by_an_authority_of_the_bundle_s_own(self) -> None:
-        case = message_case(replace(REKOR2, stamped_at=()))
+    @pytest.mark.parametrize(
+        "making",
+        [replace(REKOR2, stamped_at=()), Making()],
+        ids=["alone", "beside a promise of the log"],
+    )
+    def test_timestamp_by_an_authority_of_the_bundle_s_own(self, making: Making) -> None:
+        case = message_case(making)
         signature = case.document["messageSignature"]["signature"]
         token = World("forger").token(b64decode(signature), SIGNED_AT)
         document = copy.deepcopy(case.document)
