@@ -357,8 +357,9 @@ def _attribute(encoded: bytes, what: str) -> tuple[str, list[bytes]]:
 def reads_as_attributes(start: bytes, size: int) -> bool:
     """Say whether content of that size, which begins so, may be somebody's signed attributes.
 
-    It may where it is one set that has a message digest. No form is asked for beyond that: what is
-    refused here as attributes, another reader took for them, and its signer too.
+    It may where it is one set that has a message digest, or may have one behind what was read. No
+    form is asked for beyond that: what is refused here as attributes, another reader took for them,
+    and its signer too.
     """
     if start[:1] != bytes([der.SET]) or len(start) < _LEAST_HEADER:
         return False
@@ -366,4 +367,4 @@ def reads_as_attributes(start: bytes, size: int) -> bool:
     if length >= _LONG_LENGTH:
         header += length - _LONG_LENGTH
         length = int.from_bytes(start[_LEAST_HEADER:header])
-    return header + length == size and _MESSAGE_DIGEST in start
+    return header + length == size and (size > len(start) or _MESSAGE_DIGEST in start)

@@ -19,8 +19,8 @@ from verification.public_key import MAX_RSA_BITS
 RSA, DSA = frozenset({1, 3}), 17
 _ECDSA, _EDDSA, _ED25519 = 19, 22, 27
 _HASHES: dict[int, tuple[str, hashes.HashAlgorithm]] = {
-    1: ("md5", hashes.MD5()),  # noqa: S303 - the same
-    2: ("sha1", hashes.SHA1()),  # noqa: S303 - for revocations, which count under any hash
+    1: ("md5", hashes.MD5()),  # noqa: S303 - for revocations, which count under any hash
+    2: ("sha1", hashes.SHA1()),  # noqa: S303 - the same
     8: ("sha256", hashes.SHA256()),
     9: ("sha384", hashes.SHA384()),
     10: ("sha512", hashes.SHA512()),

@@ -14,22 +14,32 @@ from typing import NamedTuple
 from core.errors import MalformedError
 from verification.openpgp_candidate import Candidate, Keyrings
 from verification.openpgp_key import KeyMaterial, read_key
-from verification.openpgp_keyring import MAX_PACKETS, Certificate, key_packet, names_key
+from verification.openpgp_keyring import (
+    KEY_REVOCATION,
+    MAX_PACKETS,
+    Certificate,
+    key_packet,
+)
 from verification.openpgp_mathematics import is_carried_out, new_hash
 from verification.openpgp_packets import (
     TAG_SIGNATURE,
+    VERSION_3,
     Packet,
     SignaturePacket,
     read_signature,
-    signed_part,
     split_packets,
 )
-from verification.openpgp_self_signatures import STRONG_HASHES, hash_over, holds_over, of_key
+from verification.openpgp_self_signatures import (
+    STRONG_HASHES,
+    SUBKEY_REVOCATION,
+    hash_over,
+    holds_over,
+    of_key,
+    signed_area,
+)
 from verification.openpgp_subpackets import key_id_of, read_revokers
 from verification.openpgp_tidying import TAG_PUBLIC_KEY, TAG_SUBKEY, over_key
 
-_OF_KEY, _OF_SUBKEY = 0x20, 0x28
-_AREA_AT = {4: 6, 6: 8}  # where the signed area begins, behind its length
 _VERSION = 4
 _SEEN = STRONG_HASHES | {2, 3}  # the hash algorithms that the engine knows revocations by
 _HASH_START = 2
@@ -94,14 +104,16 @@ def _is_judged(claim: _Claim, revoker: bytes) -> bool:
 def _claims(certificate: Certificate, bare: tuple[Packet, ...]) -> tuple[_Claim, ...]:
     first, *rest = split_packets(certificate.content, most=MAX_PACKETS)
     packets = (first, *bare, *rest)
-    foreign = list(_foreign(packets, certificate.primary))
+    foreign = list(_foreign(packets, certificate))
     if not foreign:
         return ()
     revokers = {
         revoker
-        for packet in packets
-        if packet.tag == TAG_SIGNATURE and _is_by(packet, certificate.primary)
-        for revoker in read_revokers(signed_part(packet.body)[_AREA_AT.get(packet.body[0], 0) :])
+        for signature in map(_read, (one for one in packets if one.tag == TAG_SIGNATURE))
+        if signature is not None
+        and _is_by(signature, certificate)
+        and signature.version != VERSION_3
+        for revoker in read_revokers(signed_area(signature.head))
     }
     return tuple(
         _Claim(revoker, key.fingerprint, signature, over_key(packets[0], component, signature.type))
@@ -112,24 +124,24 @@ def _claims(certificate: Certificate, bare: tuple[Packet, ...]) -> tuple[_Claim,
 
 
 def _foreign(
-    packets: tuple[Packet, ...], primary: KeyMaterial
+    packets: tuple[Packet, ...], certificate: Certificate
 ) -> Iterator[tuple[Packet, KeyMaterial, SignaturePacket]]:
     """Yield the revocations that are not the owner's, each with what it stands behind."""
     component = packets[0]
     for packet in packets:
         if packet.tag != TAG_SIGNATURE:
             component = packet
-        elif component.tag in (TAG_PUBLIC_KEY, TAG_SUBKEY) and not _is_by(packet, primary):
-            kind = _OF_KEY if component.tag == TAG_PUBLIC_KEY else _OF_SUBKEY
+        elif component.tag in (TAG_PUBLIC_KEY, TAG_SUBKEY):
+            kind = KEY_REVOCATION if component.tag == TAG_PUBLIC_KEY else SUBKEY_REVOCATION
             signature, key = _read(packet), _key(component)
-            if signature is not None and key is not None and signature.type == kind:
+            if signature is None or key is None or _is_by(signature, certificate):
+                continue
+            if signature.type == kind:
                 yield component, key, signature
 
 
-def _is_by(packet: Packet, primary: KeyMaterial) -> bool:
-    signature = _read(packet)
-    names = signature.names if signature is not None else ()
-    return any(names_key(one, primary) for one in names)
+def _is_by(signature: SignaturePacket, certificate: Certificate) -> bool:
+    return any(map(certificate.is_named, signature.names))
 
 
 def _read(packet: Packet) -> SignaturePacket | None:

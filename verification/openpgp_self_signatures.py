@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from core.errors import MalformedError
 from verification.openpgp_key import KeyMaterial, read_key
-from verification.openpgp_keyring import MAX_PACKETS, Certificate
+from verification.openpgp_keyring import KEY_REVOCATION, MAX_PACKETS, Certificate
 from verification.openpgp_mathematics import holds, is_carried_out, new_hash
 from verification.openpgp_packets import (
     TAG_SIGNATURE,
@@ -34,8 +34,9 @@ BINDING = 0x18
 VERSION = 4
 _DIRECT = 0x1F
 _CERTIFICATIONS = frozenset({0x10, 0x11, 0x12, 0x13, _DIRECT})
-_KEY_REVOCATION, _SUBKEY_REVOCATION = 0x20, 0x28
-_OVER_KEYS = _CERTIFICATIONS | {BINDING, _KEY_REVOCATION, _SUBKEY_REVOCATION}
+SUBKEY_REVOCATION = 0x28
+_REVOCATIONS = frozenset({KEY_REVOCATION, SUBKEY_REVOCATION})
+_OVER_KEYS = _CERTIFICATIONS | _REVOCATIONS | {BINDING}
 _OLD, _OLD_KEY_ID = b"\x03", slice(7, 15)
 _AREA_AT = {4: 6, 6: 8}  # where the signed area begins, behind its length
 _KEPT_CERTIFICATES = 64
@@ -91,7 +92,7 @@ def of_key(certificate: Certificate, key: KeyMaterial) -> SelfSignatures:
     made_at = certificate.created_at  # the engine takes no word of a key from before it was made
     is_primary = key is certificate.primary
     bindings = _CERTIFICATIONS if is_primary else frozenset({BINDING})
-    revocation = _KEY_REVOCATION if is_primary else _SUBKEY_REVOCATION
+    revocation = KEY_REVOCATION if is_primary else SUBKEY_REVOCATION
     for own in _self_signatures(certificate):
         if own.key == key.fingerprint and own.signature.type in bindings:
             if _is_known(own.signature) and own.signature.created_at >= made_at:
@@ -119,8 +120,8 @@ def is_vouched_for(certificate: Certificate, key: KeyMaterial, moment: datetime)
         own = of_key(certificate, one)
         said = own.each_at(moment)
         # The engine takes what is said over the primary key for its subkeys, too.
-        over_key = (each for each in of_primary if each.type == _DIRECT)
-        seconds = [each.hashed.key_lifetime_seconds for each in (*said, *over_key)]
+        direct = (each for each in of_primary if each.type == _DIRECT)
+        seconds = [each.hashed.key_lifetime_seconds for each in (*said, *direct)]
         ends = [one.created_at + timedelta(seconds=each) for each in seconds if each]
         if not said or any(end <= moment for end in ends):
             return False
@@ -133,17 +134,16 @@ def is_vouched_for(certificate: Certificate, key: KeyMaterial, moment: datetime)
 
 def _allow(said: Sequence[SignaturePacket]) -> bool:
     """Say whether each lets the key sign; what is said over the key itself fills their silence."""
-    over_key = [one.hashed.may_sign for one in said if one.type == _DIRECT]
+    direct = [one.hashed.may_sign for one in said if one.type == _DIRECT]
     others = [one.hashed.may_sign for one in said if one.type != _DIRECT]
-    by_default = bool(over_key) and set(over_key) == {True}
-    if False in over_key or not others:
+    by_default = set(direct) == {True}
+    if False in direct or not others:
         return by_default
     return all(by_default if one is None else one for one in others)
 
 
 def _is_unknown_binding(signature: SignaturePacket) -> bool:
-    is_revocation = signature.type in (_KEY_REVOCATION, _SUBKEY_REVOCATION)
-    return not is_revocation and not _is_known(signature)
+    return signature.type not in _REVOCATIONS and not _is_known(signature)
 
 
 @lru_cache(maxsize=_KEPT_CERTIFICATES)

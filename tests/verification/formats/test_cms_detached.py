@@ -414,6 +414,16 @@ def test_attack_04_attributes_that_we_refuse_are_not_content_either(odd: tuple[b
         assert found.outcome is Outcome.VERIFIED
 
 
+def test_attack_04_more_attributes_than_are_looked_through_are_not_content() -> None:
+    """DER sorts a set: small attributes push the message digest as far back as one likes."""
+    who = identity("p256", EMAIL)
+    digest = attribute(cms.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    small = (attribute(f"1.2.3.{number}", b"\x05\x00") for number in range(7_000))
+    forged = tlv(0x31, *sorted((*small, digest)))
+    assert forged.index(digest) > 64 * 1024
+    assert judged(bare_signature(who, forged), subject=artifact(forged)).reason == "MALFORMED"
+
+
 def bare_signature(who: Identity, content: bytes) -> bytes:
     """Return a signature over content itself, without attributes between."""
     reader = DerReader(signer_info(who, content), "made").inside(0x30)
