@@ -30,8 +30,8 @@ from core.model import (
 )
 from core.signify import embedded_message
 from core.text import display
-from verification.openpgp_keyring import read_keyring
-from verification.registry_keys import read_registry_keys
+from verification.keys.registry_keys import read_registry_keys
+from verification.openpgp.keyring import read_keyring
 from verification.trust import describe, kind_of
 
 MAX_TRUST_BYTES = 16 * MIB

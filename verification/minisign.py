@@ -16,8 +16,8 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import TrustEntry
 from core.wire import decode_base64
+from verification.keys.public_key import PublicKey, public_key
 from verification.only import kept_by_only
-from verification.public_key import PublicKey, public_key
 
 UNTRUSTED = b"untrusted comment:"
 MAX_BYTES = 16 * 1024

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from core.errors import MalformedError
 from core.limits import Limits
-from verification.json_document import read_document
+from verification.readers.json_document import read_document
 
 MAX_NAME = 214  # the registry's own bound; older packages keep to it too
 MAX_VERSION = 256

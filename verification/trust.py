@@ -10,19 +10,19 @@ from cryptography import x509
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import REVOCATION_ALONE, Digest, Trust, TrustEntry, TrustKind, digest_of
-from verification.certificates import (
+from verification.keys.public_key import load_entry
+from verification.keys.registry_keys import read_registry_keys
+from verification.minisign import read_key, shown_id
+from verification.openpgp.keyring import read_keyring, revoked_names
+from verification.sigstore.trusted_root import Part, load_root
+from verification.ssh.revocation import given_revocations, is_revocation_list
+from verification.ssh.signers import read_signers
+from verification.x509.certificates import (
     accepted_authorities,
     certificate_digest,
     certificate_key_algorithm,
 )
-from verification.minisign import read_key, shown_id
-from verification.openpgp_keyring import read_keyring, revoked_names
-from verification.public_key import load_entry
-from verification.registry_keys import read_registry_keys
-from verification.revocation_data import RevocationList, read_revocation
-from verification.sigstore.trusted_root import Part, load_root
-from verification.ssh_revocation import given_revocations, is_revocation_list
-from verification.ssh_signers import read_signers
+from verification.x509.revocation_data import RevocationList, read_revocation
 
 _SNIFFED = 4096
 _MINISIGN = re.compile(rb"RW[A-Za-z0-9+/]{54}")  # the bare second line of a public key file

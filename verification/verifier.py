@@ -32,10 +32,10 @@ from core.model import (
 from core.wire import without_collection
 from verification import FORMATS, INSIDE
 from verification.format import VERIFIER_VERSION, Format, Setting
-from verification.json_document import forget_large
-from verification.ssh_signers import answers_to
-from verification.subject_names import is_subject_identity, subject_matches
+from verification.readers.json_document import forget_large
+from verification.ssh.signers import answers_to
 from verification.trail import Trail
+from verification.x509.subject_names import is_subject_identity, subject_matches
 
 UNRECOGNISED = "unrecognised"
 MAX_HINT_BYTES = 256 * 1024

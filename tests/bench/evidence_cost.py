@@ -20,7 +20,7 @@ from core.model import Evidence, MemoryContent, TrustEntry, TrustKind, digest_of
 from tests.bench import evidence_signed
 from tests.bench.evidence_case import LIMITS, Case, Worst, case
 from tests.bench.measure import Report, cpu_seconds
-from tests.verification import model_specimens, x509_material
+from tests.verification.archives.rpm_material import Row, assembled, packages, rows, written
 from tests.verification.index_specimens import (
     NAME,
     attestation,
@@ -31,10 +31,10 @@ from tests.verification.index_specimens import (
 from tests.verification.index_specimens import (
     statement as index_statement,
 )
-from tests.verification.notation_specimens import cose, jws, target
-from tests.verification.openpgp_material import gnupg
-from tests.verification.registry_specimens import keys_entry, release
-from tests.verification.rpm_material import Row, assembled, packages, rows, written
+from tests.verification.keys.registry_specimens import keys_entry, release
+from tests.verification.models import model_specimens
+from tests.verification.notation.notation_specimens import cose, jws, target
+from tests.verification.openpgp.openpgp_material import gnupg
 from tests.verification.sigstore.sigstore_world import ACME
 from tests.verification.specimens import (
     CONTENT,
@@ -47,8 +47,9 @@ from tests.verification.specimens import (
     setting,
     sign,
 )
-from verification import json_document
-from verification.rpm_package import read_package
+from tests.verification.x509 import x509_material
+from verification.archives.rpm_package import read_package
+from verification.readers import json_document
 from verification.verifier import format_named, verify
 
 MOST_MILLISECONDS = 100

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 
 from core.model import Digest, MemoryContent, TrustEntry, TrustKind, digest_of
 from tests.bench.evidence_case import LIMITS, Case, Worst, case
-from tests.verification import x509_material
-from tests.verification.openpgp_material import gnupg
+from tests.verification.openpgp.openpgp_material import gnupg
 from tests.verification.specimens import (
     CONTENT,
     NOW,
@@ -23,19 +22,20 @@ from tests.verification.specimens import (
     setting,
     sign,
 )
-from tests.verification.ssh_material import keys, line, signers
-from tests.verification.stranger_chains import (
+from tests.verification.ssh.ssh_material import keys, line, signers
+from tests.verification.x509 import x509_material
+from tests.verification.x509.stranger_chains import (
     bundle_of_strangers,
     filling,
     one_signer_stamped_by_strangers,
     signers_under_strangers,
     stamped_by_strangers,
 )
-from verification import cms
+from verification.archives.pe_file import read_pe
+from verification.cms import syntax
 from verification.formats.authenticode import INDIRECT_DATA, PE_IMAGE
-from verification.openpgp_armor import SIGNATURE, begin_line, end_line
-from verification.openpgp_packets import MAX_SIGNATURE_BYTES
-from verification.pe_file import read_pe
+from verification.openpgp.armor import SIGNATURE, begin_line, end_line
+from verification.openpgp.packets import MAX_SIGNATURE_BYTES
 
 KEY = private_key("p256", "cost")
 TRUST = authority_entry(x509_material.ROOT)
@@ -124,7 +124,7 @@ def _program(parts: Parts, depth: int = 1) -> Callable[[int], Case]:
             made = x509_material.signed_data(
                 (info,), (who.certificate,), stated, content_type=INDIRECT_DATA, tag=0x30
             )
-            unsigned = (x509_material.attribute(cms.NESTED_SIGNATURE, made),)
+            unsigned = (x509_material.attribute(syntax.NESTED_SIGNATURE, made),)
         return x509_material.inside(_with_table(plain, made), "app.exe"), setting(TRUST)
 
     return make
@@ -143,7 +143,7 @@ def _stamped_program(size: int) -> Case:
         made = x509_material.signed_data(
             (info,), (who.certificate,), stated, content_type=INDIRECT_DATA, tag=0x30
         )
-        nested = (x509_material.attribute(cms.NESTED_SIGNATURE, made),)
+        nested = (x509_material.attribute(syntax.NESTED_SIGNATURE, made),)
     return x509_material.inside(_with_table(plain, made), "app.exe"), setting(TRUST)
 
 

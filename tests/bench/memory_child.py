@@ -23,9 +23,11 @@ from core.cosign_container import SIMPLE_SIGNING, container
 from core.limits import Limits
 from core.model import Evidence, Outcome, Trust, TrustEntry, TrustKind, digest_of
 from tests.bench.scan_child import memory
-from tests.verification import specimens, ssh_material, x509_material
-from tests.verification.openpgp_material import gnupg
+from tests.verification import specimens
+from tests.verification.openpgp.openpgp_material import gnupg
 from tests.verification.sigstore.sigstore_world import KEYED, REKOR2, Making, World
+from tests.verification.ssh import ssh_material
+from tests.verification.x509 import x509_material
 from verification.format import Setting
 from verification.verifier import verify
 

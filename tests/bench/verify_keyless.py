@@ -37,10 +37,10 @@ from tests.verification.sigstore.sigstore_world import (
     World,
     sign,
 )
-from verification import certificate_path, certificates
 from verification.format import Setting
 from verification.sigstore import checkpoint
 from verification.verifier import verify
+from verification.x509 import certificates, path
 
 WORKLOAD = "verify-keyless"
 WORLD = World("bench", signing="p384")
@@ -69,7 +69,7 @@ class Series:
 
     def subject(self) -> float:
         """Return the processor seconds of all verifications, none of these bundles met before."""
-        for kept in (certificate_path._found, certificates._load_kept, checkpoint._holds):
+        for kept in (path._found, certificates._load_kept, checkpoint._holds):
             kept.cache_clear()
         verify(self.evidence[0], self.setting)  # the authorities are met once, as in any scan
         return cpu_seconds(self.verify_all)

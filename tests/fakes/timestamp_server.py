@@ -10,7 +10,7 @@ from threading import Thread
 
 from asn1crypto import tsp
 
-from tests.verification.timestamp_specimens import STAMPER, Stamper, response, token
+from tests.verification.cms.timestamp_specimens import STAMPER, Stamper, response, token
 
 
 def answer(request: bytes, at: datetime, made: Stamper = STAMPER) -> bytes:

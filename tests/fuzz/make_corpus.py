@@ -27,7 +27,8 @@ from core.cosign_container import container
 from core.folder import FolderContent
 from core.model import Subject, TrustEntry, TrustKind, digest_of
 from tests.fuzz.targets import CORPUS, packed, target_names
-from tests.verification import git_material, model_specimens, ssh_material, x509_material
+from tests.verification.archives.rpm_material import packages
+from tests.verification.cms.timestamp_specimens import STAMPER, response, stamper, token
 from tests.verification.formats import (
     test_authenticode,
     test_cosign_blob,
@@ -37,6 +38,7 @@ from tests.verification.formats import (
     test_minisign,
     test_nuget,
 )
+from tests.verification.git import git_material
 from tests.verification.index_specimens import (
     NAME,
     REGISTRY,
@@ -46,12 +48,12 @@ from tests.verification.index_specimens import (
     npm_publish,
     provenance,
 )
-from tests.verification.notation_specimens import ROOT as NOTATION_ROOT
-from tests.verification.notation_specimens import cose, jws
-from tests.verification.openpgp_material import TEXT, material
+from tests.verification.keys.registry_specimens import keys_entry, registry_key, release, tuf_key
+from tests.verification.models import model_specimens
+from tests.verification.notation.notation_specimens import ROOT as NOTATION_ROOT
+from tests.verification.notation.notation_specimens import cose, jws
+from tests.verification.openpgp.openpgp_material import TEXT, material
 from tests.verification.predicates.predicate_specimens import ALL as PREDICATES
-from tests.verification.registry_specimens import keys_entry, registry_key, release, tuf_key
-from tests.verification.rpm_material import packages
 from tests.verification.sigstore.sigstore_world import ACME, DSSE2, REKOR2, Making
 from tests.verification.specimens import (
     CONTENT,
@@ -67,8 +69,9 @@ from tests.verification.specimens import (
     sign,
     statement,
 )
-from tests.verification.test_revocation import answer, crl
-from tests.verification.timestamp_specimens import STAMPER, response, stamper, token
+from tests.verification.ssh import ssh_material
+from tests.verification.x509 import x509_material
+from tests.verification.x509.test_revocation import answer, crl
 
 ARTIFACT = artifact()
 FOUND = "found"  # how names of inputs begin that fuzzing found

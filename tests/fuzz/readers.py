@@ -24,39 +24,39 @@ from core.text import csv_cell, display
 from core.wire import decode_base64, decode_base64_either, read_json
 from core.yaml_places import read_yaml
 from net.bearer import read_challenges
-from verification import der
-from verification.ber import is_streamed, to_der
-from verification.cbor import read_cbor
-from verification.certificates import alternative_names, certificate_claims, read_certificates
-from verification.cms import read_signed_data
-from verification.der import DerReader, check_der
-from verification.git_object import read_object
-from verification.jar_manifest import read_manifest, stated_digests
+from verification.archives.jar_manifest import read_manifest, stated_digests
+from verification.archives.pe_file import read_pe
+from verification.archives.rpm_package import begin_hash, read_package, wanted_digests
+from verification.archives.zip_archive import ZipArchive, listed_names
+from verification.cms.syntax import read_signed_data
+from verification.cms.timestamp_token import is_timestamp, read_timestamp
+from verification.git.object import read_object
 from verification.minisign import read_signature as read_minisign
-from verification.model_manifest import read_manifest as read_model
-from verification.openpgp_armor import SIGNATURE, armored_blocks, dearmor
-from verification.openpgp_packets import (
+from verification.models.manifest import read_manifest as read_model
+from verification.openpgp.armor import SIGNATURE, armored_blocks, dearmor
+from verification.openpgp.packets import (
     read_signature,
     read_signatures,
     signed_part,
     split_packets,
     tidy_signature,
 )
-from verification.pe_file import read_pe
 from verification.predicates import view_of
-from verification.protobuf import Message
-from verification.rpm_package import begin_hash, read_package, wanted_digests
+from verification.readers import der
+from verification.readers.ber import is_streamed, to_der
+from verification.readers.cbor import read_cbor
+from verification.readers.der import DerReader, check_der
+from verification.readers.protobuf import Message
 from verification.sigstore.checkpoint import read_checkpoint
-from verification.ssh_certificate import is_certificate, read_certificate, unknown_options
-from verification.ssh_envelope import read_envelope
-from verification.ssh_key import read_key
-from verification.ssh_key import read_signature as read_ssh_signature
-from verification.ssh_revocation import given_revocations as given_ssh_revocations
-from verification.ssh_revocation import is_revocation_list
+from verification.ssh.certificate import is_certificate, read_certificate, unknown_options
+from verification.ssh.envelope import read_envelope
+from verification.ssh.key import read_key
+from verification.ssh.key import read_signature as read_ssh_signature
+from verification.ssh.revocation import given_revocations as given_ssh_revocations
+from verification.ssh.revocation import is_revocation_list
 from verification.statements import read_statement
-from verification.timestamp_token import is_timestamp, read_timestamp
 from verification.trust import describe, kind_of
-from verification.zip_archive import ZipArchive, listed_names
+from verification.x509.certificates import alternative_names, certificate_claims, read_certificates
 
 LIMITS = Limits()
 SMALL = Limits(json_items=100, signatures=2)  # the counts are reached too

@@ -6,122 +6,122 @@ from tests.guards.guard import guard
 
 CERTIFICATES = [
     guard(
-        "verification/certificate_usage.py",
+        "verification/x509/usage.py",
         "if isinstance(extension.value, x509.KeyUsage) and not "
         "_may_sign(extension.value, purposes):",
-        "verification/test_certificate_chain.py::"
+        "verification/x509/test_certificate_chain.py::"
         "test_attack_09_signer_must_be_allowed_to_sign_code",
         new="if False:",
     ),
     guard(
-        "verification/certificate_usage.py",
+        "verification/x509/usage.py",
         "if not stated & {*purposes, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}:",
-        "verification/test_certificate_chain.py::"
+        "verification/x509/test_certificate_chain.py::"
         "test_attack_09_signer_must_be_allowed_to_sign_code",
         "verification/formats/test_cms_detached.py::test_attack_09_purpose_of_the_certificate",
         "verification/formats/test_authenticode.py::test_attack_09_certificate_must_be_for_code",
     ),
     guard(
-        "verification/certificate_usage.py",
+        "verification/x509/usage.py",
         "if key.weakness:",
-        "verification/test_certificate_chain.py::test_short_key_of_the_signer_is_weak",
+        "verification/x509/test_certificate_chain.py::test_short_key_of_the_signer_is_weak",
     ),
     guard(
-        "verification/certificate_usage.py",
+        "verification/x509/usage.py",
         "if is_weakly_signed(leaf):",
-        "verification/test_certificate_chain.py::"
+        "verification/x509/test_certificate_chain.py::"
         "test_attack_10_certificate_signed_with_a_forgeable_hash_is_weak",
     ),
     guard(
-        "verification/certificate_chain.py",
+        "verification/x509/chain.py",
         "if may_issue(leaf) and not is_pinned:",
-        "verification/test_certificate_chain.py::"
+        "verification/x509/test_certificate_chain.py::"
         "test_attack_09_signer_must_be_allowed_to_sign_code",
     ),
     guard(
-        "verification/certificate_chain.py",
+        "verification/x509/chain.py",
         "[member for member in authorities.members if member.counts(at)]",
-        "verification/test_certificate_chain.py::"
+        "verification/x509/test_certificate_chain.py::"
         "test_attack_02_window_of_the_trust_entry_ends_the_chain",
         new="list(authorities.members)",
     ),
     guard(
-        "verification/certificate_chain.py",
+        "verification/x509/chain.py",
         "    if isinstance(checks, Fault):\n        return checks\n",
-        "verification/test_revocation.py::"
+        "verification/x509/test_revocation.py::"
         "test_attack_10_chain_with_a_revoked_certificate_is_refused",
         "verification/formats/test_notation.py::"
         "test_attack_10_revoked_signer_is_refused_even_where_it_was_revoked_later",
         new="    if isinstance(checks, Fault):\n        checks = ()\n",
     ),
     guard(
-        "verification/certificate_path.py",
+        "verification/x509/path.py",
         "if _may_lead_to(each, purpose)]",
-        "verification/test_certificate_path.py::"
+        "verification/x509/test_certificate_path.py::"
         "test_attack_09_authority_for_other_purposes_does_not_lead_on",
         new="]",
     ),
     guard(
-        "verification/cms_judgement.py",
+        "verification/cms/judgement.py",
         "and not ends else None",
         "verification/formats/test_authenticode.py::"
         "test_attack_10_certificate_for_its_lifetime_ends_what_it_signed",
         new="else None",
     ),
     guard(
-        "verification/cms_signature.py",
+        "verification/cms/signature.py",
         "    if content is None:\n",
         "verification/formats/test_cms_detached.py::"
         "test_attack_04_attributes_of_one_signature_are_not_content_of_another",
         new="    if False:\n",
     ),
     guard(
-        "verification/certificate_path.py",
+        "verification/x509/path.py",
         "if refused_address(links):",
-        "verification/test_certificate_rules.py::"
+        "verification/x509/test_certificate_rules.py::"
         "test_attack_09_address_in_the_subject_keeps_to_the_constraints",
     ),
     guard(
-        "verification/certificate_path.py",
+        "verification/x509/path.py",
         "if stated is not None and stated.require_explicit_policy is not None:",
-        "verification/test_certificate_rules.py::"
+        "verification/x509/test_certificate_rules.py::"
         "test_policies_are_not_asked_for_and_a_demand_for_one_is_not_judged",
     ),
     guard(
-        "verification/certificate_path.py",
+        "verification/x509/path.py",
         "if has_strangers and not _may_be_issued(leaf, anchored, anchors):",
-        "verification/test_certificate_rules.py::"
+        "verification/x509/test_certificate_rules.py::"
         "test_attack_16_certificates_of_strangers_are_not_searched_among_themselves",
     ),
     guard(
-        "verification/certificate_path.py",
+        "verification/x509/path.py",
         "if tried > most:",
-        "verification/test_certificate_path.py::"
+        "verification/x509/test_certificate_path.py::"
         "test_attack_16_a_staircase_of_one_name_is_not_climbed_to_its_end",
     ),
     guard(
-        "verification/certificate_ways.py",
+        "verification/x509/ways.py",
         "if steps > MAX_STEPS:",
-        "verification/test_certificate_path.py::"
+        "verification/x509/test_certificate_path.py::"
         "test_attack_16_ways_that_end_nowhere_are_followed_so_far_and_no_further",
     ),
     guard(
-        "verification/certificate_ways.py",
+        "verification/x509/ways.py",
         "if len(found) > MAX_WAYS:",
-        "verification/test_certificate_path.py::"
+        "verification/x509/test_certificate_path.py::"
         "test_attack_16_more_ways_than_are_tried_are_too_many",
     ),
     guard(
-        "verification/certificate_path.py",
+        "verification/x509/path.py",
         "if is_issued_by(each, issuer)]",
-        "verification/test_certificate_path.py::"
+        "verification/x509/test_certificate_path.py::"
         "test_attack_16_only_what_leads_up_to_an_anchor_is_searched",
         new="]",
     ),
     guard(
-        "verification/certificate_diagnosis.py",
+        "verification/x509/diagnosis.py",
         "zip(budget, named, strict=False)",
-        "verification/test_certificate_rules.py::"
+        "verification/x509/test_certificate_rules.py::"
         "test_attack_16_certificates_of_strangers_are_not_searched_among_themselves",
         new="enumerate(named)",
     ),
@@ -132,78 +132,78 @@ CERTIFICATES = [
         new="    if False:\n",
     ),
     guard(
-        "verification/public_key.py",
+        "verification/keys/public_key.py",
         "        if allowed not in key.paddings:\n",
-        "verification/test_public_key.py::"
+        "verification/keys/test_public_key.py::"
         "test_attack_08_key_made_for_pss_takes_no_other_padding_hash_or_salt",
         new="        if False:\n",
     ),
     guard(
-        "verification/cms_algorithm.py",
+        "verification/cms/algorithm.py",
         "if key.pss is not None:",
         "verification/formats/test_cms_detached.py::"
         "test_attack_08_certificate_made_for_pss_keeps_its_signatures_to_pss",
     ),
     guard(
-        "verification/cms_algorithm.py",
+        "verification/cms/algorithm.py",
         "if key.pss is not None and not key.pss.allow(algorithm, stated.salt_bytes):",
         "verification/formats/test_cms_detached.py::"
         "test_attack_08_certificate_made_for_pss_keeps_its_signatures_to_pss",
     ),
     guard(
-        "verification/revocation.py",
+        "verification/x509/revocation.py",
         "if later is RevokedLater.NOTED_IF_STATED:",
-        "verification/test_revocation.py::test_attack_10_timestamp_of_a_revoked_authority",
+        "verification/x509/test_revocation.py::test_attack_10_timestamp_of_a_revoked_authority",
         "verification/formats/test_authenticode.py::"
         "test_attack_10_countersignature_of_a_revoked_authority",
     ),
     guard(
-        "verification/certificate_path.py",
+        "verification/x509/path.py",
         "        if one.begins <= at < one.ends:",
-        "verification/test_certificate_path.py::"
+        "verification/x509/test_certificate_path.py::"
         "test_path_is_searched_for_once_and_never_used_outside_its_window",
         new="        if one.begins:",
     ),
     guard(
-        "verification/certificates.py",
+        "verification/x509/certificates.py",
         'if not encoded.endswith(b"\\x00" + certificate.signature):',
-        "verification/test_certificate_chain.py::test_signature_with_unused_bits_is_malformed",
+        "verification/x509/test_certificate_chain.py::test_signature_with_unused_bits_is_malformed",
     ),
     guard(
-        "verification/cms_signature.py",
+        "verification/cms/signature.py",
         "if stated_type != signed.content_type:",
         "verification/formats/test_cms_detached.py::test_signed_attributes_that_do_not_fit",
     ),
     guard(
-        "verification/cms_signature.py",
+        "verification/cms/signature.py",
         "if cms.reads_as_attributes(content.read_at(0, _ATTRIBUTES_READ), content.size):",
         "verification/formats/test_cms_detached.py::"
         "test_attack_04_attributes_of_one_signature_are_not_content_of_another",
     ),
     guard(
-        "verification/cms_algorithm.py",
+        "verification/cms/algorithm.py",
         "if oid not in known:",
         "verification/formats/test_cms_detached.py::"
         "test_attack_08_algorithm_that_is_stated_fits_key_and_digest",
     ),
     guard(
-        "verification/cms.py",
+        "verification/cms/syntax.py",
         "if not values or (len(values) > 1 and kind in _SINGLE):",
         "verification/formats/test_cms_detached.py::test_signed_attributes_that_do_not_fit",
     ),
     guard(
-        "verification/cms.py",
+        "verification/cms/syntax.py",
         "if (is_repeated and kind in _SINGLE) or len(spelled) > _MAX_ATTRIBUTES:",
         "verification/formats/test_cms_detached.py::test_signed_attributes_that_do_not_fit",
     ),
     guard(
-        "verification/cms_judgement.py",
+        "verification/cms/judgement.py",
         "if faults:",
         "verification/formats/test_cms_detached.py::"
         "test_attack_13_every_signer_must_hold_and_all_are_told",
     ),
     guard(
-        "verification/cms_judgement.py",
+        "verification/cms/judgement.py",
         "if key.window(at) is not Window.WITHIN:",
         "verification/formats/test_cms_detached.py::"
         "test_attack_02_key_counts_inside_its_window_only",
@@ -214,9 +214,9 @@ CERTIFICATES = [
         "verification/formats/test_cms_detached.py::test_content_inside_must_be_the_artifact",
     ),
     guard(
-        "verification/git_cms.py",
+        "verification/git/cms.py",
         "if data.content is not None or data.content_type != cms.DATA:",
-        "verification/test_git_cms.py::test_what_the_signature_holds_must_be_nothing",
+        "verification/git/test_git_cms.py::test_what_the_signature_holds_must_be_nothing",
     ),
     guard(
         "verification/formats/authenticode.py",
@@ -230,40 +230,40 @@ CERTIFICATES = [
         "test_attack_04_statement_about_another_kind_of_file_is_about_no_program",
     ),
     guard(
-        "verification/cms_time.py",
+        "verification/cms/times.py",
         "if not _is_for_timestamps(leaf):",
         "verification/formats/test_authenticode.py::"
         "test_attack_03_countersignature_proves_a_time_by_a_certificate_for_times_alone",
     ),
     guard(
-        "verification/cms_time.py",
+        "verification/cms/times.py",
         "if at is None:",
         "verification/formats/test_authenticode.py::"
         "test_attack_03_countersignature_proves_a_time_by_a_certificate_for_times_alone",
     ),
     guard(
-        "verification/cms_time.py",
+        "verification/cms/times.py",
         "if proved is not None and proved.at > now:",
         "verification/formats/test_authenticode.py::"
         "test_attack_03_countersignature_proves_a_time_by_a_certificate_for_times_alone",
     ),
     guard(
-        "verification/pe_file.py",
+        "verification/archives/pe_file.py",
         "if table_at + table_bytes != size:",
         "verification/formats/test_authenticode.py::test_attack_12_bytes_after_the_signature",
     ),
     guard(
-        "verification/pe_file.py",
+        "verification/archives/pe_file.py",
         "if any(body[whole:]) or any(rest) or len(body) - whole >= _ALIGNED:",
         "verification/formats/test_authenticode.py::test_attack_12_bytes_after_the_signature",
     ),
     guard(
-        "verification/jar_file.py",
+        "verification/archives/jar_file.py",
         "if missing:",
         "verification/formats/test_jar.py::test_attack_12_partial_coverage",
     ),
     guard(
-        "verification/jar_file.py",
+        "verification/archives/jar_file.py",
         "if each.digest() != stated.strong[name]:",
         "verification/formats/test_jar.py::test_attack_12_partial_coverage",
     ),
@@ -284,38 +284,38 @@ CERTIFICATES = [
         "verification/formats/test_nuget.py::test_certificate_that_packages_do_not_take",
     ),
     guard(
-        "verification/zip_directory.py",
+        "verification/archives/zip_directory.py",
         "if entry.name in names:",
-        "verification/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
+        "verification/archives/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
     ),
     guard(
-        "verification/zip_directory.py",
+        "verification/archives/zip_directory.py",
         'if "\\\\" in name or "\\0" in name or {"", ".", ".."} & set(parts) or _DRIVE.match(name):',
         "verification/formats/test_jar.py::test_attack_17_names_that_lead_out_of_the_archive",
     ),
     guard(
-        "verification/zip_directory.py",
+        "verification/archives/zip_directory.py",
         "if found + _END_FORM.size + comment != len(tail):",
-        "verification/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
+        "verification/archives/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
     ),
     guard(
-        "verification/zip_archive.py",
+        "verification/archives/zip_archive.py",
         "if entry.offset != at:",
-        "verification/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
+        "verification/archives/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
     ),
     guard(
-        "verification/zip_archive.py",
+        "verification/archives/zip_archive.py",
         "if stated != (entry.flags, entry.method, entry.raw_name):",
-        "verification/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
+        "verification/archives/test_zip_archive.py::test_attack_17_what_can_be_read_in_two_ways_is_refused",
     ),
     guard(
-        "verification/zip_archive.py",
+        "verification/archives/zip_archive.py",
         "if unpacked > min(most, self._limits.artifact_bytes):",
-        "verification/test_zip_archive.py::test_attack_16_bombs_are_counted",
+        "verification/archives/test_zip_archive.py::test_attack_16_bombs_are_counted",
     ),
     guard(
-        "verification/zip_archive.py",
+        "verification/archives/zip_archive.py",
         "if (size, crc) != (entry.size, entry.crc):",
-        "verification/test_zip_archive.py::test_data_that_is_not_what_the_list_states",
+        "verification/archives/test_zip_archive.py::test_data_that_is_not_what_the_list_states",
     ),
 ]

@@ -47,7 +47,7 @@ DOCUMENTS = [
         "test_attack_04_signed_statement_must_be_about_this_artifact",
     ),
     guard(
-        "verification/keyed.py",
+        "verification/keys/keyed.py",
         "standing = Standing.VERIFIED if inside else Standing.OUTSIDE_WINDOW",
         "verification/formats/test_dsse.py::test_attack_02_key_counts_inside_its_window_only",
         "verification/formats/test_raw_signature.py::"
@@ -81,7 +81,7 @@ DOCUMENTS = [
         "test_attack_07_forged_annotations_are_never_believed",
     ),
     guard(
-        "verification/cosign_bundle.py",
+        "verification/sigstore/cosign_bundle.py",
         "if len(leaf) != 1:",
         "verification/formats/test_cosign_simple.py::"
         "test_attack_07_certificate_that_came_along_names_nobody_without_an_authority",
@@ -158,17 +158,17 @@ DOCUMENTS = [
         new="if True:",
     ),
     guard(
-        "verification/model_manifest.py",
+        "verification/models/manifest.py",
         "if computed != stated:",
         "verification/formats/test_model_signing.py::test_lists_that_break_their_form_are_refused",
     ),
     guard(
-        "verification/model_manifest.py",
+        "verification/models/manifest.py",
         'if not _is_below(name) and name != ".":',
         "verification/formats/test_model_signing.py::test_lists_that_break_their_form_are_refused",
     ),
     guard(
-        "verification/model_manifest.py",
+        "verification/models/manifest.py",
         "if reader is None:",
         "verification/formats/test_model_signing.py::"
         "test_attack_04_other_types_of_payload_and_predicate_are_no_model",
@@ -186,23 +186,23 @@ DOCUMENTS = [
         new="if begins:",
     ),
     guard(
-        "verification/notation_content.py",
+        "verification/notation/content.py",
         "if envelope.content_type != PAYLOAD_TYPE and not envelope.hashed:",
         "verification/formats/test_notation.py::test_attack_04_other_payload_types_are_refused",
     ),
     guard(
-        "verification/notation_content.py",
+        "verification/notation/content.py",
         "if ours != target.digest:",
         "verification/formats/test_notation.py::test_other_artifact_is_refused",
     ),
     guard(
-        "verification/notation_content.py",
+        "verification/notation/content.py",
         "if stated != target.media_type:",
         "verification/formats/test_notation.py::"
         "test_attack_04_media_type_must_be_that_of_the_manifest",
     ),
     guard(
-        "verification/notation_signature.py",
+        "verification/notation/signature.py",
         "if envelope.algorithm != wanted:",
         "verification/formats/test_notation.py::"
         "test_attack_08_algorithm_of_the_header_must_be_that_of_the_key",
@@ -210,18 +210,18 @@ DOCUMENTS = [
         "test_attack_08_algorithm_number_must_be_that_of_the_key",
     ),
     guard(
-        "verification/notation_signature.py",
+        "verification/notation/signature.py",
         "if not _holds(key, wanted, envelope.signature, envelope.signed):",
         "verification/formats/test_notation.py::test_attack_08_none_without_a_signature_is_refused",
         "verification/formats/test_notation.py::test_attack_08_another_key_does_not_verify",
     ),
     guard(
-        "verification/notation_signature.py",
+        "verification/notation/signature.py",
         "if key.weakness:",
         "verification/formats/test_notation.py::test_attack_10_short_keys_are_weak",
     ),
     guard(
-        "verification/notation_signature.py",
+        "verification/notation/signature.py",
         "if wrong:\n"
         '        expected = "keyUsage digitalSignature alone, no purpose but signing, '
         'no authority"',
@@ -229,37 +229,37 @@ DOCUMENTS = [
         "test_attack_09_certificate_for_other_uses_does_not_sign",
     ),
     guard(
-        "verification/notation_signature.py",
+        "verification/notation/signature.py",
         "if wrong:\n"
         '            expected = "critical basicConstraints and keyUsage of an authority"',
         "verification/formats/test_notation.py::test_attack_09_issuers_must_be_authorities",
     ),
     guard(
-        "verification/notation_jws.py",
+        "verification/notation/jws.py",
         "if foreign:",
         "verification/formats/test_notation.py::"
         "test_attack_08_headers_that_choose_a_key_are_refused",
     ),
     guard(
-        "verification/notation_jws.py",
+        "verification/notation/jws.py",
         "if headers.keys() & beside.keys():",
         "verification/formats/test_notation.py::"
         "test_attack_08_header_that_is_signed_is_not_overruled_beside",
     ),
     guard(
-        "verification/notation_content.py",
+        "verification/notation/content.py",
         "if envelope.hashed != wanted:",
         "verification/formats/test_notation.py::test_attack_08_hash_envelope_is_of_the_keys_hash",
     ),
     guard(
-        "verification/notation_envelope.py",
+        "verification/notation/envelope.py",
         "if unmarked:",
         "verification/formats/test_notation.py::test_broken_rules_are_malformed",
     ),
     guard(
-        "verification/subject_names.py",
+        "verification/x509/subject_names.py",
         "if wanted is None or not wanted.keys() >= _REQUIRED:",
-        "verification/test_subject_names.py::test_every_named_part_is_in_the_subject",
+        "verification/x509/test_subject_names.py::test_every_named_part_is_in_the_subject",
     ),
     guard(
         "verification/verifier.py",

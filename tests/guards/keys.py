@@ -6,63 +6,63 @@ from tests.guards.guard import guard
 
 KEYS = [
     guard(
-        "verification/openpgp_judgement.py",
+        "verification/openpgp/judgement.py",
         "eligible = [one for one, said in withdrawn if not _void(said, signature)]",
-        "verification/test_openpgp_revoker.py::"
+        "verification/openpgp/test_openpgp_revoker.py::"
         "test_attack_10_key_revoked_by_the_key_named_for_it_is_refused",
         new="eligible = [one for one, said in withdrawn]",
     ),
     guard(
-        "verification/openpgp_version_3.py",
+        "verification/openpgp/version_3.py",
         "and cause_of(signature, certificate, candidate.key) is None",
-        "verification/test_openpgp_own_judgement.py::"
+        "verification/openpgp/test_openpgp_own_judgement.py::"
         "test_attack_10_subkey_that_did_not_count_verifies_nothing",
         new="and True",
     ),
     guard(
-        "verification/openpgp_self_signatures.py",
+        "verification/openpgp/self_signatures.py",
         "if any(voids(revocation, moment) for revocation in own.revocations):",
-        "verification/test_openpgp_own_judgement.py::"
+        "verification/openpgp/test_openpgp_own_judgement.py::"
         "test_attack_10_key_that_did_not_count_verifies_nothing",
     ),
     guard(
-        "verification/openpgp_self_signatures.py",
+        "verification/openpgp/self_signatures.py",
         "if _has_unclear(certificate):",
-        "verification/test_openpgp_own_judgement.py::"
+        "verification/openpgp/test_openpgp_own_judgement.py::"
         "test_attack_10_subkey_that_did_not_count_verifies_nothing",
     ),
     guard(
-        "verification/openpgp_revoker.py",
+        "verification/openpgp/revoker.py",
         "return _by_owner(candidate) + tuple(",
-        "verification/test_openpgp_own_judgement.py::"
+        "verification/openpgp/test_openpgp_own_judgement.py::"
         "test_attack_10_key_that_did_not_count_verifies_nothing",
         new="return tuple(",
     ),
     guard(
-        "verification/openpgp_diagnosis.py",
+        "verification/openpgp/diagnosis.py",
         "if not case.is_subkey or binding is None or binding.version != VERSION:",
-        "verification/test_openpgp_version_3.py::test_subkey_signs_only_where_both_keys_say_so",
+        "verification/openpgp/test_openpgp_version_3.py::test_subkey_signs_only_where_both_keys_say_so",
         new="if binding is None or binding.created_at:",
     ),
     guard(
-        "verification/openpgp_judgement.py",
+        "verification/openpgp/judgement.py",
         "if signature.type not in _TYPES:",
-        "verification/test_openpgp.py::test_attack_04_signature_over_a_key_is_not_over_a_document",
+        "verification/openpgp/test_openpgp.py::test_attack_04_signature_over_a_key_is_not_over_a_document",
     ),
     guard(
-        "verification/openpgp_judgement.py",
+        "verification/openpgp/judgement.py",
         "if not strong or signature.hash_algorithm in WEAK_HASHES:",
-        "verification/test_openpgp.py::test_attack_10_matrix",
+        "verification/openpgp/test_openpgp.py::test_attack_10_matrix",
     ),
     guard(
-        "verification/openpgp_judgement.py",
+        "verification/openpgp/judgement.py",
         "if made > now:",
-        "verification/test_openpgp.py::test_attack_10_matrix",
+        "verification/openpgp/test_openpgp.py::test_attack_10_matrix",
     ),
     guard(
-        "verification/openpgp_judgement.py",
+        "verification/openpgp/judgement.py",
         "if signature.type == TEXT and signed.has_loose_ends:",
-        "verification/test_openpgp.py::"
+        "verification/openpgp/test_openpgp.py::"
         "test_carriage_return_that_ends_no_line_is_refused_under_a_text_signature",
     ),
     guard(
@@ -73,32 +73,32 @@ KEYS = [
         new="    if True:\n        return refuse_other_digest(trail, subject)\n",
     ),
     guard(
-        "verification/openpgp_armor.py",
+        "verification/openpgp/armor.py",
         "if not is_whole or text[at:first].rstrip(_BLANKS) != begin:",
-        "verification/test_openpgp_packets.py::test_armor_with_anything_strange_is_malformed",
+        "verification/openpgp/test_openpgp_packets.py::test_armor_with_anything_strange_is_malformed",
     ),
     guard(
-        "verification/ssh_revocation.py",
+        "verification/ssh/revocation.py",
         "and not _is_of_certificates(entry.content)",
         "verification/formats/test_ssh_signature.py::"
         "test_list_that_nothing_reads_is_never_passed_over",
         new="and is_revocation_list(entry.content)",
     ),
     guard(
-        "verification/model_manifest.py",
+        "verification/models/manifest.py",
         "return frozenset() if signed & GIT_PATHS else GIT_PATHS",
         "verification/formats/test_model_signing.py::"
         "test_older_signer_that_signed_what_belongs_to_git_left_none_of_it_out",
         new="return GIT_PATHS",
     ),
     guard(
-        "verification/openpgp_subpackets.py",
+        "verification/openpgp/subpackets.py",
         "if kind in found:",
-        "verification/test_openpgp_packets.py::"
+        "verification/openpgp/test_openpgp_packets.py::"
         "test_signed_area_that_is_ambiguous_or_cut_is_malformed",
     ),
     guard(
-        "verification/ssh_judgement.py",
+        "verification/ssh/judgement.py",
         "if envelope.namespace != purpose.namespace:",
         "verification/formats/test_ssh_signature.py::"
         "test_attack_04_signature_for_another_use_is_refused",
@@ -106,60 +106,60 @@ KEYS = [
         "test_attack_04_signature_of_a_file_is_none_of_a_commit",
     ),
     guard(
-        "verification/ssh_judgement.py",
+        "verification/ssh/judgement.py",
         "if algorithm in WEAK_SIGNATURES:",
         "verification/formats/test_ssh_signature.py::test_attack_10_rsa_with_sha1_is_refused",
     ),
     guard(
-        "verification/ssh_judgement.py",
+        "verification/ssh/judgement.py",
         "if not fits(key, envelope.signature):",
         "verification/formats/test_ssh_signature.py::"
         "test_attack_08_algorithm_of_another_kind_of_key_is_refused",
     ),
     guard(
-        "verification/ssh_judgement.py",
+        "verification/ssh/judgement.py",
         "if key.weakness:",
         "verification/formats/test_ssh_signature.py::test_attack_10_short_rsa_keys_prove_nothing",
     ),
     guard(
-        "verification/ssh_judgement.py",
+        "verification/ssh/judgement.py",
         "if envelope.hash_algorithm not in HASHES:",
         "verification/formats/test_ssh_signature.py::test_hash_that_is_not_allowed_is_refused",
     ),
     guard(
-        "verification/ssh_judgement.py",
+        "verification/ssh/judgement.py",
         "if not holds(key, envelope.signature, envelope.signed(digest)):",
         "verification/formats/test_ssh_signature.py::test_altered_content_is_refused",
     ),
     guard(
-        "verification/ssh_judgement.py",
+        "verification/ssh/judgement.py",
         "if certificate.kind != USER:",
         "verification/formats/test_ssh_signature.py::test_certificate_that_does_not_fit_is_refused",
     ),
     guard(
-        "verification/ssh_acceptance.py",
+        "verification/ssh/acceptance.py",
         "if withdrawn:",
         "verification/formats/test_ssh_signature.py::"
         "test_attack_10_withdrawn_key_is_refused_whichever_way_it_is_listed",
     ),
     guard(
-        "verification/ssh_acceptance.py",
+        "verification/ssh/acceptance.py",
         "if not for_this:",
         "verification/formats/test_ssh_signature.py::"
         "test_key_counts_only_for_the_namespaces_of_its_line",
     ),
     guard(
-        "verification/ssh_acceptance.py",
+        "verification/ssh/acceptance.py",
         "if not timely:",
         "verification/formats/test_ssh_signature.py::test_attack_02_line_counts_only_in_its_window",
     ),
     guard(
-        "verification/ssh_acceptance.py",
+        "verification/ssh/acceptance.py",
         "if not answering:",
         "verification/formats/test_ssh_signature.py::test_certificate_that_does_not_fit_is_refused",
     ),
     guard(
-        "verification/ssh_envelope.py",
+        "verification/ssh/envelope.py",
         "if not bare.startswith(BEGIN) or not bare.endswith(END):",
         "verification/formats/test_ssh_signature.py::test_flipped_armor_is_refused",
     ),
@@ -170,7 +170,7 @@ KEYS = [
         "test_attack_01_object_under_the_name_of_another_is_refused",
     ),
     guard(
-        "verification/git_object.py",
+        "verification/git/object.py",
         "if names.count(name) > 1:",
         "verification/formats/test_git_object.py::"
         "test_attack_18_object_that_two_readers_read_differently_is_malformed",
@@ -205,7 +205,7 @@ KEYS = [
         "test_attack_12_corrupted_payload_under_a_good_header_signature",
     ),
     guard(
-        "verification/rpm_header.py",
+        "verification/archives/rpm_header.py",
         "if tag < _FIRST_TAG or tag in entries or offset < at:",
         "verification/formats/test_rpm.py::test_attack_18_two_entries_of_one_tag_are_malformed",
     ),
@@ -231,7 +231,7 @@ KEYS = [
     guard(
         "core/cleartext.py",
         "if after <= len(whole):",
-        "verification/test_openpgp.py::test_attack_11_cleartext_injection_is_malformed",
+        "verification/openpgp/test_openpgp.py::test_attack_11_cleartext_injection_is_malformed",
         "core/test_cleartext.py::test_attack_11_anything_but_one_message_is_refused",
         "verification/formats/test_helm_provenance.py::test_attack_11_second_message_in_one_file",
         new="if False:",
@@ -257,29 +257,29 @@ KEYS = [
         "core/test_checksums.py::test_attack_17_line_is_refused_by_number",
     ),
     guard(
-        "verification/release.py",
+        "verification/openpgp/apt_release.py",
         "if now < until:",
-        "verification/test_release.py::"
+        "verification/openpgp/test_release.py::"
         "test_attack_19_valid_until_is_the_first_instant_it_is_expired",
         new="if until:",
     ),
     guard(
-        "verification/release.py",
+        "verification/openpgp/apt_release.py",
         "if release.date >= not_before:",
-        "verification/test_release.py::"
+        "verification/openpgp/test_release.py::"
         "test_attack_19_an_older_release_than_the_last_accepted_is_a_rollback",
         new="if release.date:",
     ),
     guard(
-        "verification/release.py",
+        "verification/openpgp/apt_release.py",
         "if release.date <= now + AHEAD:",
-        "verification/test_release.py::test_a_release_from_the_future_is_refused",
+        "verification/openpgp/test_release.py::test_a_release_from_the_future_is_refused",
         new="if release.date:",
     ),
     guard(
-        "verification/release.py",
+        "verification/openpgp/apt_release.py",
         "    if asked in stated:\n        return True",
-        "verification/test_release.py::test_attack_19_another_suite_of_the_same_signer_is_refused",
+        "verification/openpgp/test_release.py::test_attack_19_another_suite_of_the_same_signer_is_refused",
         new="    if stated:\n        return True",
     ),
     guard(

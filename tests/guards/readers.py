@@ -34,24 +34,24 @@ READERS = [
         "core/test_wire.py::test_more_bytes_than_the_limit_are_refused_unread",
     ),
     guard(
-        "verification/der.py",
+        "verification/readers/der.py",
         "if length < _LEAST[count]:",
-        "verification/test_der.py::test_attack_18_lenient_forms_are_refused",
+        "verification/readers/test_der.py::test_attack_18_lenient_forms_are_refused",
     ),
     guard(
-        "verification/cbor.py",
+        "verification/readers/cbor.py",
         "if key in read:",
-        "verification/test_cbor.py::test_attack_18_lenient_forms_are_refused",
+        "verification/readers/test_cbor.py::test_attack_18_lenient_forms_are_refused",
     ),
     guard(
-        "verification/cbor.py",
+        "verification/readers/cbor.py",
         "if number < shorter:",
-        "verification/test_cbor.py::test_attack_18_lenient_forms_are_refused",
+        "verification/readers/test_cbor.py::test_attack_18_lenient_forms_are_refused",
     ),
     guard(
-        "verification/cbor.py",
+        "verification/readers/cbor.py",
         "if depth > self._limits.json_depth:",
-        "verification/test_cbor.py::test_attack_16_depth_is_bounded",
+        "verification/readers/test_cbor.py::test_attack_16_depth_is_bounded",
     ),
     guard(
         "verification/verifier.py",

@@ -19,7 +19,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from core.model import digest_of
-from tests.verification import git_material, rpm_material, ssh_material
+from tests.verification.archives import rpm_material
+from tests.verification.cms.timestamp_specimens import STAMPER, response, token
+from tests.verification.git import git_material
 from tests.verification.index_specimens import (
     NAME,
     REGISTRY,
@@ -30,13 +32,13 @@ from tests.verification.index_specimens import (
     provenance,
     statement,
 )
-from tests.verification.openpgp_material import gnupg
+from tests.verification.keys.registry_specimens import registry_key
+from tests.verification.openpgp.openpgp_material import gnupg
 from tests.verification.predicates.predicate_specimens import SLSA_1
-from tests.verification.registry_specimens import registry_key
 from tests.verification.sigstore.sigstore_world import ACME, World, statement_of
 from tests.verification.specimens import CONTENT, NOW, openssl, pem
-from tests.verification.timestamp_specimens import STAMPER, response, token
-from tests.verification.x509_material import (
+from tests.verification.ssh import ssh_material
+from tests.verification.x509.x509_material import (
     CODE,
     EMAIL,
     ROOT,

@@ -15,8 +15,8 @@ from tests.jobs import one_database
 from tests.jobs.apt_workspace import scan
 from tests.jobs.conftest import NOW, Reopen
 from tests.jobs.test_belief import standing
-from tests.verification.openpgp_material import MADE, TEXT, WITHDRAWN, Gnupg, gnupg
-from verification.openpgp_packets import split_packets
+from tests.verification.openpgp.openpgp_material import MADE, TEXT, WITHDRAWN, Gnupg, gnupg
+from verification.openpgp.packets import split_packets
 
 database_url = one_database.database_url
 NAME = "text"

@@ -16,7 +16,7 @@ from core.folder import FolderContent, MemberKind
 from core.limits import Limits
 from jobs.commands.verify import verify_command
 from jobs.model_folder import read_model_folder
-from tests.verification.model_specimens import FILES, KEY, bundle, resources, statement
+from tests.verification.models.model_specimens import FILES, KEY, bundle, resources, statement
 from tests.verification.specimens import public_pem
 
 

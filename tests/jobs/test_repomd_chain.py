@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from core.model import digest_of
 from jobs.commands.verify import verify_command
-from tests.verification.openpgp_material import gnupg
+from tests.verification.openpgp.openpgp_material import gnupg
 
 PACKAGE = b"\xed\xab\xee\xdb a package"
 PRIMARY = f"""<?xml version="1.0" encoding="UTF-8"?>

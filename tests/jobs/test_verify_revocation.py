@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from jobs.commands.verify import verify_command
-from tests.verification.notation_specimens import LEAF, ROOT, ROOT_KEY, cose, jws
+from tests.verification.cms.timestamp_specimens import STAMPER, response, token
+from tests.verification.notation.notation_specimens import LEAF, ROOT, ROOT_KEY, cose, jws
 from tests.verification.specimens import CONTENT, DAY, NOW, pem
-from tests.verification.timestamp_specimens import STAMPER, response, token
 
 AT = ("--at", NOW.isoformat().replace("+00:00", "Z"))
 assert isinstance(ROOT_KEY, ec.EllipticCurvePrivateKey)

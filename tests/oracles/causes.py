@@ -14,8 +14,8 @@ from core.model import MemoryContent, Verification
 from tests.oracles.certificates import signature_table
 from tests.oracles.changes import Value, families, read_values
 from tests.oracles.oracle import Case
-from verification.openpgp_packets import signed_part, split_packets
-from verification.rpm_package import read_package
+from verification.archives.rpm_package import read_package
+from verification.openpgp.packets import signed_part, split_packets
 
 
 def always(_case: Case, _verification: Verification) -> bool:

@@ -11,12 +11,12 @@ from core.model import Evidence, TrustKind
 from tests.oracles.asking import each_asked, entry, folder, run, seconds
 from tests.oracles.changes import bit_flipped, bytes_changed, der_changed, within_base64
 from tests.oracles.oracle import Case, Oracle, Part
+from tests.verification.cms.timestamp_specimens import HASHES, MADE_AT, response, stamper, token
 from tests.verification.formats.test_authenticode import signed as program_signed
 from tests.verification.formats.test_cms_detached import MADE as CMS_WORDS
 from tests.verification.formats.test_cms_detached import signed as cms_signed
 from tests.verification.specimens import CONTENT, DAY, NOW, artifact, evidence, pem, setting
-from tests.verification.timestamp_specimens import HASHES, MADE_AT, response, stamper, token
-from tests.verification.x509_material import (
+from tests.verification.x509.x509_material import (
     CODE,
     EMAIL,
     OTHER_ROOT,

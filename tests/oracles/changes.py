@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from core.errors import MalformedError, TooLargeError
 from tests.fuzz.mutation import mutant
-from tests.verification.x509_material import plain_archive, tlv
-from verification.openpgp_packets import Packet, split_packets
+from tests.verification.x509.x509_material import plain_archive, tlv
+from verification.openpgp.packets import Packet, split_packets
 
 Change = Callable[[bytes, Sequence[bytes], random.Random], bytes]
 

@@ -23,7 +23,7 @@ from tests.oracles.changes import (
 from tests.oracles.oracle import Case, Oracle, Part
 from tests.verification.formats.test_jar import FILES, key_store, rebuilt
 from tests.verification.specimens import AUTHORITY, DAY, NOW, certificate, pem, setting
-from tests.verification.x509_material import (
+from tests.verification.x509.x509_material import (
     CODE,
     EMAIL,
     OTHER_KEY,

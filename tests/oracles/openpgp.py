@@ -15,7 +15,7 @@ from tests.oracles.changes import (
     within_base64,
 )
 from tests.oracles.oracle import Case, Oracle, Part
-from tests.verification.openpgp_material import TEXT, material
+from tests.verification.openpgp.openpgp_material import TEXT, material
 from tests.verification.specimens import artifact, evidence, setting
 from verification.format import Setting
 

@@ -16,7 +16,7 @@ from tests.oracles.changes import (
 from tests.oracles.oracle import Case, Oracle, Part
 from tests.verification.formats.test_minisign import tools
 from tests.verification.specimens import CONTENT, NOW, artifact, evidence, setting
-from tests.verification.ssh_material import KINDS, MESSAGE, PRINCIPAL, keys, line
+from tests.verification.ssh.ssh_material import KINDS, MESSAGE, PRINCIPAL, keys, line
 from verification.format import Setting
 from verification.verifier import IdentityDemand
 

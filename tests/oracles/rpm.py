@@ -10,11 +10,10 @@ from core.model import Evidence, TrustKind
 from tests.oracles.asking import each_asked, entry
 from tests.oracles.changes import bit_flipped, bytes_changed, packets_changed
 from tests.oracles.oracle import Case, Oracle, Part
-from tests.verification.rpm_material import TOOLS, Row, assembled, packages, rows, written
+from tests.verification.archives.rpm_material import TOOLS, Row, assembled, packages, rows, written
 from tests.verification.specimens import setting
-from tests.verification.x509_material import inside
-from verification.format import Setting
-from verification.rpm_header import (
+from tests.verification.x509.x509_material import inside
+from verification.archives.rpm_header import (
     IMMUTABLE_REGION,
     LEAD_BYTES,
     PREAMBLE_BYTES,
@@ -23,6 +22,7 @@ from verification.rpm_header import (
     header_size,
     read_header,
 )
+from verification.format import Setting
 
 MOST = 1 << 20  # of entries and bytes of a header to be changed
 ALGORITHMS = ("sha256", "sha384", "sha512")

@@ -31,11 +31,11 @@ from tests.oracles.oracle import Case, Ending, Oracle, cases, judged, ours
 from tests.oracles.rpm import header_changed
 from tests.oracles.run import tallied
 from tests.oracles.table import ORACLES
-from tests.verification.openpgp_material import material
-from tests.verification.rpm_material import packages
+from tests.verification.archives.rpm_material import packages
+from tests.verification.cms.timestamp_specimens import response, token
+from tests.verification.openpgp.openpgp_material import material
 from tests.verification.specimens import CONTENT, pem
-from tests.verification.timestamp_specimens import response, token
-from tests.verification.x509_material import ROOT, plain_archive
+from tests.verification.x509.x509_material import ROOT, plain_archive
 
 CASES, SEED = 24, 3
 DOCUMENTED = Path(__file__).parent.parent.parent / "docs" / "formats.md"

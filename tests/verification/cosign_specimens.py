@@ -19,7 +19,7 @@ from core.cosign_container import (
 from core.model import Digest
 from tests.verification.sigstore.sigstore_world import ACME, SIGNED_AT, Making, World
 from tests.verification.specimens import pem
-from verification.cosign_bundle import TIMESTAMP_ANNOTATION
+from verification.sigstore.cosign_bundle import TIMESTAMP_ANNOTATION
 
 ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 MAKING = Making()

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from core.model import MemoryContent, Subject, digest_of
+from tests.verification.keys.registry_specimens import KEY_ID
 from tests.verification.predicates.predicate_specimens import SLSA_1
-from tests.verification.registry_specimens import KEY_ID
 from tests.verification.sigstore.sigstore_world import ACME, DSSE1, INTOTO2, Making, World
 from tests.verification.specimens import CONTENT
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from core.cosign_container import SIMPLE_SIGNING, container
 from core.model import Outcome, Role
 from core.reasons import outcome_of
-from tests.verification.model_specimens import bundle as model_bundle
-from tests.verification.model_specimens import statement as model_statement
-from tests.verification.notation_specimens import cose, jws
+from tests.verification.cms.timestamp_specimens import token
+from tests.verification.models.model_specimens import bundle as model_bundle
+from tests.verification.models.model_specimens import statement as model_statement
+from tests.verification.notation.notation_specimens import cose, jws
 from tests.verification.specimens import envelope, evidence, key_entry, private_key, setting
-from tests.verification.timestamp_specimens import token
 from verification import FORMATS, INSIDE
 from verification.format import Format
 from verification.verifier import formats, verification_key, verify

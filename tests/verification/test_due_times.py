@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from core.model import Evidence, MemoryContent, Outcome, Subject, TrustEntry, digest_of
-from tests.verification.notation_specimens import ROOT as NOTATION_ROOT
-from tests.verification.notation_specimens import SUBJECT, jws, leaf
-from tests.verification.registry_specimens import keys_entry, release
+from tests.verification.keys.registry_specimens import keys_entry, release
+from tests.verification.notation.notation_specimens import ROOT as NOTATION_ROOT
+from tests.verification.notation.notation_specimens import SUBJECT, jws, leaf
 from tests.verification.sigstore.sigstore_world import (
     ACME,
     KEYED,
@@ -38,8 +38,8 @@ from tests.verification.specimens import (
     key_entry,
     setting,
 )
-from tests.verification.ssh_material import MESSAGE, line, signature, signers
-from tests.verification.x509_material import (
+from tests.verification.ssh.ssh_material import MESSAGE, line, signature, signers
+from tests.verification.x509.x509_material import (
     EMAIL,
     ROOT,
     TIMES,

@@ -17,8 +17,9 @@ import pytest
 import core
 import verification
 from core.model import Evidence, Outcome, Trust, TrustEntry, digest_of
-from tests.verification import specimens, x509_material
+from tests.verification import specimens
 from tests.verification.sigstore.sigstore_world import ACME, Making
+from tests.verification.x509 import x509_material
 from verification import FORMATS
 from verification.predicates import VIEWS
 from verification.verifier import verify

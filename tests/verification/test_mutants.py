@@ -27,7 +27,7 @@ from core.model import (
     TrustKind,
     digest_of,
 )
-from tests.verification import openpgp_material, ssh_material
+from tests.verification.cms.timestamp_specimens import STAMPER, response, token
 from tests.verification.cosign_specimens import (
     MAKING,
     keyless_attestation,
@@ -45,12 +45,14 @@ from tests.verification.index_specimens import (
     npm_publish,
     provenance,
 )
-from tests.verification.model_specimens import FILES, folder, resources
-from tests.verification.model_specimens import KEY as MODEL_KEY
-from tests.verification.model_specimens import bundle as model_bundle
-from tests.verification.model_specimens import statement as model_statement
-from tests.verification.notation_specimens import ROOT, cose, jws
-from tests.verification.registry_specimens import keys_entry, release, tuf_key
+from tests.verification.keys.registry_specimens import keys_entry, release, tuf_key
+from tests.verification.models.model_specimens import FILES, folder, resources
+from tests.verification.models.model_specimens import KEY as MODEL_KEY
+from tests.verification.models.model_specimens import bundle as model_bundle
+from tests.verification.models.model_specimens import statement as model_statement
+from tests.verification.notation.notation_specimens import ROOT, cose, jws
+from tests.verification.openpgp import openpgp_material
+from tests.verification.openpgp.test_openpgp_mutation import unauthenticated
 from tests.verification.sigstore.sigstore_world import ACME, DSSE1, statement_of
 from tests.verification.specimens import AUTHORITY as CA
 from tests.verification.specimens import (
@@ -68,14 +70,13 @@ from tests.verification.specimens import (
     sign,
     statement,
 )
-from tests.verification.test_openpgp_mutation import unauthenticated
-from tests.verification.timestamp_specimens import STAMPER, response, token
-from tests.verification.x509_material import EMAIL, identity, signed_data, signer_info
-from tests.verification.x509_material import ROOT as X509_ROOT
+from tests.verification.ssh import ssh_material
+from tests.verification.x509.x509_material import EMAIL, identity, signed_data, signer_info
+from tests.verification.x509.x509_material import ROOT as X509_ROOT
 from verification import FORMATS, INSIDE
-from verification.certificates import read_certificates
-from verification.openpgp_armor import dearmor
+from verification.openpgp.armor import dearmor
 from verification.verifier import verify
+from verification.x509.certificates import read_certificates
 
 KEY = private_key("p256")
 RAW_ROOT_KEY = private_key("p256", "mutant root")

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Outcome, TrustEntry, TrustKind, digest_of
-from tests.verification.openpgp_material import material
-from tests.verification.registry_specimens import keys_entry, registry_key
+from tests.verification.keys.registry_specimens import keys_entry, registry_key
+from tests.verification.openpgp.openpgp_material import material
 from tests.verification.specimens import (
     AUTHORITY,
     CONTENT,

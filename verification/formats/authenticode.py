@@ -15,17 +15,18 @@ from dataclasses import replace
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
-from verification import cms, der
-from verification.cms import SignedData, read_content_info, read_signed_data
-from verification.cms_judgement import Rules, conclude, judge
-from verification.cms_signature import STRONG_DIGEST, Signed
-from verification.cms_time import Countersignatures
-from verification.der import DerReader
+from verification.archives.pe_file import PeFile, is_pe, read_pe
+from verification.cms import syntax
+from verification.cms.judgement import Rules, conclude, judge
+from verification.cms.signature import STRONG_DIGEST, Signed
+from verification.cms.syntax import SignedData, read_content_info, read_signed_data
+from verification.cms.times import Countersignatures
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.inside import known_content, refuse_unsigned
-from verification.keyed import signed_bytes
-from verification.pe_file import PeFile, is_pe, read_pe
+from verification.keys.keyed import signed_bytes
+from verification.readers import der
+from verification.readers.der import DerReader
 from verification.trail import Trail
 
 INDIRECT_DATA = "1.3.6.1.4.1.311.2.1.4"
@@ -73,14 +74,14 @@ class Authenticode:
 def _signatures(encoded: bytes, limits: Limits) -> list[SignedData]:
     """Return the signature, and those nested in it."""
     found = [_with_one_signer(read_signed_data(encoded, limits, _WHAT))]
-    waiting = list(found[0].signers[0].unsigned_values(cms.NESTED_SIGNATURE))
+    waiting = list(found[0].signers[0].unsigned_values(syntax.NESTED_SIGNATURE))
     while waiting:
         if len(found) == MAX_SIGNATURES:
             raise TooLargeError(f"more than {MAX_SIGNATURES} signatures in one file")
         # Its form was checked with that of the signature around it, and once is enough.
         nested = DerReader(waiting.pop(0), _WHAT).inside(der.SEQUENCE)
         found.append(_with_one_signer(read_content_info(nested, _WHAT)))
-        waiting += found[-1].signers[0].unsigned_values(cms.NESTED_SIGNATURE)
+        waiting += found[-1].signers[0].unsigned_values(syntax.NESTED_SIGNATURE)
     return found
 
 
@@ -109,9 +110,9 @@ def _judge(trail: Trail, pe: PeFile, data: SignedData, setting: Setting) -> Veri
     if kind != PE_IMAGE:
         detail = "the signature is over another kind of file"
         return trail.refuse("content", "PAYLOAD_TYPE", detail, expected=PE_IMAGE, found=kind)
-    name = cms.DIGESTS.get(algorithm)
+    name = syntax.DIGESTS.get(algorithm)
     if name is None:
-        weak = cms.WEAK_DIGESTS.get(algorithm)
+        weak = syntax.WEAK_DIGESTS.get(algorithm)
         reason = "ALGORITHM_WEAK" if weak else "FORMAT_UNSUPPORTED"
         detail = f"the file is digested by {weak or algorithm}"
         return trail.refuse(
@@ -144,7 +145,7 @@ def _indirect(content: bytes) -> tuple[str, str, bytes]:
     about.finish()
     digest = reader.inside(der.SEQUENCE)
     reader.finish()
-    algorithm = cms.read_algorithm(digest)
+    algorithm = syntax.read_algorithm(digest)
     stated = digest.octets()
     digest.finish()
     if algorithm.parameters:

@@ -8,28 +8,21 @@ them somebody uses for files is their choice, and the identity in it is what a p
 
 from __future__ import annotations
 
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
 from core.errors import MalformedError
 from core.model import Evidence, Role, Verification
-from verification import cms, der
-from verification.cms import SignedData, is_signed_data, read_signed_data
-from verification.cms_judgement import Rules, conclude, judge
-from verification.cms_signature import Signed
+from verification.cms import syntax
+from verification.cms.judgement import Rules, conclude, judge
+from verification.cms.signature import Signed
+from verification.cms.syntax import SignedData, is_signed_data, read_signed_data
+from verification.cms.timestamp_token import is_timestamp
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.keyed import signed_bytes
+from verification.keys.keyed import signed_bytes
+from verification.readers import der
 from verification.statements import shown_digests
-from verification.timestamp_token import is_timestamp
 from verification.trail import Trail
+from verification.x509.usage import CONTENT_SIGNING
 
-PURPOSES = (
-    ExtendedKeyUsageOID.EMAIL_PROTECTION,
-    ExtendedKeyUsageOID.CODE_SIGNING,
-    x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"),  # RFC 9336: signing documents
-    x509.ObjectIdentifier("1.3.6.1.4.1.311.10.3.12"),  # Microsoft: signing documents
-)
 _REFERENCE = "RFC 5652 5.1"
 
 
@@ -59,7 +52,7 @@ class CmsDetached:
         if isinstance(signed, Verification):
             return signed
         # 3. Every signer, and who vouches for them.
-        rules = Rules(PURPOSES, evidence.hint)
+        rules = Rules(CONTENT_SIGNING, evidence.hint)
         vouched = judge(trail, data, signed, setting, rules)
         return vouched if isinstance(vouched, Verification) else conclude(trail, vouched)
 
@@ -69,9 +62,9 @@ def _signed(trail: Trail, data: SignedData, evidence: Evidence) -> Signed | Veri
     if data.content is None:
         trail.passed("content", "detached: the artifact's own bytes")
         return Signed(data.content_type, subject)
-    if data.content_tag != der.OCTET_STRING or data.content_type != cms.DATA:
+    if data.content_tag != der.OCTET_STRING or data.content_type != syntax.DATA:
         detail = "what is signed is no plain data, but a document of another format"
-        expected, found = f"content of the type {cms.DATA}", data.content_type
+        expected, found = f"content of the type {syntax.DATA}", data.content_type
         return trail.refuse(
             "content", "PAYLOAD_TYPE", detail, expected=expected, found=found, reference=_REFERENCE
         )

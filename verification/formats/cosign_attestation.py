@@ -14,12 +14,12 @@ from core.cosign_container import MAGIC, read_container
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Outcome, Role, Verification
-from verification.certificate_chain import names_authorities
-from verification.cosign_bundle import ENVELOPE, attestation_bundle, names_certificate
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.formats.dsse import Dsse
+from verification.sigstore.cosign_bundle import ENVELOPE, attestation_bundle, names_certificate
 from verification.trail import Trail
+from verification.x509.chain import names_authorities
 
 _REFERENCE = "cosign SIGNATURE_SPEC"
 

@@ -18,13 +18,10 @@ from core.cosign_container import BUNDLE_ANNOTATION, CERTIFICATE_ANNOTATION
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Role, Subject, Verification
-from verification.certificate_chain import names_authorities
-from verification.cosign_bundle import digest_bundle, names_certificate
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.formats.cosign_attestation import judge_envelope
-from verification.json_document import read_document
-from verification.keyed import (
+from verification.keys.keyed import (
     SIGNATURE_STEP,
     Standing,
     given_keys,
@@ -33,8 +30,11 @@ from verification.keyed import (
     try_keys,
     verified,
 )
+from verification.readers.json_document import read_document
 from verification.sigstore.core import conclude, prove
+from verification.sigstore.cosign_bundle import digest_bundle, names_certificate
 from verification.trail import Trail
+from verification.x509.chain import names_authorities
 
 _MARK, _ENVELOPE = b'"base64Signature"', b'"payloadType"'
 _FIELDS = frozenset({"base64Signature", "cert", "rekorBundle"})

@@ -21,13 +21,9 @@ from core.cosign_container import (
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Role, Subject, Verification
-from verification.base64_lines import decode_base64_lines
-from verification.certificate_chain import names_authorities
-from verification.certificates import certified_key, read_certificates
-from verification.cosign_bundle import names_certificate, signature_bundle
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.keyed import (
+from verification.keys.keyed import (
     SIGNATURE_STEP,
     GivenKeys,
     Standing,
@@ -40,8 +36,12 @@ from verification.keyed import (
     try_keys,
     verified,
 )
+from verification.readers.base64_lines import decode_base64_lines
 from verification.sigstore.core import conclude, prove
+from verification.sigstore.cosign_bundle import names_certificate, signature_bundle
 from verification.trail import Trail
+from verification.x509.certificates import certified_key, read_certificates
+from verification.x509.chain import names_authorities
 
 PAYLOAD_TYPE = "cosign container image signature"
 _CRITICAL = {"identity", "image", "type"}

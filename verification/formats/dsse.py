@@ -10,15 +10,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from core import wire
-from core.errors import MalformedError, TooLargeError
-from core.frozen import dataclass
+from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Role, Verification
+from verification.envelope import Envelope, read_envelope
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.json_document import read_document
-from verification.keyed import (
+from verification.keys.keyed import (
     SIGNATURE_STEP,
     GivenKeys,
     Standing,
@@ -31,7 +29,8 @@ from verification.keyed import (
     try_keys,
     verified,
 )
-from verification.public_key import Encodings, Terms
+from verification.keys.public_key import Encodings, Terms
+from verification.readers.json_document import read_document
 from verification.statements import (
     PAYLOAD_TYPE,
     read_statement,
@@ -46,52 +45,6 @@ _FIELDS = frozenset({"payload", "payloadType", "signatures"})
 _FINGERPRINT = re.compile(r"(?:sha256:|SHA256:)?([0-9a-f]{64})")
 _SHOWN_SUBJECTS = 3
 _WORK_FACTOR = 64  # signatures x keys x bytes, in units of `evidence_bytes`: about a second
-
-
-@dataclass(frozen=True, slots=True)
-class EnvelopeSignature:
-    """One signature of an envelope; `key_id` is a hint of whoever wrote the envelope."""
-
-    signature: bytes
-    key_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """A DSSE envelope, its payload decoded."""
-
-    payload_type: str
-    payload: bytes
-    signatures: tuple[EnvelopeSignature, ...]
-
-    def pre_authentication_encoding(self) -> bytes:
-        """Return the bytes that are signed (DSSE protocol, section Signature Definition)."""
-        kind = self.payload_type.encode()
-        return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
-
-
-def read_envelope(content: bytes, limits: Limits) -> Envelope:
-    """Read one envelope strictly; unknown fields are ignored, as the protocol demands."""
-    document = dict(read_document(content, limits, "the envelope"))
-    items = wire.items(document, "signatures")
-    if not items:
-        raise MalformedError("an envelope has at least one signature")
-    if len(items) > limits.signatures:
-        raise TooLargeError(f"{len(items)} signatures in one envelope, more than signatures allows")
-    return Envelope(
-        wire.text(document, "payloadType"),
-        wire.decode_base64_either(wire.text(document, "payload"), what="the payload"),
-        tuple(_signature(item) for item in items),
-    )
-
-
-def _signature(item: object) -> EnvelopeSignature:
-    document = wire.as_mapping(item, "a signature")
-    encoded = wire.text(document, "sig")
-    return EnvelopeSignature(
-        wire.decode_base64_either(encoded, what="a signature"),
-        wire.optional_text(document, "keyid"),
-    )
 
 
 class Dsse:

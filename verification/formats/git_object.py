@@ -4,7 +4,7 @@ Steps, each a Check:
 
     1  limits and structure: one commit or tag, every header once     gitformat-signature(5)
     2  the signature that is made for this form of the object
-    3  OpenPGP: verification/openpgp_judgement.py; SSH: verification/ssh_judgement.py
+    3  OpenPGP: verification/openpgp/judgement.py; SSH: verification/ssh/judgement.py
     4  the object's id is the one it is known by
     5  tags that were merged: noted, never decide
 
@@ -30,9 +30,9 @@ from core.model import (
 )
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.git_cms import BEGIN as BEGIN_CMS
-from verification.git_cms import judge_git_cms
-from verification.git_object import (
+from verification.git.cms import BEGIN as BEGIN_CMS
+from verification.git.cms import judge_git_cms
+from verification.git.object import (
     COMMIT,
     SNIFFED_BYTES,
     GitObject,
@@ -41,13 +41,13 @@ from verification.git_object import (
     read_object,
 )
 from verification.inside import refuse_unsigned, refuse_without_content
-from verification.openpgp_armor import SIGNATURE, begin_line
-from verification.openpgp_conclusion import Offered, decide, whole_content, with_today
-from verification.openpgp_judgement import Signed
-from verification.openpgp_packets import read_signatures
-from verification.ssh_acceptance import Purpose
-from verification.ssh_envelope import BEGIN, message_digest
-from verification.ssh_judgement import judge_ssh
+from verification.openpgp.armor import SIGNATURE, begin_line
+from verification.openpgp.conclusion import Offered, decide, whole_content, with_today
+from verification.openpgp.judgement import Signed
+from verification.openpgp.packets import read_signatures
+from verification.ssh.acceptance import Purpose
+from verification.ssh.envelope import BEGIN, message_digest
+from verification.ssh.judgement import judge_ssh
 from verification.trail import Trail
 
 STRUCTURE, FRAMING, IDENTIFIER, MERGED = (

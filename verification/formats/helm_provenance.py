@@ -3,7 +3,7 @@
 Steps, each a Check:
 
     1  limits and framing: one cleartext message and nothing else      RFC 9580 section 7
-    2  OpenPGP signatures over the text            verification/openpgp_judgement.py
+    2  OpenPGP signatures over the text            verification/openpgp/judgement.py
     3  the text: the chart's metadata, and after it the digests of files
     4  the archive stands among the files, under its own name and with its SHA-256
 
@@ -31,10 +31,10 @@ from core.model import (
 )
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.openpgp_conclusion import Offered, decide, refused, with_today
-from verification.openpgp_diagnosis import Cause
-from verification.openpgp_judgement import Signed
-from verification.openpgp_packets import read_signatures
+from verification.openpgp.conclusion import Offered, decide, refused, with_today
+from verification.openpgp.diagnosis import Cause
+from verification.openpgp.judgement import Signed
+from verification.openpgp.packets import read_signatures
 from verification.trail import Trail
 
 FRAMING, TEXT, FILES = "limits and framing", "provenance text", "chart archive"

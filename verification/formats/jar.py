@@ -9,14 +9,7 @@ from __future__ import annotations
 
 from core.errors import MalformedError
 from core.model import Evidence, Outcome, Role, Verification
-from verification import cms
-from verification.cms import read_signed_data
-from verification.cms_judgement import Vouched, conclude, judge
-from verification.cms_signature import Signed
-from verification.fault import Fault, refuse_fault, refuse_malformed
-from verification.format import Setting
-from verification.inside import known_content, refuse_unsigned
-from verification.jar_file import (
+from verification.archives.jar_file import (
     REFERENCE,
     SIGNATURE_NAME,
     JarFile,
@@ -27,9 +20,16 @@ from verification.jar_file import (
     read_jar,
     uncovered,
 )
-from verification.keyed import signed_bytes
+from verification.archives.zip_archive import ZipArchive, listed_names, lists_none
+from verification.cms import syntax
+from verification.cms.judgement import Vouched, conclude, judge
+from verification.cms.signature import Signed
+from verification.cms.syntax import read_signed_data
+from verification.fault import Fault, refuse_fault, refuse_malformed
+from verification.format import Setting
+from verification.inside import known_content, refuse_unsigned
+from verification.keys.keyed import signed_bytes
 from verification.trail import Trail
-from verification.zip_archive import ZipArchive, listed_names, lists_none
 
 
 class Jar:
@@ -115,13 +115,13 @@ def _judge_signature(
         except MalformedError as error:
             expected = "a CMS SignedData over the signature file"
             return refuse_malformed(trail, "signature block", error, expected)
-        if data.content not in (None, signature.content) or data.content_type != cms.DATA:
+        if data.content not in (None, signature.content) or data.content_type != syntax.DATA:
             detail = "the block holds content of its own, which is not the signature file"
             expected = f"detached, over META-INF/{signature.name}.SF"
             return trail.refuse(
                 "signature block", "SUBJECT_MISMATCH", detail, expected=expected, found="others"
             )
-        signed = Signed(cms.DATA, signed_bytes(signature.content))
+        signed = Signed(syntax.DATA, signed_bytes(signature.content))
         vouched = judge(trail, data, signed, setting)
         if isinstance(vouched, Verification):
             return vouched

@@ -38,6 +38,7 @@ from core.signify import embedded_message
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.inside import SUBJECT, refuse_other_digest
+from verification.keys.public_key import WHOLE_FACTOR, Window, after
 from verification.minisign import (
     UNTRUSTED,
     MinisignKey,
@@ -46,7 +47,6 @@ from verification.minisign import (
     read_signature,
     shown_id,
 )
-from verification.public_key import WHOLE_FACTOR, Window, after
 from verification.trail import Trail
 
 STRUCTURE, KEY, MATHEMATICS, COMMENT = (

@@ -23,13 +23,13 @@ from core.folder import FolderContent
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Evidence, Role, Trust, Verification
+from verification.envelope import Envelope
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.formats.dsse import Envelope
-from verification.json_document import read_document
-from verification.keyed import GivenKeys, given_keys, signed_bytes
-from verification.model_comparison import compare
-from verification.model_manifest import (
+from verification.keys.keyed import GivenKeys, given_keys, signed_bytes
+from verification.keys.public_key import PublicKey
+from verification.models.comparison import compare
+from verification.models.manifest import (
     NAMESPACE,
     V1,
     Manifest,
@@ -37,7 +37,7 @@ from verification.model_manifest import (
     read_manifest,
 )
 from verification.predicates import fields
-from verification.public_key import PublicKey
+from verification.readers.json_document import read_document
 from verification.sigstore.bundle import Bundle, Material, bundle_of
 from verification.sigstore.core import KeyResolver, Proof, conclude, prove
 from verification.statements import PAYLOAD_TYPE, read_payload

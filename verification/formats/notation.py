@@ -18,24 +18,25 @@ from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Evidence, Outcome, Role, Verification
 from core.text import display
-from verification import certificate_chain, notation_signature
-from verification.certificate_chain import Authorities, given_authorities, verify_chain
-from verification.certificate_path import SECOND
+from verification.cms.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
 from verification.fault import Fault, refuse_fault, refuse_malformed
 from verification.format import Setting
-from verification.keyed import refuse_keyless
-from verification.notation_content import SPECIFICATION, judge_content
-from verification.notation_cose import is_cose, read_cose
-from verification.notation_envelope import (
+from verification.keys.keyed import refuse_keyless
+from verification.keys.public_key import after
+from verification.notation import signature
+from verification.notation.content import SPECIFICATION, judge_content
+from verification.notation.cose import is_cose, read_cose
+from verification.notation.envelope import (
     AUTHORITY,
     NotationEnvelope,
 )
-from verification.notation_jws import is_jws, read_jws
-from verification.notation_signature import read_chain
-from verification.public_key import after
-from verification.revocation import RevokedLater
-from verification.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
+from verification.notation.jws import is_jws, read_jws
+from verification.notation.signature import read_chain
 from verification.trail import Trail
+from verification.x509 import chain
+from verification.x509.chain import Authorities, given_authorities, verify_chain
+from verification.x509.path import SECOND
+from verification.x509.revocation import RevokedLater
 
 _POLICY = "Notary Project trust policy specification, level strict"
 _NOT_JUDGED = frozenset(
@@ -112,7 +113,7 @@ class NotationCose(_Notation):
 def _judge_trust(
     trail: Trail,
     envelope: NotationEnvelope,
-    chain: notation_signature.Chain,
+    chain: signature.Chain,
     authorities: Authorities,
     setting: Setting,
 ) -> Verification:
@@ -128,7 +129,7 @@ def _judge_trust(
         authorities,
         setting.now,
         proved_at=proved_at,
-        purposes=notation_signature.purposes(chain[0]),
+        purposes=signature.purposes(chain[0]),
         later=RevokedLater.REFUSED,
     )
     if isinstance(found, Fault):
@@ -200,7 +201,7 @@ def _times(
     return refuse_fault(trail, proved)
 
 
-def _life_fault(chain: notation_signature.Chain, times: _Times) -> Fault | None:
+def _life_fault(chain: signature.Chain, times: _Times) -> Fault | None:
     """Check that every certificate of the envelope was valid over the whole range of time."""
     begins = max(link.not_valid_before_utc for link in chain)
     ends = min(link.not_valid_after_utc for link in chain)
@@ -226,9 +227,9 @@ def _refuse_chain(trail: Trail, fault: Fault, authorities: Authorities) -> Verif
 
 def _due(
     envelope: NotationEnvelope,
-    links: notation_signature.Chain,
+    links: signature.Chain,
     times: _Times,
-    chain: certificate_chain.Chain,
+    chain: chain.Chain,
 ) -> tuple[datetime | None, str]:
     """Return when it ends: the chain, what came along beyond the anchor, or the expiry."""
     ends = [(chain.due_at, chain.due_reason), (envelope.attributes.expiry, "SIGNATURE_EXPIRED")]
@@ -242,9 +243,9 @@ def _due(
 def _verified(
     trail: Trail,
     envelope: NotationEnvelope,
-    links: notation_signature.Chain,
+    links: signature.Chain,
     times: _Times,
-    chain: certificate_chain.Chain,
+    chain: chain.Chain,
 ) -> Verification:
     attributes, proved = envelope.attributes, times.proved
     due_at, due_reason = _due(envelope, links, times, chain)

@@ -18,11 +18,11 @@ from core.model import Evidence, Role, SignerKind, Statement, Subject, Trust, Ve
 from verification.combination import combine_all
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.json_document import read_document
-from verification.keyed import GivenKeys, given_keys, signed_bytes
+from verification.keys.keyed import GivenKeys, given_keys, signed_bytes
+from verification.keys.registry_keys import ATTESTATIONS, keys_named
 from verification.npm_names import demand_package, is_served, package_url
 from verification.predicates import fields
-from verification.registry_keys import ATTESTATIONS, keys_named
+from verification.readers.json_document import read_document
 from verification.sigstore.bundle import bundle_of
 from verification.sigstore.core import Proof, conclude, prove
 from verification.statements import (

@@ -22,8 +22,7 @@ from core.limits import Limits
 from core.model import Digest, Evidence, Role, Statement, Subject, Trust, TrustKind, Verification
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.json_document import read_document
-from verification.keyed import (
+from verification.keys.keyed import (
     GivenKeys,
     Standing,
     Trial,
@@ -35,10 +34,11 @@ from verification.keyed import (
     try_keys,
     verified,
 )
+from verification.keys.public_key import Terms
+from verification.keys.registry_keys import SIGNATURES, keys_for, keys_named
 from verification.npm_names import demand_package, is_served
 from verification.predicates import fields
-from verification.public_key import Terms
-from verification.registry_keys import SIGNATURES, keys_for, keys_named
+from verification.readers.json_document import read_document
 from verification.statements import SubjectMatch, match, shown_digests
 from verification.trail import Trail
 

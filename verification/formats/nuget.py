@@ -17,16 +17,7 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
-from verification import cms, der
-from verification.certificate_usage import LIFETIME_SIGNING, ends_with_its_life
-from verification.cms import SignedData, SignerInfo, read_countersigner, read_signed_data
-from verification.cms_judgement import Vouched, conclude, judge
-from verification.cms_signature import Signed
-from verification.fault import refuse_malformed
-from verification.format import Setting
-from verification.inside import known_content, refuse_unsigned
-from verification.keyed import signed_bytes
-from verification.nuget_package import (
+from verification.archives.nuget_package import (
     AUTHOR,
     REPOSITORY,
     SIGNATURE,
@@ -36,8 +27,18 @@ from verification.nuget_package import (
     signature_entry,
     stated_digest,
 )
+from verification.archives.zip_archive import ZipArchive, listed_names, lists_none
+from verification.cms import syntax
+from verification.cms.judgement import Vouched, conclude, judge
+from verification.cms.signature import Signed
+from verification.cms.syntax import SignedData, SignerInfo, read_countersigner, read_signed_data
+from verification.fault import refuse_malformed
+from verification.format import Setting
+from verification.inside import known_content, refuse_unsigned
+from verification.keys.keyed import signed_bytes
+from verification.readers import der
 from verification.trail import Trail
-from verification.zip_archive import ZipArchive, listed_names, lists_none
+from verification.x509.usage import LIFETIME_SIGNING, ends_with_its_life
 
 _SIGNATURE_NAME = re.compile(re.escape(SIGNATURE.encode()), re.IGNORECASE)
 _REFERENCE = "NuGet Package Signatures Technical Specification"
@@ -110,7 +111,7 @@ def _statement(data: SignedData) -> tuple[str, bytes]:
         raise MalformedError(f"the package has {len(data.signers)} primary signatures, not one")
     if data.content is None or data.content_tag != der.OCTET_STRING:
         raise MalformedError("the package signature does not hold what is signed")
-    if data.content_type != cms.DATA:
+    if data.content_type != syntax.DATA:
         raise MalformedError(f"the package signature holds {data.content_type}, no plain data")
     return stated_digest(data.content)
 
@@ -122,7 +123,7 @@ def _package(
     kind = _kind(primary)
     found = [
         read_countersigner(each, limits, "the countersignature")
-        for each in primary.unsigned_values(cms.COUNTERSIGNATURE)
+        for each in primary.unsigned_values(syntax.COUNTERSIGNATURE)
     ]
     repository = [each for each in found if _kind(each) == "repository"]
     if len(repository) > 1 or (repository and kind == "repository"):
@@ -134,18 +135,18 @@ def _package(
 def _kind(signer: SignerInfo) -> str:
     """Return whose signature it is by its commitment, of which it has one or none we know."""
     kinds = [_KINDS[each] for each in commitments(signer) if each in _KINDS]
-    if kinds and cms.SIGNING_CERTIFICATE_V2 not in signer.signed:
+    if kinds and syntax.SIGNING_CERTIFICATE_V2 not in signer.signed:
         raise MalformedError(f"the signature of the {kinds[0]} does not name its certificate")
     return kinds[0] if kinds else "unknown"
 
 
 def _judged(trail: Trail, package: _Package, setting: Setting) -> list[Verification]:
     content = package.data.content or b""
-    primary = Signed(cms.DATA, signed_bytes(content))
+    primary = Signed(syntax.DATA, signed_bytes(content))
     judged = [_judge(trail, package.data, primary, package.kind, setting)]
     if package.countersigner is not None:
         over = signed_bytes(package.data.signers[0].signature)
-        signed = Signed(cms.DATA, over, is_countersignature=True)
+        signed = Signed(syntax.DATA, over, is_countersignature=True)
         data = replace(package.data, signers=(package.countersigner,))
         judged.append(_judge(trail, data, signed, "repository", setting))
     return judged

@@ -5,7 +5,7 @@ Steps, each a Check:
     1  limits and framing                        section 6.2, for cleartext section 7
     2  packets: signatures and nothing else      sections 4.2, 5.2
     3  key that the signature names, in the trust given         (per signature from here on,
-    4  algorithm strength                                        verification/openpgp_judgement.py)
+    4  algorithm strength                                        verification/openpgp/judgement.py)
     5  signature and key valid at the time of signing
     6  mathematics
     7  the bytes signed are this subject's
@@ -29,17 +29,17 @@ from core.limits import Limits
 from core.model import Evidence, Role, Subject, Verification
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.openpgp_armor import SIGNATURE, begin_line
-from verification.openpgp_conclusion import Case, conclude, whole_content
-from verification.openpgp_judgement import Signed
-from verification.openpgp_packets import (
+from verification.openpgp.armor import SIGNATURE, begin_line
+from verification.openpgp.conclusion import Case, conclude, whole_content
+from verification.openpgp.judgement import Signed
+from verification.openpgp.packets import (
     TEXT,
     SignaturePacket,
     UnreadSignature,
     read_signatures,
     split_packets,
 )
-from verification.openpgp_text import line_ends
+from verification.openpgp.text import line_ends
 from verification.trail import Trail
 
 _FRAMING = "limits and framing"

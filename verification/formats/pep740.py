@@ -19,11 +19,11 @@ from core.model import Evidence, Role, Statement, Subject, Verification
 from verification.combination import combine_all
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.json_document import read_document
-from verification.keyed import signed_bytes
+from verification.keys.keyed import signed_bytes
 from verification.predicates import fields
 from verification.publishers import refuse_publisher
 from verification.python_names import read_python_name
+from verification.readers.json_document import read_document
 from verification.sigstore.bundle import Bundle, bundle_of
 from verification.sigstore.core import Proof, conclude, prove
 from verification.statements import (

@@ -14,23 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from core.errors import MalformedError
 from core.model import Evidence, Outcome, Role, Verification
-from verification.base64_lines import decode_base64_lines
-from verification.certificate_chain import (
-    Authorities,
-    Chain,
-    Fault,
-    given_authorities,
-    verify_chain,
-)
-from verification.certificates import (
-    certificate_claims,
-    certificate_signer,
-    certified_key,
-    read_certificates,
-)
 from verification.fault import refuse_fault
 from verification.format import Setting
-from verification.keyed import (
+from verification.keys.keyed import (
     SIGNATURE_STEP,
     UNDER_NONE,
     GivenKeys,
@@ -43,8 +29,22 @@ from verification.keyed import (
     try_keys,
     verified,
 )
-from verification.public_key import PublicKey, load_public_key
+from verification.keys.public_key import PublicKey, load_public_key
+from verification.readers.base64_lines import decode_base64_lines
 from verification.trail import Trail
+from verification.x509.certificates import (
+    certificate_claims,
+    certificate_signer,
+    certified_key,
+    read_certificates,
+)
+from verification.x509.chain import (
+    Authorities,
+    Chain,
+    Fault,
+    given_authorities,
+    verify_chain,
+)
 
 MAX_SIGNATURE_BYTES = 2048  # RSA of 16384 bits
 _MAX_TEXT_BYTES = 8192

@@ -10,21 +10,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.model import Check, Evidence, Outcome, Role, Signer, Verification
-from verification.certificate_chain import given_authorities
-from verification.certificates import certificate_claims, certificate_signer
-from verification.fault import Fault, refuse_fault
-from verification.format import Setting
-from verification.keyed import refuse_keyless
-from verification.revocation import RevokedLater, judge_revocation
-from verification.sigstore.trusted_root import given_roots
-from verification.timestamp_token import is_timestamp
-from verification.timestamps import (
+from verification.cms.timestamp_token import is_timestamp
+from verification.cms.timestamps import (
     IMPRINT_STEP,
     ProvedTime,
     given_timestamp_authorities,
     judge_timestamp,
 )
+from verification.fault import Fault, refuse_fault
+from verification.format import Setting
+from verification.keys.keyed import refuse_keyless
+from verification.sigstore.trusted_root import given_roots
 from verification.trail import Trail
+from verification.x509.certificates import certificate_claims, certificate_signer
+from verification.x509.chain import given_authorities
+from verification.x509.revocation import RevokedLater, judge_revocation
 
 TIME_SOURCE = "rfc3161"
 _REFERENCE = "RFC 3161 2.4.2"

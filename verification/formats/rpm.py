@@ -22,6 +22,15 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Content, Evidence, Outcome, Role, Verification
 from core.wire import decode_base64
+from verification.archives.rpm_header import LEAD_MAGIC, payload_chunks
+from verification.archives.rpm_package import (
+    WEAK_DIGESTS,
+    Package,
+    WantedDigest,
+    begin_hash,
+    read_package,
+    wanted_digests,
+)
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.inside import (
@@ -30,22 +39,13 @@ from verification.inside import (
     refuse_unsigned,
     refuse_without_content,
 )
-from verification.openpgp_conclusion import Decision, Offered, decide, refused, with_today
-from verification.openpgp_diagnosis import Cause
-from verification.openpgp_judgement import Signed
-from verification.openpgp_packets import (
+from verification.openpgp.conclusion import Decision, Offered, decide, refused, with_today
+from verification.openpgp.diagnosis import Cause
+from verification.openpgp.judgement import Signed
+from verification.openpgp.packets import (
     SignaturePacket,
     UnreadSignature,
     read_signatures,
-)
-from verification.rpm_header import LEAD_MAGIC, payload_chunks
-from verification.rpm_package import (
-    WEAK_DIGESTS,
-    Package,
-    WantedDigest,
-    begin_hash,
-    read_package,
-    wanted_digests,
 )
 from verification.trail import Trail
 

@@ -7,7 +7,7 @@ from core.limits import Limits
 from core.model import Evidence, Role, Verification
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.json_document import read_document
+from verification.readers.json_document import read_document
 from verification.sigstore.bundle import bundle_of
 from verification.sigstore.core import verify_bundle
 from verification.trail import Trail

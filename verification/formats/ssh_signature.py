@@ -1,6 +1,6 @@
 """A signature by `ssh-keygen -Y sign` beside a file (OpenSSH, PROTOCOL.sshsig).
 
-The steps are those of verification/ssh_judgement.py; then the bytes signed must be this subject's.
+The steps are those of verification/ssh/judgement.py; then the bytes signed must be this subject's.
 It signs a SHA-256 or SHA-512 digest, so a subject known by that digest alone can be judged.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import replace
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
 from verification.format import Setting
 from verification.inside import SUBJECT, refuse_other_digest
-from verification.ssh_acceptance import Purpose
-from verification.ssh_envelope import BEGIN
-from verification.ssh_judgement import judge_ssh
+from verification.ssh.acceptance import Purpose
+from verification.ssh.envelope import BEGIN
+from verification.ssh.judgement import judge_ssh
 from verification.trail import Trail
 
 _SNIFFED_BYTES = 4096

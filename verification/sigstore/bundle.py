@@ -18,11 +18,11 @@ from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import HEX_LENGTH, Digest
-from verification.base64_lines import decode_base64_lines
-from verification.certificates import load_der
-from verification.formats.dsse import Envelope, EnvelopeSignature
-from verification.json_document import read_document
+from verification.envelope import Envelope, EnvelopeSignature
+from verification.readers.base64_lines import decode_base64_lines
+from verification.readers.json_document import read_document
 from verification.sigstore import fields
+from verification.x509.certificates import load_der
 
 V01, V02, V03 = "0.1", "0.2", "0.3"
 MEDIA_TYPES = {

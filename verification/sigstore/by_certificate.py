@@ -14,11 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.model import Outcome, Subject, Verification
 from core.reasons import outcome_of
-from verification.certificate_chain import Authorities, Chain, verify_chain
-from verification.certificates import certificate_claims, certificate_signer
+from verification.cms.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
+from verification.envelope import Envelope
 from verification.fault import Fault, refuse_fault
 from verification.format import Setting
-from verification.formats.dsse import Envelope
 from verification.sigstore.bundle import Bundle
 from verification.sigstore.entry_body import Signed
 from verification.sigstore.log_entry import Logged
@@ -32,8 +31,9 @@ from verification.sigstore.proof import (
 )
 from verification.sigstore.times import TIMESTAMP_SOURCE, ends_of, entries_that_hold
 from verification.sigstore.trusted_root import TrustedRoot
-from verification.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
 from verification.trail import Trail
+from verification.x509.certificates import certificate_claims, certificate_signer
+from verification.x509.chain import Authorities, Chain, verify_chain
 
 _CHAIN = "certificate chain"
 

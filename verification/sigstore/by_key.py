@@ -12,11 +12,11 @@ from datetime import datetime
 
 from core.frozen import dataclass
 from core.model import Subject, Trust, Verification
+from verification.envelope import Envelope
 from verification.fault import Fault, refuse_fault
 from verification.format import Setting
-from verification.formats.dsse import Envelope
-from verification.keyed import GivenKeys, key_signer, refuse_keyless, shown_keys
-from verification.public_key import Attempt, PublicKey, Window
+from verification.keys.keyed import GivenKeys, key_signer, refuse_keyless, shown_keys
+from verification.keys.public_key import Attempt, PublicKey, Window
 from verification.sigstore.bundle import Bundle
 from verification.sigstore.entry_body import Recorded, Signed
 from verification.sigstore.proof import (

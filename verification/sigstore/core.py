@@ -15,10 +15,9 @@ from core.model import (
     Subject,
     Verification,
 )
-from verification.certificate_chain import given_authorities
 from verification.format import Setting
-from verification.keyed import GivenKeys, given_keys
-from verification.registry_keys import ATTESTATIONS, keys_named
+from verification.keys.keyed import GivenKeys, given_keys
+from verification.keys.registry_keys import ATTESTATIONS, keys_named
 from verification.sigstore.bundle import Bundle, Material
 from verification.sigstore.by_certificate import prove_by_certificate
 from verification.sigstore.by_key import Held, find_key, prove_by_key
@@ -30,6 +29,7 @@ from verification.statements import (
     refuse_subject,
 )
 from verification.trail import Trail
+from verification.x509.chain import given_authorities
 
 __all__ = ["KeyResolver", "Proof", "conclude", "prove", "verify_bundle"]
 

@@ -18,9 +18,9 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import HEX_LENGTH, Subject, digest_of
+from verification.envelope import Envelope
 from verification.fault import Fault
-from verification.formats.dsse import Envelope
-from verification.public_key import STRONG_HASHES, PublicKey
+from verification.keys.public_key import STRONG_HASHES, PublicKey
 from verification.sigstore import fields
 from verification.sigstore.bundle import HASHES, LogEntry
 from verification.sigstore.log_keys import KEY_DETAILS, KeyDetails

@@ -17,8 +17,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Signer, SignerKind
-from verification.certificates import certified_key
-from verification.public_key import PublicKey
+from verification.keys.public_key import PublicKey
+from verification.x509.certificates import certified_key
 
 _ARC = "1.3.6.1.4.1.57264.1."
 _USER_NAME = x509.ObjectIdentifier(f"{_ARC}7")

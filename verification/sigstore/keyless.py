@@ -10,14 +10,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Subject, Verification
-from verification.certificate_diagnosis import missing_link
-from verification.certificate_path import CertificatePath, find_path
+from verification.envelope import Envelope
 from verification.fault import Fault, refuse_fault
 from verification.format import Setting
-from verification.formats.dsse import Envelope
-from verification.public_key import STRONG_KEYS
-from verification.revocation import judge_revocation
-from verification.revocation_data import NONE, given_revocations
+from verification.keys.public_key import STRONG_KEYS
 from verification.sigstore.bundle import V01, V03, Bundle, Material
 from verification.sigstore.entry_body import Signed
 from verification.sigstore.fulcio import Leaf, read_leaf
@@ -36,6 +32,10 @@ from verification.sigstore.sct import check_promise
 from verification.sigstore.times import Moment, Times, prove_times
 from verification.sigstore.trusted_root import CertificateAuthority, TrustedRoot
 from verification.trail import Trail
+from verification.x509.diagnosis import missing_link
+from verification.x509.path import CertificatePath, find_path
+from verification.x509.revocation import judge_revocation
+from verification.x509.revocation_data import NONE, given_revocations
 
 _CHAIN, _USAGE = "certificate chain", "certificate usage"
 _CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 
 from core.errors import MalformedError
 from core.frozen import dataclass
-from verification.public_key import KeyMaterial, Padding, PublicKey, load_public_key
+from verification.keys.public_key import KeyMaterial, Padding, PublicKey, load_public_key
 
 SignatureCheck = Callable[[bytes, bytes], object]  # signature, content; raises InvalidSignature
 

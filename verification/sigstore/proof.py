@@ -8,11 +8,11 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest, Signer, Statement, Subject
+from verification.envelope import Envelope
 from verification.fault import Fault, malformed
 from verification.format import Setting
-from verification.formats.dsse import Envelope
-from verification.keyed import signed_bytes
-from verification.public_key import Attempt, AttemptOutcome, PublicKey
+from verification.keys.keyed import signed_bytes
+from verification.keys.public_key import Attempt, AttemptOutcome, PublicKey
 from verification.sigstore.bundle import Bundle, MessageSignature
 from verification.sigstore.entry_body import Recorded, Signed, compare_entry
 from verification.sigstore.log_entry import Logged

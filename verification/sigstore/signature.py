@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from core.limits import Limits
 from core.model import Subject
-from verification.public_key import (
+from verification.keys.public_key import (
     Attempt,
     AttemptOutcome,
     Encodings,

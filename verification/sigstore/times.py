@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from core.frozen import dataclass
+from verification.cms.timestamps import ProvedTime, verify_timestamp
 from verification.fault import Fault
 from verification.format import Setting
-from verification.public_key import after
+from verification.keys.public_key import after
 from verification.sigstore.bundle import Bundle, LogEntry
 from verification.sigstore.log_entry import LOG_STEP, Logged, check_entry
 from verification.sigstore.trusted_root import TrustedRoot
-from verification.timestamps import ProvedTime, verify_timestamp
 from verification.trail import Trail
 
 LOG_SOURCE, TIMESTAMP_SOURCE = "transparency-log", "rfc3161"

@@ -22,15 +22,15 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Trust, TrustEntry, TrustKind, digest_of
-from verification.certificate_path import Anchors
-from verification.certificates import (
+from verification.cms.timestamps import TimestampAuthority, chain_authority
+from verification.sigstore import fields
+from verification.sigstore.log_keys import LogKey, read_log_key
+from verification.x509.certificates import (
     certificate_digest,
     certificate_key_algorithm,
     load_der,
 )
-from verification.sigstore import fields
-from verification.sigstore.log_keys import LogKey, read_log_key
-from verification.timestamps import TimestampAuthority, chain_authority
+from verification.x509.path import Anchors
 
 V02 = "application/vnd.dev.sigstore.trustedroot.v0.2+json"
 MEDIA_TYPES = frozenset(

@@ -23,7 +23,7 @@ from core.model import (
     digest_of,
 )
 from tests.verification.specimens import DAY, NOW, authority_entry, pem, setting
-from tests.verification.x509_material import (
+from tests.verification.x509.x509_material import (
     CODE,
     EMAIL,
     OTHER_ROOT,
@@ -43,12 +43,12 @@ from tests.verification.x509_material import (
     tlv,
     with_unsigned,
 )
-from verification import cms
-from verification.certificate_usage import LIFETIME_SIGNING
-from verification.cms import read_signed_data
+from verification.archives.pe_file import read_pe
+from verification.cms import syntax
+from verification.cms.syntax import read_signed_data
 from verification.format import Setting
 from verification.formats.authenticode import INDIRECT_DATA, PE_IMAGE, Authenticode
-from verification.pe_file import read_pe
+from verification.x509.usage import LIFETIME_SIGNING
 
 FORMAT = Authenticode()
 TRUST = authority_entry(ROOT)
@@ -244,7 +244,7 @@ def test_nested_signature_that_is_broken_refuses_the_program(tmp_path: Path) -> 
     held = inside(made).subject.content
     assert held is not None
     outer = read_signed_data(read_pe(held, Limits()).signature, Limits())
-    (encoded,) = outer.signers[0].unsigned_values(cms.NESTED_SIGNATURE)
+    (encoded,) = outer.signers[0].unsigned_values(syntax.NESTED_SIGNATURE)
     begin = made.index(encoded)
     said: dict[str, int] = {}
     for place in range(begin, begin + len(encoded)):

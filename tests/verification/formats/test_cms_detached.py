@@ -39,7 +39,7 @@ from tests.verification.specimens import (
     private_key,
     setting,
 )
-from tests.verification.x509_material import (
+from tests.verification.x509.x509_material import (
     CODE,
     EMAIL,
     OTHER_ROOT,
@@ -61,10 +61,11 @@ from tests.verification.x509_material import (
     tlv,
     with_unsigned,
 )
-from verification import cms, der
-from verification.certificates import read_certificates
-from verification.der import DerReader
+from verification.cms import syntax
 from verification.formats.cms_detached import CmsDetached
+from verification.readers import der
+from verification.readers.der import DerReader
+from verification.x509.certificates import read_certificates
 
 FORMAT = CmsDetached()
 TRUST = authority_entry(ROOT)
@@ -176,7 +177,7 @@ def test_pss_is_checked_with_the_parameters_stated(words: str, tmp_path: Path) -
 
 def pss_parameters(hashed: str, masked: str, salt_bytes: int) -> bytes:
     def algorithm(name: str) -> bytes:
-        return tlv(0x30, oid(next(each for each, known in cms.DIGESTS.items() if known == name)))
+        return tlv(0x30, oid(next(each for each, known in syntax.DIGESTS.items() if known == name)))
 
     mask = tlv(0x30, oid("1.2.840.113549.1.1.8"), algorithm(masked))
     salt = tlv(0xA2, tlv(0x02, bytes([salt_bytes])))
@@ -343,23 +344,29 @@ def made_with(*attributes: bytes, **options: object) -> bytes:
 ALGORITHMS = tlv(0x30, oid("2.16.840.1.101.3.4.2.1"))
 ECDSA_SHA256 = tlv(0xA1, oid("1.2.840.10045.4.3.2"))
 OTHER_ALGORITHMS = tlv(0x30, ALGORITHMS, tlv(0xA1, oid("1.2.3")))
-TWICE = tuple(attribute(cms.SIGNING_TIME, value) for value in (b"\x17\x00", b"\x05\x00"))
+TWICE = tuple(attribute(syntax.SIGNING_TIME, value) for value in (b"\x17\x00", b"\x05\x00"))
 ATTRIBUTES = {
     "another content type": (made_with(content_type="1.2.3"), "PAYLOAD_TYPE"),
     "no content type": (made_with(content_type=None), "MALFORMED"),
     "another digest": (made_with(digest=b"\0" * 32), "DIGEST_MISMATCH"),
     "digest of another length": (made_with(digest=b"\0"), "DIGEST_MISMATCH"),
     "an attribute twice": (made_with(*TWICE), "MALFORMED"),
-    "two values": (made_with(attribute(cms.SIGNING_TIME, b"\x17\x00", b"\x05\x00")), "MALFORMED"),
+    "two values": (
+        made_with(attribute(syntax.SIGNING_TIME, b"\x17\x00", b"\x05\x00")),
+        "MALFORMED",
+    ),
     "the certificate of another": (
         made_with(certificate_named(identity("p256", EMAIL, name="other"))),
         "MALFORMED",
     ),
     "other algorithms": (
-        made_with(attribute(cms.ALGORITHM_PROTECTION, OTHER_ALGORITHMS)),
+        made_with(attribute(syntax.ALGORITHM_PROTECTION, OTHER_ALGORITHMS)),
         "ALGORITHM_MISMATCH",
     ),
-    "broken algorithms": (made_with(attribute(cms.ALGORITHM_PROTECTION, b"\x30\x00")), "MALFORMED"),
+    "broken algorithms": (
+        made_with(attribute(syntax.ALGORITHM_PROTECTION, b"\x30\x00")),
+        "MALFORMED",
+    ),
 }  # fmt: skip
 
 
@@ -369,7 +376,7 @@ def test_signed_attributes_that_do_not_fit(made: bytes, reason: str) -> None:
 
 
 def test_algorithms_in_a_signed_attribute_that_fit() -> None:
-    stated = attribute(cms.ALGORITHM_PROTECTION, tlv(0x30, ALGORITHMS, ECDSA_SHA256))
+    stated = attribute(syntax.ALGORITHM_PROTECTION, tlv(0x30, ALGORITHMS, ECDSA_SHA256))
     assert judged(made_with(stated)).outcome is Outcome.VERIFIED
 
 
@@ -378,8 +385,8 @@ def test_attack_04_attributes_of_one_signature_are_not_content_of_another() -> N
     who = identity("p256", EMAIL)
     info = signer_info(who, CONTENT)
     signature = signature_of(info)
-    digest = attribute(cms.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
-    body = b"".join(sorted((attribute(cms.CONTENT_TYPE, oid(DATA)), digest)))
+    digest = attribute(syntax.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    body = b"".join(sorted((attribute(syntax.CONTENT_TYPE, oid(DATA)), digest)))
     forged = tlv(0x31, body)
     reader = DerReader(info, "made").inside(0x30)
     version, sid, algorithm, _, signing = (reader.element() for _ in range(5))
@@ -406,8 +413,8 @@ def test_attack_04_attributes_of_one_signature_are_not_content_of_another() -> N
 def test_attack_04_attributes_that_we_refuse_are_not_content_either(odd: tuple[bytes, ...]) -> None:
     """Other readers take them: a signer may well have signed them as what they are."""
     who = identity("p256", EMAIL)
-    digest = attribute(cms.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
-    forged = tlv(0x31, *sorted((attribute(cms.CONTENT_TYPE, oid(DATA)), digest, *odd)))
+    digest = attribute(syntax.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    forged = tlv(0x31, *sorted((attribute(syntax.CONTENT_TYPE, oid(DATA)), digest, *odd)))
     assert judged(bare_signature(who, forged), subject=artifact(forged)).reason == "MALFORMED"
     for plain in (forged + b"\0", forged[:-1], b"\x30" + forged[1:], tlv(0x31, *odd), b"1"):
         found = judged(bare_signature(who, plain), subject=artifact(plain))
@@ -417,7 +424,7 @@ def test_attack_04_attributes_that_we_refuse_are_not_content_either(odd: tuple[b
 def test_attack_04_more_attributes_than_are_looked_through_are_not_content() -> None:
     """DER sorts a set: small attributes push the message digest as far back as one likes."""
     who = identity("p256", EMAIL)
-    digest = attribute(cms.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    digest = attribute(syntax.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
     small = (attribute(f"1.2.3.{number}", b"\x05\x00") for number in range(7_000))
     forged = tlv(0x31, *sorted((*small, digest)))
     assert forged.index(digest) > 64 * 1024
@@ -450,8 +457,8 @@ def test_signed_attribute_that_nothing_reads_may_have_several_values(
 def test_attributes_in_another_order_than_der_hold_as_der_sorts_them() -> None:
     who = identity("p256", EMAIL)
     info = signer_info(who, CONTENT)
-    digest = attribute(cms.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
-    kind = attribute(cms.CONTENT_TYPE, oid(DATA))
+    digest = attribute(syntax.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    kind = attribute(syntax.CONTENT_TYPE, oid(DATA))
     ordered, other = sorted((kind, digest)), sorted((kind, digest), reverse=True)
     swapped = info.replace(b"".join(ordered), b"".join(other))
     assert swapped != info
@@ -498,7 +505,7 @@ def test_expired_certificate_holds_by_a_timestamp_from_its_time_and_by_nothing_e
     who = identity("p256", EMAIL)
     bare = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
     assert judged(bare, now=LATER).reason == "CERT_EXPIRED_AT_SIGNING"
-    claimed = attribute(cms.SIGNING_TIME, tlv(0x17, b"261123120000Z"))
+    claimed = attribute(syntax.SIGNING_TIME, tlv(0x17, b"261123120000Z"))
     assert judged(made_with(claimed), now=LATER).reason == "CERT_EXPIRED_AT_SIGNING"
     late = tsa(until=NOW + 20 * DAY)
     assert judged(timestamped(who, CONTENT, late, NOW), now=LATER).outcome is Outcome.VERIFIED
@@ -507,7 +514,7 @@ def test_expired_certificate_holds_by_a_timestamp_from_its_time_and_by_nothing_e
 
 
 def test_attack_03_claimed_time_is_told_and_not_trusted() -> None:
-    verification = judged(made_with(attribute(cms.SIGNING_TIME, tlv(0x17, b"261123110000Z"))))
+    verification = judged(made_with(attribute(syntax.SIGNING_TIME, tlv(0x17, b"261123110000Z"))))
     assert verification.outcome is Outcome.VERIFIED
     assert verification.signed_at == NOW - timedelta(hours=1)
     assert (verification.time_trusted, verification.time_source) == (False, "signing-time")
@@ -705,16 +712,16 @@ def test_attack_16_timestamps_of_all_signers_together_are_bounded() -> None:
 
 def test_limits_are_counted_before_anything_is_read() -> None:
     limits = Limits(evidence_bytes=2048)
-    large = tlv(0x30, oid(cms.SIGNED_DATA), tlv(0xA0, bytes(4096)))
+    large = tlv(0x30, oid(syntax.SIGNED_DATA), tlv(0xA0, bytes(4096)))
     for content in (large, b"\x30\x80" + large[4:]):
         verification = FORMAT.verify(evidence(content), setting(TRUST, limits=limits))
         assert verification.reason == "TOO_LARGE"
     deep = b""
     for _ in range(70):
         deep = tlv(0x30, deep)
-    nested = tlv(0x30, oid(cms.SIGNED_DATA), tlv(0xA0, deep))
+    nested = tlv(0x30, oid(syntax.SIGNED_DATA), tlv(0xA0, deep))
     assert judged(nested).reason == "TOO_LARGE"
-    streamed = b"\x30\x80" + oid(cms.SIGNED_DATA) + b"\xa0\x80" + b"\x30\x80" * 100
+    streamed = b"\x30\x80" + oid(syntax.SIGNED_DATA) + b"\xa0\x80" + b"\x30\x80" * 100
     assert judged(streamed).reason == "TOO_LARGE"
 
 

@@ -24,8 +24,9 @@ from tests.verification.specimens import (
     setting,
     statement,
 )
-from verification.formats.dsse import Dsse, read_envelope
-from verification.public_key import load_public_key
+from verification.envelope import read_envelope
+from verification.formats.dsse import Dsse
+from verification.keys.public_key import load_public_key
 
 FORMAT = Dsse()
 KEY, OTHER = private_key("p256"), private_key("p384")

@@ -27,14 +27,14 @@ from core.model import (
     Verification,
     digest_of,
 )
-from tests.verification.git_material import WHEN, kept, objects, repository
-from tests.verification.openpgp_material import gnupg
+from tests.verification.git.git_material import WHEN, kept, objects, repository
+from tests.verification.openpgp.openpgp_material import gnupg
 from tests.verification.specimens import NOW, flipped, is_verified
-from tests.verification.ssh_material import PRINCIPAL, keys, line, signers
+from tests.verification.ssh.ssh_material import PRINCIPAL, keys, line, signers
 from verification.format import Setting
 from verification.formats.git_object import GitObjectSignature
-from verification.git_object import kind_of, named_id, object_id, read_object
-from verification.openpgp_armor import dearmor
+from verification.git.object import kind_of, named_id, object_id, read_object
+from verification.openpgp.armor import dearmor
 from verification.verifier import IdentityDemand, demand_identity, verify
 
 HISTORY = int(os.environ.get("COUNTERSIGN_GIT_HISTORY", "24"))  # signed commits that are made
@@ -391,7 +391,7 @@ def test_flipped_openpgp_object_is_refused_but_for_what_rfc_9580_leaves_open(nam
     begin = content.index(b"-----BEGIN PGP SIGNATURE-----")
     end = content.index(b"-----END PGP SIGNATURE-----")
     # The armor's checksum, the unhashed area and the hash's first bits, as
-    # tests/verification/test_openpgp_mutation.py lists them; the id the object is known by changes.
+    # tests/verification/openpgp/test_openpgp_mutation.py lists them; the object's id changes.
     assert all(begin < at < end for at in passed)
     identifier = objects().identifiers[name]
     for at in passed:

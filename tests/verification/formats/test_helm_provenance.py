@@ -22,12 +22,12 @@ from core.model import (
     Verification,
     digest_of,
 )
-from tests.verification.openpgp_material import gnupg
+from tests.verification.openpgp.openpgp_material import gnupg
 from tests.verification.specimens import NOW, is_verified
 from verification.format import Setting
 from verification.formats.helm_provenance import HelmProvenance, read_provenance
-from verification.openpgp_armor import dearmor
-from verification.openpgp_packets import split_packets
+from verification.openpgp.armor import dearmor
+from verification.openpgp.packets import split_packets
 from verification.verifier import verify
 
 ARCHIVE = b"\x1f\x8b a chart"

@@ -18,6 +18,7 @@ from cryptography import x509
 from core.limits import Limits
 from core.model import Evidence, Outcome, Subject, TrustEntry, Verification, digest_of
 from tests.fakes.timestamp_server import timestamp_server
+from tests.verification.cms.timestamp_specimens import STAMPER
 from tests.verification.specimens import (
     AUTHORITY,
     DAY,
@@ -28,8 +29,7 @@ from tests.verification.specimens import (
     private_key,
     setting,
 )
-from tests.verification.timestamp_specimens import STAMPER
-from tests.verification.x509_material import (
+from tests.verification.x509.x509_material import (
     CODE,
     EMAIL,
     OTHER_KEY,
@@ -43,8 +43,8 @@ from tests.verification.x509_material import (
     signer_info,
     with_entry,
 )
+from verification.archives.zip_archive import ZipArchive
 from verification.formats.jar import Jar
-from verification.zip_archive import ZipArchive
 
 FORMAT = Jar()
 TRUST = authority_entry(ROOT)

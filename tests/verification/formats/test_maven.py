@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from jobs.commands.verify import verify_command
-from tests.verification.git_material import objects
-from tests.verification.openpgp_material import gnupg
+from tests.verification.git.git_material import objects
+from tests.verification.openpgp.openpgp_material import gnupg
 
 FILES = {
     "lib-1.0.jar": b"PK\x03\x04 classes",

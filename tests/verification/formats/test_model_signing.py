@@ -26,7 +26,7 @@ from core.model import (
     digest_of,
 )
 from jobs.model_folder import read_model_folder
-from tests.verification.model_specimens import (
+from tests.verification.models.model_specimens import (
     FILES,
     KEY,
     V1,

@@ -29,7 +29,8 @@ from core.model import (
     Verification,
     digest_of,
 )
-from tests.verification.notation_specimens import (
+from tests.verification.cms.timestamp_specimens import STAMPER, stamper, token
+from tests.verification.notation.notation_specimens import (
     BY_KIND,
     CODE,
     HOUR,
@@ -66,13 +67,12 @@ from tests.verification.specimens import (
     public_pem,
     setting,
 )
-from tests.verification.timestamp_specimens import STAMPER, stamper, token
-from verification import certificate_chain
-from verification.certificate_path import CertificatePath, find_path
-from verification.notation_signature import MAX_PURPOSES, _algorithm
-from verification.public_key import load_public_key
-from verification.rsa_pss import PssLimits
+from verification.keys.public_key import load_public_key
+from verification.keys.rsa_pss import PssLimits
+from verification.notation.signature import MAX_PURPOSES, _algorithm
 from verification.verifier import IdentityDemand, IdentityScope, demand_identity, verify
+from verification.x509 import chain
+from verification.x509.path import CertificatePath, find_path
 
 TRUSTED = authority_entry(ROOT)
 STAMPS = authority_entry(STAMPER.root)
@@ -344,7 +344,7 @@ def test_endless_purposes_are_not_all_tried(make: Maker, monkeypatch: pytest.Mon
         sought.append(given[3])
         return find_path(*given)
 
-    monkeypatch.setattr(certificate_chain, "find_path", seek)
+    monkeypatch.setattr(chain, "find_path", seek)
     foreign = [x509.ObjectIdentifier(f"1.3.6.1.4.1.{each}") for each in range(500)]
     stated = x509.ExtendedKeyUsage([*foreign, PURPOSES.CODE_SIGNING])
     signing: Extensions = ((usage("digital_signature"), True), (stated, False))

@@ -21,8 +21,8 @@ from tests.verification.index_specimens import (
     npm_provenance,
     npm_publish,
 )
+from tests.verification.keys.registry_specimens import KEY_ID, keys_entry, registry_key, tuf_key
 from tests.verification.mutation import at, fields, leaves, put, shown, spellings, without
-from tests.verification.registry_specimens import KEY_ID, keys_entry, registry_key, tuf_key
 from tests.verification.sigstore.sigstore_world import ACME, SIGNED_AT, World
 from tests.verification.specimens import (
     CONTENT,

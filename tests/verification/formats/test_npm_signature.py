@@ -12,7 +12,7 @@ import pytest
 
 from core.limits import Limits
 from core.model import MemoryContent, Outcome, Role, Subject, TrustEntry, Verification, digest_of
-from tests.verification.registry_specimens import (
+from tests.verification.keys.registry_specimens import (
     KEY,
     KEY_ID,
     integrity,

@@ -17,7 +17,7 @@ from tests.verification.specimens import (
     private_key,
     setting,
 )
-from tests.verification.x509_material import (
+from tests.verification.x509.x509_material import (
     AUTHOR,
     CODE,
     EMAIL,
@@ -46,8 +46,8 @@ from tests.verification.x509_material import (
     with_entry,
     with_unsigned,
 )
-from verification.certificate_usage import LIFETIME_SIGNING
 from verification.formats.nuget import NuGet
+from verification.x509.usage import LIFETIME_SIGNING
 
 FORMAT = NuGet()
 TRUST = authority_entry(ROOT)

@@ -18,6 +18,14 @@ from core.model import (
     Verification,
     digest_of,
 )
+from tests.verification.cms.timestamp_specimens import (
+    MADE_AT,
+    STAMPER,
+    refusal,
+    response,
+    stamper,
+    token,
+)
 from tests.verification.sigstore.sigstore_world import ACME
 from tests.verification.specimens import (
     CONTENT,
@@ -29,15 +37,7 @@ from tests.verification.specimens import (
     private_key,
     setting,
 )
-from tests.verification.timestamp_specimens import (
-    MADE_AT,
-    STAMPER,
-    refusal,
-    response,
-    stamper,
-    token,
-)
-from tests.verification.x509_material import tlv
+from tests.verification.x509.x509_material import tlv
 from verification.verifier import IdentityDemand, demand_identity, verify
 
 TRUSTED = authority_entry(STAMPER.root)

@@ -30,12 +30,10 @@ from core.model import (
     Verification,
     digest_of,
 )
-from tests.verification.openpgp_old import OldSigner
-from tests.verification.rpm_material import Row, assembled, packages, rows, written
+from tests.verification.archives.rpm_material import Row, assembled, packages, rows, written
+from tests.verification.openpgp.openpgp_old import OldSigner
 from tests.verification.specimens import NOW, is_verified
-from verification.format import Setting
-from verification.formats.rpm import Rpm
-from verification.rpm_header import (
+from verification.archives.rpm_header import (
     IMMUTABLE_REGION,
     LEAD_BYTES,
     SIGNATURES_REGION,
@@ -44,7 +42,9 @@ from verification.rpm_header import (
     read_header,
     read_lead,
 )
-from verification.rpm_package import Package, read_package
+from verification.archives.rpm_package import Package, read_package
+from verification.format import Setting
+from verification.formats.rpm import Rpm
 
 SIGNED = ("rsa", "ed", "sub", "both")
 DSA, RSA, OPENPGP, PGP, MD5, SHA256, SHA1, RESERVED = 267, 268, 278, 1002, 1004, 273, 269, 1008
@@ -573,7 +573,7 @@ def test_flipped_package_is_refused_but_for_what_nobody_signs() -> None:
             allowed |= set(range(row, row + 16)) | set(range(start, start + len(entry.value)))
         if tag == DSA:
             # The unhashed area and the first bits of the hash, and numbers that claim more bits
-            # than they have: see tests/verification/test_openpgp_mutation.py.
+            # than they have: see tests/verification/openpgp/test_openpgp_mutation.py.
             body = 2
             hashed = int.from_bytes(entry.value[body + 4 : body + 6], "big")
             unhashed_at = body + 6 + hashed

@@ -22,7 +22,7 @@ from core.model import (
     digest_of,
 )
 from tests.verification.specimens import NOW, evidence, flipped, is_verified
-from tests.verification.ssh_material import (
+from tests.verification.ssh.ssh_material import (
     KINDS,
     MESSAGE,
     PRINCIPAL,
@@ -38,8 +38,8 @@ from tests.verification.ssh_material import (
 )
 from verification.format import Setting
 from verification.formats.ssh_signature import SshSignatureBeside
-from verification.ssh_key import fingerprint_of
-from verification.ssh_wire import WireReader, wire_string
+from verification.ssh.key import fingerprint_of
+from verification.ssh.wire import WireReader, wire_string
 from verification.verifier import IdentityDemand, demand_identity
 
 STRONG = [name for name in KINDS if name not in ("short", "other", "ca", "rsa-ca")]

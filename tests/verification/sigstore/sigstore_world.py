@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.model import Evidence, Subject, Trust, TrustEntry, TrustKind, digest_of
-from tests.verification import specimens, timestamp_specimens
+from tests.verification import specimens
+from tests.verification.cms import timestamp_specimens
 from tests.verification.specimens import DAY, NOW, Extensions, PrivateKey, private_key
 from verification.format import Setting
 

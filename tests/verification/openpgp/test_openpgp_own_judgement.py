@@ -1,0 +1,183 @@
+"""Our own judgement of certificates never says more than the engine's: found by comparing both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from pysequoia import ArmorKind, armor
+
+from core.model import Outcome
+from tests.verification.openpgp.openpgp_material import TEXT, Gnupg, gnupg
+from tests.verification.openpgp.openpgp_old import SIGNED_AT, OldSigner
+from tests.verification.openpgp.test_openpgp import detached, entry
+from tests.verification.openpgp.test_openpgp_version_3 import subpacket
+from verification.openpgp.packets import Packet, split_packets
+
+BINDS, DIRECT, REVOKES, REVOKES_SUBKEY, AGREES = 0x13, 0x1F, 0x20, 0x28, 0x19
+SIGNS, CERTIFIES = subpacket(27, b"\3"), subpacket(27, b"\1")
+RETIRED, LEAKED = subpacket(29, b"\3"), subpacket(29, b"\2")
+
+
+def on(month: int, year: int = 2024) -> bytes:
+    moment = datetime(year, month, 2, tzinfo=UTC)
+    return subpacket(2, int(moment.timestamp()).to_bytes(4, "big"))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A primary key with a subkey, and who can sign with both."""
+
+    owner: OldSigner
+    signer: OldSigner
+    primary: Packet
+    user_id: Packet
+    subkey: Packet
+    new: bytes
+    new_by_subkey: bytes
+    other: bytes  # another certificate
+
+    def say(self, kind: int, area: bytes, *, hash_number: int = 8, is_named: bool = True) -> bytes:
+        over = {BINDS: self.user_id, 0x18: self.subkey, REVOKES_SUBKEY: self.subkey}
+        return self.owner.certify(
+            kind,
+            area,
+            self.primary,
+            over.get(kind, self.primary),
+            hash_number=hash_number,
+            is_named=is_named,
+        )
+
+    def certificate(self, *over_key: bytes, named: bytes = b"", under: bytes = b"") -> bytes:
+        """Return the key with what is said of it, of its user id, and of its subkey."""
+        named = named or self.say(BINDS, on(1) + SIGNS)
+        written = [self.primary.raw, *over_key, self.user_id.raw, named]
+        return b"".join(written) + (self.subkey.raw + under if under else b"")
+
+    def bind(self, agreed: bytes) -> bytes:
+        agrees = self.signer.certify(AGREES, agreed, self.primary, self.subkey, over_kind=0x18)
+        inner = next(split_packets(agrees, most=1)).body
+        size = (len(inner) + 1).to_bytes(4, "big")
+        embedded = b"\xff" + size + b"\x20" + inner
+        return self.say(0x18, on(1) + subpacket(27, b"\2") + embedded)
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    with gnupg() as gpg:
+        primary = gpg.key("one", "rsa2048")
+        new = gpg.sign("one")
+        gpg.run("--quick-add-key", primary, "rsa2048", "sign", "never", at="20240101")
+        gpg.key("two")
+        yield made(gpg, new)
+
+
+def made(gpg: Gnupg, new: bytes) -> Scene:
+    secret = gpg.run("--export-secret-keys", "one@acme.test")
+    packets = list(split_packets(gpg.export("one"), most=9))
+    subkey = next(one for one in packets if one.tag == 14)
+    owner, signer = OldSigner(secret), OldSigner(secret, 1)
+    by_subkey = gpg.sign("one", at="20240601")
+    return Scene(owner, signer, packets[0], packets[1], subkey, new, by_subkey, gpg.export("two"))
+
+
+def day(count: int) -> bytes:
+    return subpacket(3, (count * 86400).to_bytes(4, "big"))
+
+
+OF_KEY: dict[str, Callable[[Scene], bytes]] = {
+    "forbidden later by a word that names nobody": lambda s: s.certificate(
+        named=s.say(BINDS, on(1) + SIGNS) + s.say(BINDS, on(2) + CERTIFIES, is_named=False)
+    ),
+    "silent and allowing in the same second": lambda s: s.certificate(
+        named=s.say(BINDS, on(1)) + s.say(BINDS, on(1) + CERTIFIES)
+    ),
+    "retired then, taken back since": lambda s: s.certificate(
+        s.say(REVOKES, on(3) + RETIRED),
+        named=s.say(BINDS, on(1) + SIGNS) + s.say(BINDS, on(9) + SIGNS),
+    ),
+    "vouched for by SHA-3 alone": lambda s: s.certificate(
+        named=s.say(BINDS, on(1) + SIGNS, hash_number=12)
+    ),
+    "vouched for before it was made": lambda s: s.certificate(
+        named=s.say(BINDS, on(1, 2023) + SIGNS)
+    ),
+    "revoked in SHA-3": lambda s: s.certificate(s.say(REVOKES, on(3) + LEAKED, hash_number=12)),
+    "revoked in MD5": lambda s: s.certificate(s.say(REVOKES, on(3) + LEAKED, hash_number=1)),
+    "revoked by a word that names nobody": lambda s: s.certificate(
+        s.say(REVOKES, on(3) + LEAKED, is_named=False)
+    ),
+}
+OF_SUBKEY: dict[str, Callable[[Scene], bytes]] = {
+    "agreed for a day": lambda s: s.certificate(under=s.bind(on(1) + day(1))),
+    "agreed later": lambda s: s.certificate(under=s.bind(on(9))),
+    "agreed before it was made": lambda s: s.certificate(under=s.bind(on(1, 2023))),
+    "agreed with what nobody knows": lambda s: s.certificate(
+        under=s.bind(on(1) + subpacket(105, b"x", critical=True))
+    ),
+    "revoked by a word that names nobody": lambda s: s.certificate(
+        under=s.bind(on(1)) + s.say(REVOKES_SUBKEY, on(3) + LEAKED, is_named=False)
+    ),
+    "revoked by a word with two dates": lambda s: s.certificate(
+        under=s.bind(on(1)) + s.say(REVOKES_SUBKEY, on(3) + on(3) + LEAKED)
+    ),
+    "revoked in SHA-3": lambda s: s.certificate(
+        under=s.bind(on(1)) + s.say(REVOKES_SUBKEY, on(3) + LEAKED, hash_number=12)
+    ),
+    "revoked in MD5": lambda s: s.certificate(
+        under=s.bind(on(1)) + s.say(REVOKES_SUBKEY, on(3) + LEAKED, hash_number=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_KEY)
+def test_attack_10_key_that_did_not_count_verifies_nothing(scene: Scene, name: str) -> None:
+    """Attack class 10."""
+    for signature in (scene.new, scene.owner.sign(TEXT, at=SIGNED_AT)):
+        assert detached(signature, entry(scene.certificate())).outcome is Outcome.VERIFIED
+        ring = entry(OF_KEY[name](scene))
+        assert detached(signature, ring).outcome is not Outcome.VERIFIED
+
+
+@pytest.mark.parametrize("name", OF_SUBKEY)
+def test_attack_10_subkey_that_did_not_count_verifies_nothing(scene: Scene, name: str) -> None:
+    """Attack class 10."""
+    good = entry(scene.certificate(under=scene.bind(on(1))))
+    for signature in (scene.new_by_subkey, scene.signer.sign(TEXT, at=SIGNED_AT)):
+        assert detached(signature, good).outcome is Outcome.VERIFIED
+        ring = entry(OF_SUBKEY[name](scene))
+        assert detached(signature, ring).outcome is not Outcome.VERIFIED
+
+
+def test_attack_10_revocation_alone_counts_behind_another_key_and_without_a_name(
+    scene: Scene,
+) -> None:
+    """Attack class 10."""
+    key, area = scene.certificate(), on(3) + LEAKED
+    named, nameless = scene.say(REVOKES, area), scene.say(REVOKES, area, is_named=False)
+    twice = scene.say(REVOKES, on(3) + area)
+    signed = armor(named, ArmorKind.Signature).encode()
+    assert detached(scene.new, entry(key + scene.other)).outcome is Outcome.VERIFIED
+    for rings in (
+        [entry(key + scene.other + named)],
+        [entry(key), entry(scene.other + named, name="other")],
+        [entry(nameless + key)],
+        [entry(key), entry(nameless, name="other")],
+        [entry(key), entry(twice, name="other")],
+        [entry(key), entry(signed, name="other")],
+        [entry(armor(key, ArmorKind.PublicKey).encode() + signed)],
+    ):
+        assert detached(scene.new, *rings).reason == "KEY_REVOKED"
+
+
+def test_attack_10_key_named_after_many_others_revokes(scene: Scene) -> None:
+    """Attack class 10."""
+    many = b"".join(subpacket(12, b"\x80\1" + bytes([one]) * 20) for one in range(1, 12))
+    last = bytes([0x17, 12, 0xC0, 1]) + scene.signer.key_fingerprint
+    key = scene.certificate(scene.say(DIRECT, on(1) + many + last))
+    revokes = scene.signer.certify(REVOKES, on(3) + LEAKED, scene.primary, scene.primary)
+    assert detached(scene.new, entry(key)).outcome is Outcome.VERIFIED
+    ring = entry(scene.primary.raw + revokes + key[len(scene.primary.raw) :])
+    assert detached(scene.new, ring).reason == "KEY_REVOKED"

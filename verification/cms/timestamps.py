@@ -1,0 +1,311 @@
+"""Proof of time by RFC 3161: what a timestamp over known bytes proves, under which authorities.
+
+`verify_timestamp` is for formats that carry timestamps over their signatures; `judge_timestamp`
+is the same over anything whose digests are known. Both answer with a proved time or a fault, never
+with an exception on bad bytes. The chain has to hold at the time that the timestamp states, not
+now: a timestamp outlives its authority's certificate (RFC 3161 section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from core.errors import MalformedError
+from core.frozen import dataclass
+from core.limits import Limits
+from core.model import Digest, digest_of
+from verification.cms.naming import is_named
+from verification.cms.signature import (
+    STRONG_DIGEST,
+    Bound,
+    Signed,
+    bind_content,
+    check_signature,
+    digest_algorithm,
+)
+from verification.cms.syntax import DIGESTS, TST_INFO, WEAK_DIGESTS
+from verification.cms.timestamp_authority import (
+    TimestampAuthority,
+    chain_authority,
+    given_timestamp_authorities,
+)
+from verification.cms.timestamp_signer import PURPOSE as _PURPOSE
+from verification.cms.timestamp_signer import usable_key
+from verification.cms.timestamp_token import Refusal, Token, read_timestamp
+from verification.fault import Fault, malformed
+from verification.keys.keyed import signed_bytes
+from verification.keys.public_key import PublicKey
+from verification.x509.certificates import certificate_digest, load_der
+from verification.x509.chain import path_fault
+from verification.x509.path import Anchors, CertificatePath, find_path
+from verification.x509.revocation import RevokedLater, judge_revocation
+
+__all__ = [
+    "IMPRINT_STEP",
+    "ProvedTime",
+    "TimestampAuthority",
+    "broken_time",
+    "chain_authority",
+    "given_timestamp_authorities",
+    "judge_timestamp",
+    "verify_timestamp",
+]
+
+_STEP = "timestamp"
+_SHOWN = 4
+IMPRINT_STEP, _CHAIN = "timestamp imprint", "timestamp authority"
+_WHAT = "the timestamp"
+Reader = Callable[[bytes, Limits], Token | Refusal]
+_BROKEN = frozenset({"DIGEST_MISMATCH", "PAYLOAD_TYPE", "SIGNATURE_INVALID"})
+
+
+@dataclass(frozen=True, slots=True)
+class ProvedTime:
+    """What a timestamp proves: the bytes existed at `at`, at the latest at `before`."""
+
+    at: datetime
+    after: datetime  # `at` less the accuracy stated
+    before: datetime  # `at` plus the accuracy stated
+    signer: x509.Certificate
+    key: PublicKey
+    path: CertificatePath
+    anchor: str  # sha256:<hex> of the anchor's DER
+    policy: str
+    serial: int
+    imprint: Digest
+    scheme: str
+
+
+def verify_timestamp(
+    token: bytes,
+    signed: bytes,
+    authorities: Sequence[TimestampAuthority],
+    limits: Limits,
+    reader: Reader = read_timestamp,
+) -> ProvedTime | Fault:
+    """Say what a TimeStampResp or a bare token proves of the bytes `signed`."""
+    return judge_timestamp(token, lambda name: digest_of(signed, name), authorities, limits, reader)
+
+
+def judge_timestamp(
+    token: bytes,
+    digest: Callable[[str], Digest | None],
+    authorities: Sequence[TimestampAuthority],
+    limits: Limits,
+    reader: Reader = read_timestamp,
+) -> ProvedTime | Fault:
+    """Say what a timestamp proves of something whose digest of any strong algorithm is asked for.
+
+    A digest that is not at hand ends in CONTENT_NEEDED.
+    """
+    # 1. The form (RFC 3161 section 2.4.2, RFC 5652 section 5).
+    try:
+        read = reader(token, limits)
+    except MalformedError as error:
+        expected = "a TimeStampResp or a timestamp token, in DER, within the limits"
+        return malformed(_STEP, error, expected, "RFC 3161 2.4.2")
+    if isinstance(read, Refusal):
+        detail = "the authority's answer grants no timestamp"
+        expected, found = "the state 0 or 1 (granted)", f"the state {read.state}"
+        return Fault(_STEP, "TIMESTAMP_INVALID", detail, expected, found, "RFC 3161 2.4.2")
+    # 2. It speaks of these bytes.
+    imprint = _imprint(read, digest)
+    if isinstance(imprint, Fault):
+        return imprint
+    # 3. What was signed is this TSTInfo (RFC 5652 sections 5.3, 11.1 and 11.2).
+    algorithm = digest_algorithm(read.signer)
+    if isinstance(algorithm, Fault):
+        return broken_time(algorithm, _WHAT)
+    content = Signed(TST_INFO, signed_bytes(read.info_bytes))
+    bound = bind_content(read.signer, content, algorithm)
+    if isinstance(bound, Fault):
+        return broken_time(bound, _WHAT)
+    return _judge_signers(read, imprint, bound, authorities, limits)
+
+
+def broken_time(fault: Fault, what: str) -> Fault:
+    """Return the fault of a signature that should prove a time, as one of `what` proves it."""
+    reason = "TIMESTAMP_INVALID" if fault.reason in _BROKEN else fault.reason
+    return replace(fault, step=_STEP, reason=reason, detail=f"{what} does not hold: {fault.detail}")
+
+
+def _imprint(token: Token, digest: Callable[[str], Digest | None]) -> Digest | Fault:
+    """Check that the imprint is of a strong hash, and of the bytes that it should be of."""
+    info, reference = token.info, "RFC 3161 2.4.1"
+    name, weak = DIGESTS.get(info.imprint.oid, ""), WEAK_DIGESTS.get(info.imprint.oid, "")
+    if not name or info.imprint.parameters:
+        detail = "the timestamp's imprint is of a hash that proves nothing, or is unknown to us"
+        reason = "ALGORITHM_WEAK" if weak else "FORMAT_UNSUPPORTED"
+        expected, found = f"an imprint of {STRONG_DIGEST}", weak or name or info.imprint.oid
+        return Fault(IMPRINT_STEP, reason, detail, expected, found, reference)
+    ours = digest(name)
+    if ours is None:
+        detail = f"the timestamp is over a {name} digest that is not at hand"
+        return Fault(
+            IMPRINT_STEP, "CONTENT_NEEDED", detail, f"the bytes, or their {name}", "neither"
+        )
+    if ours.raw != info.digest:
+        detail = "the timestamp was made over other bytes"
+        found = f"{name}:{info.digest.hex()}"
+        return Fault(IMPRINT_STEP, "TIMESTAMP_INVALID", detail, str(ours), found, reference)
+    return ours
+
+
+def _judge_signers(
+    token: Token,
+    imprint: Digest,
+    bound: Bound,
+    authorities: Sequence[TimestampAuthority],
+    limits: Limits,
+) -> ProvedTime | Fault:
+    """Find the signer's certificate, check signature and usage, then each authority's chain."""
+    embedded = _embedded(token)
+    # 4. The certificate that the signed attributes name, among those at hand.
+    signer = _signer(token, embedded, authorities)
+    if signer is None:
+        return _unknown_signer(token, authorities)
+    # 5. What it is for, and that the signature holds under its key.
+    key = usable_key(signer)
+    if isinstance(key, Fault):
+        return key
+    scheme = _scheme(token, key, bound, limits)
+    if isinstance(scheme, Fault):
+        return scheme
+    # 6. A chain to an authority that counts, at the time stated.
+    at, faults = token.info.made_at, []
+    for authority in authorities:
+        if authority.signer is not None and authority.signer != signer:
+            continue
+        others = (*authority.others, *embedded)
+        path = find_path(signer, others, authority.anchors, _PURPOSE, at)
+        if path is None:
+            continue
+        fault = _vouching_fault(path, authority, at)
+        if fault is None:
+            return _proved(token, imprint, path, key, scheme)
+        faults.append(fault)
+    return faults[0] if faults else _chain_fault(signer, embedded, authorities, at)
+
+
+def _scheme(token: Token, key: PublicKey, bound: Bound, limits: Limits) -> str | Fault:
+    """Return the name of the scheme under which the token's signature holds, or why it does not."""
+    if isinstance(key.material, Ed25519PublicKey) and bound.algorithm != "sha512":
+        detail, expected = "Ed25519 in a timestamp goes with SHA-512 alone", "sha512"
+        found = bound.algorithm
+        return Fault(_STEP, "FORMAT_UNSUPPORTED", detail, expected, found, "RFC 8419 3.1")
+    scheme = check_signature(token.signer, key, bound, limits)
+    return broken_time(scheme, _WHAT) if isinstance(scheme, Fault) else scheme
+
+
+def _embedded(token: Token) -> tuple[x509.Certificate, ...]:
+    """Read the certificates that came along; a broken one vouches for nobody and is left out."""
+    found = []
+    for encoded in token.certificates:
+        try:
+            found.append(load_der(encoded))
+        except MalformedError:
+            continue
+    return tuple(found)
+
+
+def _signer(
+    token: Token, embedded: tuple[x509.Certificate, ...], authorities: Sequence[TimestampAuthority]
+) -> x509.Certificate | None:
+    """Return the certificate that SignerInfo and every ESSCertID name (RFC 3161 section 2.4.2)."""
+    given = (each for authority in authorities for each in authority.certificates())
+    return next((each for each in (*embedded, *given) if _is_signer(each, token)), None)
+
+
+def _is_signer(certificate: x509.Certificate, token: Token) -> bool:
+    return is_named(certificate, token.signer) and all(
+        each.fits(certificate) for each in token.named
+    )
+
+
+def _unknown_signer(token: Token, authorities: Sequence[TimestampAuthority]) -> Fault:
+    """Tell a token that left its certificate out from one that holds another than it names."""
+    named = token.named[0]
+    detail = "the certificate that signed the timestamp is not at hand: neither among the"
+    detail += " authorities given nor in the timestamp"
+    if not token.is_bare:
+        detail = "the timestamp holds certificates, but not the one that its signer names"
+    reason = "CERT_UNTRUSTED" if token.is_bare else "TIMESTAMP_INVALID"
+    expected = f"the certificate {named.hash_name}:{named.digest.hex()}"
+    found = f"{len(authorities)} authorities and {len(token.certificates)} certificates without it"
+    return Fault(_CHAIN, reason, detail, expected, found, "RFC 3161 2.4.2")
+
+
+def _chain_fault(
+    signer: x509.Certificate,
+    embedded: tuple[x509.Certificate, ...],
+    authorities: Sequence[TimestampAuthority],
+    at: datetime,
+) -> Fault:
+    """Say why no authority vouches for the signer at that time."""
+    pinned = [each.signer for each in authorities if each.signer is not None]
+    if pinned and len(pinned) == len(authorities) and signer not in pinned:
+        detail = "the timestamp was signed under another certificate than the trust given names"
+        expected = ", ".join(certificate_digest(each) for each in pinned[:_SHOWN])
+        return Fault(_CHAIN, "CERT_UNTRUSTED", detail, expected, certificate_digest(signer))
+    fitting = [each for each in authorities if each.signer in (None, signer)]
+    others = tuple(other for each in fitting for other in each.others)
+    anchors = Anchors.of(anchor for each in fitting for anchor in each.anchors.certificates)
+    found = path_fault((signer, *others, *embedded), anchors, _PURPOSE, at, is_proved=True)
+    return replace(found, step=_CHAIN)
+
+
+def _vouching_fault(
+    path: CertificatePath, authority: TimestampAuthority, at: datetime
+) -> Fault | None:
+    """Check the authority's window, and that nothing of the path was withdrawn by then.
+
+    What is noted of revocation is for whoever knows what time it is.
+    """
+    if not authority.counts(at):
+        return _outside_window(authority, at)
+    judged = judge_revocation(
+        path.links, authority.revocations, at, proved_at=at, later=RevokedLater.NOTED_IF_STATED
+    )
+    return judged if isinstance(judged, Fault) else None
+
+
+def _outside_window(authority: TimestampAuthority, at: datetime) -> Fault:
+    opens = authority.valid_from.isoformat() if authority.valid_from else "any time"
+    ends = authority.valid_until.isoformat() if authority.valid_until else "any time"
+    detail = "the timestamp is of a time at which its authority does not count"
+    return Fault(_CHAIN, "CERT_UNTRUSTED", detail, f"from {opens} until {ends}", at.isoformat())
+
+
+def _proved(
+    token: Token, imprint: Digest, path: CertificatePath, key: PublicKey, scheme: str
+) -> ProvedTime:
+    info = token.info
+    return ProvedTime(
+        info.made_at,
+        _shifted(info.made_at, -info.accuracy),
+        _shifted(info.made_at, info.accuracy),
+        path.links[0],
+        key,
+        path,
+        _anchor(path.links[-1]),
+        info.policy,
+        info.serial,
+        imprint,
+        scheme,
+    )
+
+
+_anchor = lru_cache(maxsize=64)(certificate_digest)
+
+
+def _shifted(at: datetime, by: timedelta) -> datetime:
+    try:
+        return at + by
+    except OverflowError:
+        return at

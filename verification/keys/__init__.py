@@ -1,0 +1,1 @@
+"""Bare public keys, and signatures under them."""

@@ -1,0 +1,1 @@
+"""OpenSSF model signing: manifests, and the folders they are compared with."""

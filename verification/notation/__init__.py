@@ -1,0 +1,1 @@
+"""Signatures of the Notary Project: both envelopes, and what they state."""

@@ -1,0 +1,1 @@
+"""OpenPGP (RFC 9580): packets, certificates, and the judgement of signatures under them."""

@@ -1,0 +1,159 @@
+"""Revocations that the engine does not see (RFC 9580 sections 5.2.1.11 and 5.2.3.23).
+
+It counts the owner's own alone. Here one by a key that the owner named for it withdraws, too:
+proved where a keyring given holds that key; also where none does, since nobody can then say that
+it is forged. And it knows neither SHA-3, nor MD5, in which nobody can forge what an owner revoked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from core.errors import MalformedError
+from verification.openpgp.candidate import Candidate, Keyrings
+from verification.openpgp.key import KeyMaterial, read_key
+from verification.openpgp.keyring import (
+    KEY_REVOCATION,
+    MAX_PACKETS,
+    Certificate,
+    key_packet,
+)
+from verification.openpgp.mathematics import is_carried_out, new_hash
+from verification.openpgp.packets import (
+    TAG_SIGNATURE,
+    VERSION_3,
+    Packet,
+    SignaturePacket,
+    read_signature,
+    split_packets,
+)
+from verification.openpgp.self_signatures import (
+    STRONG_HASHES,
+    SUBKEY_REVOCATION,
+    hash_over,
+    holds_over,
+    of_key,
+    signed_area,
+)
+from verification.openpgp.subpackets import key_id_of, read_revokers
+from verification.openpgp.tidying import TAG_PUBLIC_KEY, TAG_SUBKEY, over_key
+
+_VERSION = 4
+_SEEN = STRONG_HASHES | {2, 3}  # the hash algorithms that the engine knows revocations by
+_HASH_START = 2
+_KEPT_CERTIFICATES = 64
+
+
+class _Claim(NamedTuple):
+    """A revocation under which another name than the owner's stands, and what it is over."""
+
+    revoker: str  # fingerprint, as the owner wrote it
+    key: str  # fingerprint of what it revokes
+    signature: SignaturePacket
+    over: bytes
+
+
+def unseen_revocations(candidate: Candidate, keyrings: Keyrings) -> tuple[SignaturePacket, ...]:
+    """Return the revocations of this candidate, or of its certificate, that count unseen."""
+    named = (candidate.certificate.fingerprint, candidate.key.fingerprint)
+    bare = tuple(one for ring in keyrings.read for one in ring.revocations)
+    return _by_owner(candidate) + tuple(
+        claim.signature
+        for claim in _claims(candidate.certificate, bare)
+        if claim.key in named and _is_of_this(claim) and not _is_refuted(claim, keyrings)
+    )
+
+
+def _by_owner(candidate: Candidate) -> tuple[SignaturePacket, ...]:
+    certificate = candidate.certificate
+    return tuple(
+        one
+        for key in (certificate.primary, candidate.key)
+        for one in of_key(certificate, key).revocations
+        if one.hash_algorithm not in _SEEN
+    )
+
+
+def _is_of_this(claim: _Claim) -> bool:
+    """Say whether it may be over this key: without its own, it could be meant for any.
+
+    It begins with two bytes of its hash, which are right in a certificate as it is read.
+    """
+    digest = hash_over(claim.signature, claim.over) if claim.over else b""
+    return not digest or claim.signature.tail[:_HASH_START] == digest[:_HASH_START]
+
+
+def _is_refuted(claim: _Claim, keyrings: Keyrings) -> bool:
+    """Say whether the named key is at hand and did not sign."""
+    for _, certificate, key in keyrings.entries():
+        if key.fingerprint == claim.revoker:
+            body = key_packet(certificate, key).body
+            return _is_judged(claim, body) and not holds_over(body, claim.signature, claim.over)
+    return False
+
+
+def _is_judged(claim: _Claim, revoker: bytes) -> bool:
+    """Say whether our own mathematics can say no to the claim: else it counts."""
+    known = new_hash(claim.signature) is not None and is_carried_out(revoker)
+    return known and bool(claim.over) and claim.signature.version == _VERSION
+
+
+@lru_cache(maxsize=_KEPT_CERTIFICATES)
+def _claims(certificate: Certificate, bare: tuple[Packet, ...]) -> tuple[_Claim, ...]:
+    first, *rest = split_packets(certificate.content, most=MAX_PACKETS)
+    packets = (first, *bare, *rest)
+    foreign = list(_foreign(packets, certificate))
+    if not foreign:
+        return ()
+    revokers = {
+        revoker
+        for signature in map(_read, (one for one in packets if one.tag == TAG_SIGNATURE))
+        if signature is not None
+        and _is_by(signature, certificate)
+        and signature.version != VERSION_3
+        for revoker in read_revokers(signed_area(signature.head))
+    }
+    return tuple(
+        _Claim(revoker, key.fingerprint, signature, over_key(packets[0], component, signature.type))
+        for component, key, signature in foreign
+        for revoker in sorted(revokers)
+        if not signature.names or {revoker, key_id_of(revoker)} & set(signature.names)
+    )
+
+
+def _foreign(
+    packets: tuple[Packet, ...], certificate: Certificate
+) -> Iterator[tuple[Packet, KeyMaterial, SignaturePacket]]:
+    """Yield the revocations that are not the owner's, each with what it stands behind."""
+    component = packets[0]
+    for packet in packets:
+        if packet.tag != TAG_SIGNATURE:
+            component = packet
+        elif component.tag in (TAG_PUBLIC_KEY, TAG_SUBKEY):
+            kind = KEY_REVOCATION if component.tag == TAG_PUBLIC_KEY else SUBKEY_REVOCATION
+            signature, key = _read(packet), _key(component)
+            if signature is None or key is None or _is_by(signature, certificate):
+                continue
+            if signature.type == kind:
+                yield component, key, signature
+
+
+def _is_by(signature: SignaturePacket, certificate: Certificate) -> bool:
+    return any(map(certificate.is_named, signature.names))
+
+
+def _read(packet: Packet) -> SignaturePacket | None:
+    try:
+        read = read_signature(packet.body)
+    except MalformedError:
+        return None
+    return read if isinstance(read, SignaturePacket) else None
+
+
+def _key(packet: Packet) -> KeyMaterial | None:
+    try:
+        return read_key(packet.body)
+    except MalformedError:
+        return None

@@ -1,0 +1,1 @@
+"""Strict, bounded readers of encodings: DER, BER, CBOR, protocol buffers, Base64, JSON."""

@@ -1,0 +1,1 @@
+"""Signatures of OpenSSH (PROTOCOL.sshsig): envelopes, keys, allowed signers, revocation lists."""

@@ -1,0 +1,1 @@
+"""Certificates (RFC 5280): chains at one time, their purposes, their withdrawal."""

@@ -1,0 +1,304 @@
+"""Paths from a signer's certificate up to an anchor at one time, each searched for once.
+
+RFC 5280 section 6.1 (signatures, validity, basicConstraints, path length, name constraints,
+critical extensions) is the library's, but for what it leaves unread: e-mail addresses in subjects,
+and demands for a policy. Building its store and checking a chain's signatures is most of the cost
+of a verification, so a path that was found is kept, with the window in which all of its
+certificates are valid: inside it nothing of the answer depends on the time.
+
+The library tries every way between the certificates it is given, and evidence may bring dozens
+that vouch for one another. It is given one way after the other, made of those alone that lead up
+to an anchor and are valid then, and no more of them than certificate_ways finds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from operator import attrgetter
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import verification
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from core.frozen import dataclass
+from verification.x509.certificates import is_issued_by
+from verification.x509.name_constraints import refused_address
+from verification.x509.ways import MAX_BETWEEN, Ways, ways_up
+
+MAX_CHAIN = MAX_BETWEEN
+MAX_TRIED = 64  # signatures by others, to learn which of them lead up
+SECOND = timedelta(seconds=1)  # notAfter is a closed bound in whole seconds
+_KEPT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """Certificates that paths may end at; equal and hashed by their digests alone."""
+
+    certificates: tuple[x509.Certificate, ...] = field(compare=False)
+    digest: bytes
+
+    @classmethod
+    def of(cls, certificates: Iterable[x509.Certificate]) -> Anchors:
+        """Gather certificates, each once, in the order given."""
+        distinct = tuple(dict.fromkeys(certificates))
+        hashed = hashlib.sha256()
+        for certificate in distinct:
+            hashed.update(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
+        return cls(distinct, hashed.digest())
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatePath:
+    """A path, leaf first and anchor last; all of it is valid from `begins` until before `ends`."""
+
+    links: tuple[x509.Certificate, ...]
+    begins: datetime
+    ends: datetime
+
+
+def find_path(
+    leaf: x509.Certificate,
+    others: tuple[x509.Certificate, ...],
+    anchors: Anchors,
+    purpose: x509.ObjectIdentifier,
+    at: datetime,
+) -> CertificatePath | None:
+    """Return a path from the leaf through some of the others to an anchor, None where none is.
+
+    Every certificate of it is valid `at` that time, and none but the anchor limits the keys below
+    it to purposes other than this one.
+    """
+    if not anchors.certificates:
+        return None
+    known = _found(leaf, others, anchors, purpose)
+    for one in known:
+        if one.begins <= at < one.ends:
+            return one
+    anchored = leading_up(others, anchors)
+    has_strangers = len(anchored) < len(others)
+    if has_strangers and not _may_be_issued(leaf, anchored, anchors):
+        return None
+    path = _search(leaf, anchored, anchors, purpose, at)
+    if path is not None and len(known) < MAX_CHAIN:
+        known.append(path)
+    return path
+
+
+@lru_cache(maxsize=_KEPT)
+def _found(
+    _leaf: x509.Certificate,
+    _others: tuple[x509.Certificate, ...],
+    _anchors: Anchors,
+    _purpose: x509.ObjectIdentifier,
+) -> list[CertificatePath]:
+    """Return the list in which the paths between these are kept."""
+    return []
+
+
+def _may_be_issued(
+    leaf: x509.Certificate, anchored: tuple[x509.Certificate, ...], anchors: Anchors
+) -> bool:
+    """Say whether a search is worth it: an issuer of that name leads up, or it is an anchor."""
+    if leaf.issuer in _by_subject(anchors) or leaf in anchors.certificates:
+        return True
+    return any(issuer.subject == leaf.issuer for issuer in anchored)
+
+
+def leading_up(
+    others: tuple[x509.Certificate, ...], anchors: Anchors
+) -> tuple[x509.Certificate, ...]:
+    """Return those of the certificates that lead up to an anchor, by names and signatures alone.
+
+    From the anchors downwards: a stranger's certificate is tried under the few issuers of its
+    name that lead up themselves, and never under another stranger's.
+    """
+    return _led(others, anchors)[0]
+
+
+@lru_cache(maxsize=_KEPT)
+def _led(
+    others: tuple[x509.Certificate, ...], anchors: Anchors
+) -> tuple[tuple[x509.Certificate, ...], bool]:
+    """Return those that lead up, and whether the search for them was cut short."""
+    given, waiting = _by_subject(anchors), _grouped(dict.fromkeys(others), _issuer)
+    tops = [anchor for name in waiting for anchor in given.get(name, ())]
+    issuers, most = list(tops), max(MAX_TRIED, 2 * len(others))
+    found: set[x509.Certificate] = set()
+    tried = 0
+    for place, issuer in enumerate(issuers):  # grows while it is walked
+        below = [each for each in waiting.get(issuer.subject, ()) if each not in found]
+        if place >= len(tops):  # how many of those given share a name is not up to evidence
+            tried += len(below)
+        if tried > most:
+            break
+        led = [each for each in below if is_issued_by(each, issuer)]
+        found.update(led)
+        issuers += led
+    return tuple(each for each in dict.fromkeys(others) if each in found), tried > most
+
+
+@lru_cache(maxsize=_KEPT)
+def _by_subject(anchors: Anchors) -> dict[x509.Name, list[x509.Certificate]]:
+    return _grouped(anchors.certificates, _subject)
+
+
+def _grouped(
+    certificates: Iterable[x509.Certificate], name: Callable[[x509.Certificate], x509.Name]
+) -> dict[x509.Name, list[x509.Certificate]]:
+    found: dict[x509.Name, list[x509.Certificate]] = {}
+    for each in certificates:
+        found.setdefault(name(each), []).append(each)
+    return found
+
+
+_subject, _issuer = attrgetter("subject"), attrgetter("issuer")
+
+
+@lru_cache(maxsize=_KEPT)
+def _store(anchors: Anchors) -> verification.Store:
+    return verification.Store(list(anchors.certificates))
+
+
+def _search(
+    leaf: x509.Certificate,
+    others: tuple[x509.Certificate, ...],
+    anchors: Anchors,
+    purpose: x509.ObjectIdentifier,
+    at: datetime,
+) -> CertificatePath | None:
+    verifier = (
+        verification.PolicyBuilder()
+        .store(_store(anchors))
+        .time(at)
+        .max_chain_depth(MAX_CHAIN)
+        .extension_policies(ca_policy=_ISSUERS, ee_policy=_SIGNERS)
+        .build_client_verifier()
+    )
+    for way in _ways(leaf, others, anchors, purpose, at).found:
+        path = _walk(verifier, leaf, way, at)
+        if path is not None:
+            return path
+    return None
+
+
+def _ways(
+    leaf: x509.Certificate,
+    others: tuple[x509.Certificate, ...],
+    anchors: Anchors,
+    purpose: x509.ObjectIdentifier,
+    at: datetime,
+) -> Ways:
+    """Return the ways worth walking at that time, through others that lead up."""
+    if leaf in anchors.certificates:
+        return Ways(((),), is_cut_short=False)
+    fit = [each for each in others if _may_lead_to(each, purpose)]
+    if len({each.subject for each in fit}) == len(fit):
+        return Ways((tuple(fit),), is_cut_short=False)  # one issuer at most for each: no maze
+    given = anchors.certificates
+    fit = [each for each in fit if is_valid_at(each, at) and each not in given]
+    return ways_up(leaf, fit, _by_subject(anchors))
+
+
+def has_more_ways(
+    leaf: x509.Certificate,
+    others: tuple[x509.Certificate, ...],
+    anchors: Anchors,
+    purpose: x509.ObjectIdentifier,
+    at: datetime,
+) -> bool:
+    """Say whether there are more ways up than `find_path` tries."""
+    anchored, is_cut_short = _led(others, anchors)
+    return is_cut_short or _ways(leaf, anchored, anchors, purpose, at).is_cut_short
+
+
+def depends_on_time(
+    leaf: x509.Certificate, others: tuple[x509.Certificate, ...], anchors: Anchors, at: datetime
+) -> bool:
+    """Say whether some certificate that a path may go through is not valid at this time."""
+    below = (leaf, *leading_up(others, anchors))
+    given = _by_subject(anchors)
+    tops = [anchor for name in {each.issuer for each in below} for anchor in given.get(name, ())]
+    return not all(is_valid_at(each, at) for each in (*below, *tops))
+
+
+def is_valid_at(certificate: x509.Certificate, at: datetime) -> bool:
+    """Say whether a time lies in a certificate's life, whose end is a whole second."""
+    return certificate.not_valid_before_utc <= at < _first_end([certificate])
+
+
+def _walk(
+    verifier: verification.ClientVerifier,
+    leaf: x509.Certificate,
+    way: tuple[x509.Certificate, ...],
+    at: datetime,
+) -> CertificatePath | None:
+    try:
+        links = tuple(verifier.verify(leaf, list(way)).chain)
+    except (verification.VerificationError, ValueError, OverflowError):
+        return None
+    if refused_address(links):
+        return None
+    begins, ends = max(link.not_valid_before_utc for link in links), _first_end(links)
+    return CertificatePath(links, begins, ends) if begins <= at < ends else None
+
+
+def _first_end(links: Iterable[x509.Certificate]) -> datetime:
+    """Return the first instant at which one of the certificates is valid no more."""
+    last = min(link.not_valid_after_utc for link in links)
+    try:
+        return last + SECOND
+    except OverflowError:  # the year 9999: RFC 5280 section 4.1.2.5, no well-defined end
+        return last
+
+
+def _may_lead_to(issuer: x509.Certificate, purpose: x509.ObjectIdentifier) -> bool:
+    """Say whether keys below this certificate may have that purpose."""
+    try:
+        stated = issuer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True
+    return purpose in stated or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in stated
+
+
+def _may_issue(
+    _policy: verification.Policy, _certificate: x509.Certificate, basic: x509.BasicConstraints
+) -> None:
+    if not basic.ca:
+        raise ValueError("basicConstraints does not make this certificate an authority")
+
+
+def _may_sign_certificates(
+    _policy: verification.Policy, _certificate: x509.Certificate, usage: x509.KeyUsage | None
+) -> None:
+    if usage is not None and not usage.key_cert_sign:
+        raise ValueError("keyUsage does not let this certificate sign others")
+
+
+def _demands_no_policy(
+    _policy: verification.Policy,
+    _certificate: x509.Certificate,
+    stated: x509.PolicyConstraints | None,
+) -> None:
+    if stated is not None and stated.require_explicit_policy is not None:
+        raise ValueError("policyConstraints demand a policy, and policies are not followed here")
+
+
+# We ask for no policy ourselves. Then no policy at all is a good end for a path, unless one of its
+# certificates demands one (RFC 5280 section 6.1.5 (g)); whatever else is said of policies only
+# narrows a set that may be empty.
+_EVERY = (
+    verification.ExtensionPolicy.permit_all()
+    .may_be_present(x509.CertificatePolicies, verification.Criticality.AGNOSTIC, None)
+    .may_be_present(x509.InhibitAnyPolicy, verification.Criticality.AGNOSTIC, None)
+    .may_be_present(x509.PolicyConstraints, verification.Criticality.AGNOSTIC, _demands_no_policy)
+)
+_ISSUERS = _EVERY.require_present(
+    x509.BasicConstraints, verification.Criticality.AGNOSTIC, _may_issue
+).may_be_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, _may_sign_certificates)
+_SIGNERS = _EVERY
