@@ -34,7 +34,7 @@ DOCUMENTS = [
         "verification/formats/test_dsse.py::test_attack_16_work_is_bounded_before_it_is_done",
     ),
     guard(
-        "verification/formats/dsse.py",
+        "verification/envelope.py",
         "if len(items) > limits.signatures:",
         "verification/formats/test_dsse.py::test_attack_16_nesting_and_counts_are_bounded",
     ),
