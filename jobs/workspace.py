@@ -127,21 +127,25 @@ class Workspace:
         judge = PolicyJudge(policies, exclusions)
         return cls(file, database, clock, named, policies, judge, rows, sources, stamps, mistake)
 
-    def read_under(self, name: str) -> str:
-        """Return a digest of what a source is read under: options and trust; '' for no source."""
-        found = [one for one in self.file.settings.sources if one.id == name]
-        if not found:
-            return ""
-        trust = trust_digest(trust_of(self.trust, found[0]))
-        return seal_of(found[0].kind, dump(found[0].options), trust)
+    def seal(self, name: str) -> str:
+        """Return a digest of all that a source is read under; what is remembered goes with it."""
+        position, source = self._source(name)
+        options = read_options(
+            self.file, position, source, collector_class(self.file, position, source)
+        )
+        return seal_of(
+            source.kind, dump(options.model_dump(mode="json")),
+            dump(asdict(self.file.settings.limits)),
+            trust_digest(trust_of(self.trust, source)), verifier_version(),
+        )  # fmt: skip
 
     def scanned_under(self, name: str) -> str:
         """Return a digest of everything a scan of a source goes by; '' for no source."""
-        row, settings = self.sources.get(name), self.file.settings
+        row = self.sources.get(name)
         if row is None:
             return ""
-        bounds = [asdict(settings.limits), settings.retention.model_dump()]
-        return seal_of(self.read_under(name), self.judge.digest, row.owner, row.tier, dump(bounds))
+        kept = dump(self.file.settings.retention.model_dump())
+        return seal_of(self.seal(name), self.judge.digest, row.owner, row.tier, kept)
 
     def now_stamps(self) -> Stamps:
         """Return what tells the files as they are now from later ones."""
@@ -176,10 +180,8 @@ class Workspace:
         reading = Reading(
             self.sources[name], kind(name, options, surroundings), trust, self.judge, limits, now
         )
-        seal = seal_of(source.kind, dump(options.model_dump(mode="json")), dump(asdict(limits)),
-                       trust_digest(trust), verifier_version())  # fmt: skip
-        versions = self.file.settings.retention.indexes
-        return Prepared(WritePlan(reading, self.rows, seal, versions), http.traffic, http.close)
+        plan = WritePlan(reading, self.rows, self.seal(name), self.file.settings.retention.indexes)
+        return Prepared(plan, http.traffic, http.close)
 
     def chosen(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the named sources, each once, or all; UsageError for one that is not there."""

@@ -73,6 +73,14 @@ class UnitMemory:
             return connection.execute(statement).first()
 
 
+def is_sealed_so(connection: sa.Connection, source_id: int, seal: str) -> bool:
+    """Say whether every unit of a source was read to its end, under this seal."""
+    c = unit.c
+    read = c.state.startswith(sealed(seal, ""), autoescape=True)
+    other = sa.select(c.id).where(c.source_id == source_id, c.gone_at.is_(None), sa.not_(read))
+    return connection.execute(other.limit(1)).first() is None
+
+
 def sealed(seal: str, state: str) -> str:
     """Return what is stored: the seal, a line end, the collector's own state."""
     return f"{seal}\n{state}"

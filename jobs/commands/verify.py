@@ -20,19 +20,40 @@ if TYPE_CHECKING:
     from verification.verifier import IdentityDemand
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
-File = click.Path(path_type=Path)
+
+
+class _Filled(click.ParamType[Any]):
+    """Refuses an empty text: a variable that a script did not set must not undo a demand."""
+
+    name = "text"
+
+    def __init__(self, kind: Callable[[str], Any]) -> None:
+        self._kind = kind
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what the text stands for."""
+        if not value:
+            self.fail("it is empty; leave it out where nothing is meant", param, ctx)
+        return self._kind(value)
+
+
+FILE, TEXT = _Filled(Path), _Filled(str)
 
 
 def _files(name: str, words: str) -> Decorator:
-    return click.option(name, type=File, multiple=True, metavar="FILE", help=words)
+    return click.option(name, type=FILE, multiple=True, metavar="FILE", help=words)
 
 
 def _file(name: str, words: str) -> Decorator:
-    return click.option(name, type=File, metavar="FILE", help=words)
+    return click.option(name, type=FILE, metavar="FILE", help=words)
+
+
+def _text(name: str, metavar: str, words: str) -> Decorator:
+    return click.option(name, type=TEXT, metavar=metavar, help=words)
 
 
 @click.command("verify")
-@click.argument("artifact", required=False, default="", metavar="[ARTIFACT]")
+@click.argument("artifact", required=False, type=TEXT, metavar="[ARTIFACT]")
 @_file("--bundle", "Evidence that brings its own proof: bundles, attestations, DSSE.")
 @_file("--signature", "A detached signature.")
 @_file("--certificate", "What lies beside the signature: a claim of who signed, never trust.")
@@ -42,15 +63,15 @@ def _file(name: str, words: str) -> Decorator:
 @_files("--trusted-root", "The same as --ca; also a Sigstore trusted root (JSON).")
 @_files("--crl", "What the authorities withdrew: a certificate revocation list (PEM or DER).")
 @_files("--ocsp", "The same as an OCSP response (DER).")
-@click.option("--namespace", default="file", help="What an SSH signature was made for.")
-@click.option("--certificate-identity", default="", metavar="ID", help="Who must have signed.")
-@click.option("--certificate-oidc-issuer", default="", metavar="URL", help="Who must vouch.")
+@_text("--namespace", "TEXT", "What an SSH signature was made for (default: file).")
+@_text("--certificate-identity", "ID", "Who must have signed.")
+@_text("--certificate-oidc-issuer", "URL", "Who must vouch.")
 @click.option("--any-identity", is_flag=True, help="Accept whomever the trust vouches for.")
 @_files("--through", "A list between the signature and the artifact; the signed one first.")
-@click.option("--name", default="", metavar="NAME", help="What the artifact is called in a list.")
-@click.option("--at", metavar="TIME", help="Judge as of this time: 2026-01-31T12:00:00Z, or a day.")
+@_text("--name", "NAME", "What the artifact is called in a list.")
+@_text("--at", "TIME", "Judge as of this time: 2026-01-31T12:00:00Z, or a day.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def verify_command(artifact: str, *, as_json: bool, **given: Any) -> None:
+def verify_command(artifact: str | None, *, as_json: bool, **given: Any) -> None:
     """Verify one artifact offline: a file, sha256:HEX, a folder, or oci:DIR[@DIGEST].
 
     A folder is an OCI layout, an image as `dir:` keeps it, or else a model.
@@ -69,17 +90,17 @@ def verify_command(artifact: str, *, as_json: bool, **given: Any) -> None:
         click.echo(f"countersign: warning: {display(warning, 1000)}", err=True)
     with tempfile.TemporaryDirectory(prefix="countersign-") as spool:
         question = Question(
-            artifact=artifact,
+            artifact=artifact or "",
             bundle=given["bundle"],
             signature=given["signature"],
             certificate=given["certificate"],
             through=given["through"],
-            name=given["name"],
+            name=given["name"] or "",
             trust=trusted.trust,
             demand=demand,
             limits=limits,
             spool=Path(spool),
-            namespace=given["namespace"],
+            namespace=given["namespace"] or "file",
         )
         found = answer(question, now)
     _print(json.dumps(document(found)) if as_json else page(found))
@@ -105,7 +126,8 @@ def _demand(given: dict[str, Any]) -> IdentityDemand:
     from core.errors import UsageError
     from verification.verifier import IdentityDemand, IdentityScope
 
-    identity, issuer = given["certificate_identity"], given["certificate_oidc_issuer"]
+    identity = given["certificate_identity"] or ""
+    issuer = given["certificate_oidc_issuer"] or ""
     if identity and given["any_identity"]:
         raise UsageError("--certificate-identity and --any-identity contradict each other")
     scope = IdentityScope.ANY if given["any_identity"] else IdentityScope.NAMED

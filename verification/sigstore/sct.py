@@ -42,8 +42,8 @@ def check_promise(leaf: Leaf, issuer: x509.Certificate, root: TrustedRoot) -> Lo
         logs = root.certificate_logs.get(promise.log_id, ())
         if not logs:
             continue
-        signed = _signed(promise, leaf.certificate, issuer)
         at = promise.timestamp.replace(tzinfo=UTC)
+        signed = _signed(promise, at, leaf.certificate, issuer)
         promised = next((log for log in logs if _holds(log, promise, signed, at)), None)
         if promised is None:
             detail = "the promise in the certificate does not hold, or not at its time"
@@ -73,12 +73,15 @@ def _holds(
 
 
 def _signed(
-    promise: SignedCertificateTimestamp, certificate: x509.Certificate, issuer: x509.Certificate
+    promise: SignedCertificateTimestamp,
+    at: datetime,
+    certificate: x509.Certificate,
+    issuer: x509.Certificate,
 ) -> bytes | None:
     if promise.entry_type is not LogEntryType.PRE_CERTIFICATE:
         return None
     body = certificate.tbs_precertificate_bytes
-    made = (promise.timestamp.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+    made = (at - _EPOCH) // _MILLISECOND
     extensions = promise.extension_bytes
     return b"".join(
         (

@@ -161,8 +161,14 @@ _subject, _issuer = attrgetter("subject"), attrgetter("issuer")
 
 
 @lru_cache(maxsize=_KEPT)
-def _store(anchors: Anchors) -> verification.Store:
-    return verification.Store(list(anchors.certificates))
+def _builder(anchors: Anchors) -> verification.PolicyBuilder:
+    """Return all that paths to these anchors are asked for, but the time."""
+    return (
+        verification.PolicyBuilder()
+        .store(verification.Store(list(anchors.certificates)))
+        .max_chain_depth(MAX_CHAIN)
+        .extension_policies(ca_policy=_ISSUERS, ee_policy=_SIGNERS)
+    )
 
 
 def _search(
@@ -172,14 +178,7 @@ def _search(
     purpose: x509.ObjectIdentifier,
     at: datetime,
 ) -> CertificatePath | None:
-    verifier = (
-        verification.PolicyBuilder()
-        .store(_store(anchors))
-        .time(at)
-        .max_chain_depth(MAX_CHAIN)
-        .extension_policies(ca_policy=_ISSUERS, ee_policy=_SIGNERS)
-        .build_client_verifier()
-    )
+    verifier = _builder(anchors).time(at).build_client_verifier()
     for way in _ways(leaf, others, anchors, purpose, at).found:
         path = _walk(verifier, leaf, way, at)
         if path is not None:
