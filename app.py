@@ -103,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, ConfigurationError, UnavailableError) as error:
         return _complain(str(error), USAGE)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):  # as below
+            error.show()
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from collectors.file_content import FileContent, shown
 from core.checksums import Readings, read_checksums
 from core.errors import CollectionError, MalformedError
-from core.json_lines import json_lines
+from core.json_lines import attestations_in
 from core.limits import Limits
 from core.model import (
     ARTIFACT_HEAD,
@@ -53,6 +53,8 @@ CHECKSUM_LIST = re.compile(
     r"((sha(256|384|512)|b2)sums?(\.txt)?|(.*[._-])?checksums\.txt|.+\.sha(256|384|512)(sums?)?)\Z",
     re.IGNORECASE,
 )
+# What `gh attestation download` calls its file, on Windows with a dash.
+BY_DIGEST = re.compile(r"(sha256|sha512)[:-]([0-9a-f]{64}|[0-9a-f]{128})\.jsonl\Z")
 SIGNED_OVER = ("sha256", "sha384", "sha512")  # kept, so that another key can be tried later
 CHECKSUMS = "text/x-checksums"
 LISTS_SHOWN = 20
@@ -97,6 +99,9 @@ class Neighbours:
         self._kept: set[str] = set()  # lists whose bytes were told already
         self._lines: dict[str, list[Listed]] = {}
         self._broken: dict[str, Unread] = {}  # signed lists that cannot be read
+        named = [(name, BY_DIGEST.match(name)) for name in files]
+        self._by_digest = {name: f"{found[1]}:{found[2]}" for name, found in named if found}
+        self._claimed: set[str] = set()  # those of them that a file here answers to
         rest = [name for name in files if not self._is_evidence(name)]
         self.artifacts = [name for name in rest if not CHECKSUM_LIST.match(name)]
         self._lists = [name for name in rest if CHECKSUM_LIST.match(name)]
@@ -104,18 +109,24 @@ class Neighbours:
             if self._has_any(name, LIST_SIGNATURES):
                 self._read_list(name)
 
+    def unclaimed(self) -> Iterator[str]:
+        """Yield what is named by the digest of no artifact, once all of them were looked at."""
+        yield from (name for name in self._by_digest if name not in self._claimed)
+
     def algorithms(self, name: str) -> set[str]:
         """Return what to hash a file by: what lists say of it, what signatures are made over."""
         signed = SIGNED_OVER if self._has_any(name, LIST_SIGNATURES) else SIGNED_OVER[:1]
         return {
             *signed,
             *(one.algorithm for each in self._lines.get(name, ()) for one in each.readings),
+            *(digest.partition(":")[0] for digest in self._by_digest.values()),
         }
 
     def set_key(self, name: str, path: str) -> str:
         """Return the lasting key: one set for all files that only the same lists vouch for."""
         agreeing, other = self._compare(name)
-        own = self._has_any(name, SIGNATURES) or bool(self.files[name].head())
+        beside = self._has_any(name, SIGNATURES) or bool(self._named_by_digest(name))
+        own = beside or bool(self.files[name].head())
         if agreeing and not (own or other or self._broken_for(name)):
             # No path holds two slashes in a row, so no two sets share a key.
             return f"list:{self.unit}/" + "//".join(listed.list_name for listed in agreeing)
@@ -181,25 +192,32 @@ class Neighbours:
     def _beside(
         self, name: str, suffixes: tuple[str, ...], subject: Subject
     ) -> Iterator[Evidence | Unread]:
-        for suffix in suffixes:
-            origin = name + suffix
-            if origin not in self.files:
-                continue
+        origins = [name + suffix for suffix in suffixes if name + suffix in self.files]
+        for origin in (*origins, *self._named_by_digest(name)):
             try:
                 content = self._read(origin)
-                hint = self._certificate(name) if suffix == ".sig" else b""
+                hint = self._certificate(name) if origin == f"{name}.sig" else b""
             except (CollectionError, MalformedError) as error:
                 yield Unread(error.reason, str(error))
                 continue
             media_type = claimed_media_type(content)
-            for document in self._documents(content, suffix):
+            for document in self._documents(content, origin):
                 yield Evidence(document, media_type, self._path(origin), subject, hint=hint)
 
-    def _documents(self, content: bytes, suffix: str) -> list[bytes]:
+    def _named_by_digest(self, name: str) -> list[str]:
+        """Return the files that say by their name that they are about one with this content."""
+        if not self._by_digest:
+            return []
+        ours = set(map(str, self.files[name].digests(self.algorithms(name))))
+        found = [origin for origin, digest in self._by_digest.items() if digest in ours]
+        self._claimed.update(found)
+        return found
+
+    def _documents(self, content: bytes, origin: str) -> list[bytes]:
         # JSON lines hold an envelope each. One piece more than allowed says that there are more.
         most = self.limits.signatures
-        if not suffix.endswith(".jsonl"):
-            return json_lines(content, most)
+        if not origin.endswith(".jsonl"):
+            return attestations_in(content, self.limits)
         return [line for line in content.split(b"\n", most) if line.strip()] or [content]
 
     def _certificate(self, name: str) -> bytes:
@@ -267,6 +285,8 @@ class Neighbours:
         return any(name + suffix in self.files for suffix in suffixes)
 
     def _is_evidence(self, name: str) -> bool:
+        if name in self._by_digest:
+            return True
         for suffix in (*LIST_SIGNATURES, *CERTIFICATES):
             of = name.removesuffix(suffix)
             if of == name or of not in self.files:

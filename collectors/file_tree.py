@@ -7,6 +7,7 @@ file plays, and only what stands beside a file can speak for it:
     app.tar.gz          an artifact, hashed by us
     app.tar.gz.asc      evidence, because app.tar.gz is there (alone it would be an artifact)
     app.tar.gz.pem      a hint to app.tar.gz.sig: a claim, never trust
+    sha256:HEX.jsonl    evidence for the file of that digest, as GitHub's command downloads it
     tool.rpm            an artifact that may bear a signature: evidence for itself
     SHA256SUMS          a checksum list; with SHA256SUMS.asc it vouches for the files it names
 
@@ -20,7 +21,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import astuple
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, cast
 
@@ -40,7 +41,7 @@ from core.glob import Glob
 from core.model import Artifact, DigestOrigin, Discovery, Location, Sighting, UnitEnd
 from core.text import display
 
-RULES = "3"  # part of every fingerprint: raise it when files are read or sorted in another way
+RULES = "4"  # part of every fingerprint: raise it when files are read or sorted in another way
 Entry = os.DirEntry[str]
 
 
@@ -118,7 +119,7 @@ class FileTreeCollector:
         neighbours = Neighbours(unit, files, self.limits)
         told: set[str] = set()
         failures: list[CollectionError] = []
-        for name in neighbours.artifacts:
+        for name in chain(neighbours.artifacts, neighbours.unclaimed()):
             path = shown(Path(raw(unit), name))
             if self._is_wanted(path):
                 try:

@@ -114,7 +114,7 @@ class TrustFile(_Strict):
     file: str = Field(min_length=1, description="Relative to the settings file.")
     valid: Validity | None = Field(default=None, description="When it counts; always, if left out.")
     only: list[str] = Field(
-        default=[], description="Fingerprints of what in it counts; all of it, if empty."
+        default=[], min_length=1, description="Fingerprints of what in it counts; all, if left out."
     )
 
 

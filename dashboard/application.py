@@ -15,8 +15,9 @@ from core.text import display
 from dashboard import PAGES, answers, assets, charts, downloads, errors, health, links, security
 from dashboard.page import Page
 from dashboard.site import EXTENSION, Site, now
-from dashboard.wording import FILTERS, POLICY_SENTENCES, STATUS_SENTENCES
+from dashboard.wording import FILTERS, POLICY_SENTENCES, STATUS_SENTENCES, is_other_verifier
 from storage.database import Database
+from verification.format import VERIFIER_VERSION
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,6 +47,7 @@ def _words(application: Flask, pages: tuple[Page, ...]) -> None:
     environment = application.jinja_env
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters.update(FILTERS, display=display)
+    environment.tests.update(of_other_verifier=is_other_verifier)
     environment.globals.update(
         artifact_url=links.artifact_url,
         asset=assets.address,
@@ -59,4 +61,5 @@ def _words(application: Flask, pages: tuple[Page, ...]) -> None:
         plotly_guards=assets.plotly_guards,
         policy_sentences=POLICY_SENTENCES,
         status_sentences=STATUS_SENTENCES,
+        verifier_version=VERIFIER_VERSION,
     )

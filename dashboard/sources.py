@@ -11,6 +11,7 @@ from core.errors import MalformedError
 from core.reasons import REASONS
 from dashboard.page import Page
 from dashboard.site import now, reading, render, site
+from dashboard.wording import is_other_verifier
 from storage import coverage, requests, sources, unit_findings
 from storage.filters import ArtifactFilter
 from storage.scope import source_names
@@ -20,6 +21,7 @@ STATES: dict[str, Callable[[SourceHealth], bool]] = {
     "never_read": lambda one: one.read_at is None,
     "stale": lambda one: one.stale,
     "troubled": lambda one: bool(one.reason),
+    "other_verifier": lambda one: one.read_at is not None and is_other_verifier(one.verifier),
     "running": lambda one: one.running is not None,
 }
 

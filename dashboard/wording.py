@@ -9,6 +9,7 @@ from typing import Any
 from core.model import Digest, FindingOutcome, Outcome, PolicyStatus, Status
 from core.naming import key_id, plural, signer_name
 from storage.views import SourceHealth
+from verification.format import VERIFIER_VERSION
 
 SOON = timedelta(days=30)
 SHORT_DIGEST = 12
@@ -128,6 +129,11 @@ def health_word(health: SourceHealth) -> str:
     if health.reason:
         return "fell short"
     return "stale" if health.stale else "current"
+
+
+def is_other_verifier(version: str) -> bool:
+    """Say whether what was judged by this version of the verifier is not what ours would say."""
+    return version != VERIFIER_VERSION
 
 
 FILTERS: dict[str, Callable[..., Any]] = {

@@ -17,13 +17,14 @@ from functools import partial
 from core.errors import CollectionError, ConflictError, MalformedError
 from core.model import ScanState
 from jobs.clock import Clock
-from jobs.reading import UnitBatch, UnitReader
+from jobs.reading import UnitBatch, UnitReader, is_found_by, too_long
 from jobs.writing import UnitWriter, WritePlan
 from net.http import Traffic
 from storage import configuration, scans
 from storage.database import Database, Lock
 from storage.memory import UnitMemory
 from storage.scans import ScanCounts, ScanError, SupersededError
+from verification.format import VERIFIER_VERSION
 
 QUEUED = 2  # batches read ahead of the writer
 BEAT_SECONDS = 1.0
@@ -136,7 +137,9 @@ class SourceScan:
 
     def _unit_names(self) -> list[str] | None:
         try:
-            return list(dict.fromkeys(self._prepared.plan.reading.collector.units()))
+            found = list(dict.fromkeys(self._prepared.plan.reading.collector.units()))
+            self._counts.errors += [too_long("", name) for name in found if not is_found_by(name)]
+            return [name for name in found if is_found_by(name)]
         except (CollectionError, MalformedError) as error:
             self._counts.errors.append(ScanError("", error.reason, str(error)))
         return None
@@ -234,6 +237,6 @@ class SourceScan:
         with self._database.writing() as connection:
             scans.finish(
                 connection, self._scan_id, self._prepared.plan.reading.source.id, state,
-                self._counts, self._clock(),
+                self._counts, self._clock(), VERIFIER_VERSION,
             )  # fmt: skip
         self._progress(self._counts)

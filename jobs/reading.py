@@ -38,10 +38,12 @@ from core.model import (
     Verification,
     digest_of,
 )
+from core.text import display
 from jobs.judging import NOWHERE
 from storage.facts import ItemFacts, SetFacts
 from storage.judgement import Judge
 from storage.scans import ScanError
+from storage.schema import INDEXED_BYTES
 from storage.standings import SourceRow
 from verification.format import Setting
 from verification.standing import combine
@@ -50,6 +52,7 @@ from verification.verifier import is_recognised, trust_digest, verification_key,
 BATCH = 1000
 BATCH_BYTES = 16 * MIB  # of evidence held before it is stored
 REMEMBERED = 1024
+MOST_BYTES = 4  # of a character in UTF-8
 UNTOLD = "the collector must tell what the unit accepts (Accepts) before anything else"
 ACCEPTED = "accepted"  # kept for a list whose collector has nothing of its own to keep
 NO_CONTENT = digest_of(b"")
@@ -100,6 +103,7 @@ class UnitReader:
         self._has_list = False
         self._accepted: list[TrustEntry] = []
         self._is_begun = False
+        self._too_long = ""  # a name that cannot be kept; everything else in the unit is
 
     def batches(self) -> Iterator[UnitBatch]:
         """Yield batches; the last one carries either `end` or `error`."""
@@ -118,6 +122,8 @@ class UnitReader:
         except Exception as error:  # one unit's bug must not end the scan of the others
             log.exception("unit failed", source=self._reading.source.name, unit=self._unit)
             batch.error = ScanError.internal(self._unit, error)
+        if self._too_long and batch.error is None:
+            batch.end, batch.error = None, too_long(self._unit, self._too_long)
         if batch.end is None and batch.error is None:
             words = "the collector stopped before the end of the unit"
             batch.error = ScanError(self._unit, "SCAN_INCOMPLETE", words)
@@ -127,6 +133,9 @@ class UnitReader:
         if isinstance(discovery, Accepts):
             return self._take_accepts(batch, discovery)
         self._is_begun = True
+        if not all(is_found_by(*names) for names in _names(discovery)):
+            self._too_long = self._too_long or _names(discovery)[-1][0]
+            return None
         match discovery:
             case EvidenceSet():
                 return self._take_set(batch, discovery)
@@ -219,6 +228,32 @@ def set_facts_for(
         source.kind, NOWHERE, NO_CONTENT, source.name, source.owner, source.tier, status,
         contested, reason, verifications,
     )  # fmt: skip
+
+
+def _names(discovery: Discovery) -> tuple[tuple[str, ...], ...]:
+    """Return what rows of the database are found by; the last is what people know it by."""
+    match discovery:
+        case EvidenceSet():
+            return ((discovery.key,),)
+        case IndexKept():
+            return ((discovery.name,),)
+        case Sighting():
+            at = discovery.location
+            return (discovery.evidence_set,), (at.name, at.repository, at.version, at.variant)
+    return ()
+
+
+def is_found_by(*names: str) -> bool:
+    """Say whether the database can find a row by all these names together."""
+    if sum(map(len, names)) * MOST_BYTES <= INDEXED_BYTES:
+        return True
+    return sum(len(name.encode("utf-8", "surrogatepass")) for name in names) <= INDEXED_BYTES
+
+
+def too_long(unit: str, name: str) -> ScanError:
+    """Return why something is left out that has a name of too many bytes."""
+    words = f"{display(name, 80)}: longer than {INDEXED_BYTES} bytes with the folder it is in"
+    return ScanError(unit, "TOO_LARGE", f"{words}; shorten it, or exclude it from the source")
 
 
 def seal_of(*parts: str) -> str:

@@ -12,7 +12,8 @@ from jobs.rejudging import follow_everything
 from jobs.workspace import Workspace
 from storage import reports
 from storage.reports import StandingNumbers
-from storage.scans import ScanCounts
+from storage.scans import ScanCounts, ScanError
+from verification.format import VERIFIER_VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,17 @@ class SourceReport:
     kind: str
     scan: ScanReport
     numbers: StandingNumbers
+    verifier: str  # the oldest version that anything counted was judged by
+
+    @property
+    def errors(self) -> tuple[ScanError, ...]:
+        """What fell short in the scan, and what that leaves of an earlier verifier's word."""
+        found = tuple(self.scan.counts.errors)
+        if self.verifier == VERIFIER_VERSION:
+            return found
+        words = f"what could not be read again was judged by {self.verifier or 'an earlier one'}"
+        detail = f"{words}, this program's verifier is {VERIFIER_VERSION}"
+        return (*found, ScanError("", "VERIFIER_CHANGED", detail))
 
 
 def _silent(_counts: ScanCounts) -> None:
@@ -56,4 +68,5 @@ def scan_source(
     source = workspace.sources[name]
     with workspace.database.reading() as connection:
         numbers = reports.numbers_of(connection, source.id)
-    return SourceReport(name, source.kind, scan, numbers)
+        verifier = reports.verifier_of(connection, source.id)
+    return SourceReport(name, source.kind, scan, numbers, verifier)

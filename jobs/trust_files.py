@@ -12,7 +12,7 @@ from core.complaints import suggestion
 from core.errors import ConfigurationError, MalformedError
 from core.json_lines import json_lines
 from core.limits import Limits
-from core.model import Trust, TrustEntry, TrustKind
+from core.model import REVOCATION_ALONE, Trust, TrustEntry, TrustKind
 from core.settings import RevocationFile, SettingsFile, Source, TrustFile, TrustRoot, Validity
 from jobs.builtin_roots import (
     BUILTIN_ROOTS,
@@ -22,7 +22,7 @@ from jobs.builtin_roots import (
     is_outdated,
     refreshed_places,
 )
-from jobs.verify_inputs import MAX_ROOTS, MAX_TRUST_BYTES
+from jobs.verify_inputs import MAX_ROOTS, MAX_TRUST_BYTES, fitting_kinds
 from verification.trust import describe, kind_of
 
 GROUPS = (
@@ -74,11 +74,21 @@ def _trust_entries(
     if len(parts) > MAX_ROOTS:
         raise file.error(f"{path}: more than {MAX_ROOTS} roots; use several files", *where, "file")
     try:
-        for part in parts:
-            describe(part, file.settings.limits)
+        held = [one for part in parts for one in describe(part, file.settings.limits)]
     except MalformedError as error:
-        raise file.error(f"{path}: {error}", *where, "file") from error
+        raise file.error(f"{path}: {error}{_advice(made)}", *where, "file") from error
+    if made.only and all(one.algorithm == REVOCATION_ALONE for one in held):
+        raise file.error(f"{path}: `only` names nothing that it holds", *where, "only")
     return parts
+
+
+def _advice(entry: TrustEntry) -> str:
+    """Say under which key of `trust` a file belongs that is not of its entry's kind."""
+    fitting = fitting_kinds(entry.content) - {entry.kind}
+    groups = [group for group, kind in GROUPS if kind in fitting]
+    if TrustKind.REGISTRY_KEYS in fitting:
+        groups.append("keys")
+    return f"; it belongs under `{groups[0]}`" if groups else ""
 
 
 def _refreshed(file: SettingsFile, name: str) -> tuple[Path | None, datetime | None]:

@@ -34,7 +34,7 @@ from verification.keys.registry_keys import read_registry_keys
 from verification.openpgp.keyring import read_keyring
 from verification.trust import describe, kind_of
 
-MAX_TRUST_BYTES = 16 * MIB
+MAX_TRUST_BYTES = 64 * MIB  # the keyring of all Debian developers has 31
 _PIECE = MIB
 MAX_ROOTS = 64  # Sigstore roots in one file of JSON lines
 _DIGEST_LIKE = re.compile(r"[a-z0-9]{1,20}:[0-9A-Fa-f]{16,}\Z")
@@ -49,6 +49,7 @@ _FITTING = {  # what a PEM block is → the option it belongs to
     b"PGP PUBLIC KEY BLOCK": TrustKind.KEYRING,
     b"X509 CRL": TrustKind.REVOCATION,
 }
+_FITTING_JSON = {b"trustedroot": TrustKind.ROOT, b'"keys"': TrustKind.REGISTRY_KEYS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +157,21 @@ def read_trust(files: Iterable[tuple[TrustKind, Path]], limits: Limits) -> Given
             raise UsageError(f"{_place(path)}: more than {MAX_TRUST_BYTES} bytes of trust")
         kind = kind_of(given, content)
         good, broken = _sift(_entries(kind, path, content), limits)
-        labels = {found[1] for found in _BLOCK.finditer(content)}
-        fitting = {_FITTING[label] for label in labels & _FITTING.keys()}
-        if not good and kind not in fitting:
-            raise UsageError(_no_trust(kind, path, fitting, broken))
+        fitting = fitting_kinds(content)
+        if not good and (kind not in fitting or kind in _FITTING_JSON.values()):
+            raise UsageError(_no_trust(kind, path, fitting - {kind}, broken))
         entries += good
         warnings += [f"{_place(path)}: left out: {display(words)}" for words in broken]
     return GivenTrust(Trust(tuple(entries)), tuple(warnings))
+
+
+def fitting_kinds(content: bytes) -> set[TrustKind]:
+    """Return what a trust file looks like, for advice on where it belongs."""
+    labels = {found[1] for found in _BLOCK.finditer(content)}
+    kinds = {_FITTING[label] for label in labels & _FITTING.keys()}
+    if content.lstrip().startswith(b"{"):
+        kinds |= {kind for sign, kind in _FITTING_JSON.items() if sign in content}
+    return kinds
 
 
 def _entries(kind: TrustKind, path: Path, content: bytes) -> Iterator[TrustEntry]:

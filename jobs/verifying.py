@@ -14,7 +14,7 @@ from collectors.file_content import shown
 from core.checksums import is_checksum_list
 from core.cleartext import read_cleartext
 from core.errors import CollectionError, MalformedError, TooLargeError, UsageError
-from core.json_lines import json_lines
+from core.json_lines import attestations_in
 from core.limits import Limits
 from core.model import (
     ARTIFACT_HEAD,
@@ -309,7 +309,7 @@ def _beside_case(question: Question, files: Sequence[Path], artifact: Subject | 
     for path in files:
         content = read_file(path, most, text_limit=memory_bytes(question.limits))
         is_whole = len(content) <= most
-        documents = json_lines(content, question.limits.signatures) if is_whole else [content]
+        documents = attestations_in(content, question.limits) if is_whole else [content]
         if len(documents) > question.limits.signatures:
             words = f"more than {question.limits.signatures} documents in one file (signatures)"
             unread.append(Unread("TOO_LARGE", words))

@@ -43,6 +43,7 @@ from storage.configuration import ExclusionEntry, PolicyEntry, SourceEntry
 from storage.database import Database
 from storage.documents import dump
 from storage.standings import PolicyRows, SourceRow
+from verification.format import VERIFIER_VERSION
 from verification.verifier import trust_digest, verifier_version
 
 MAX_POLICY_BYTES = 1 * MIB
@@ -111,7 +112,9 @@ class Workspace:
         policies, mistake = _policies(file, named, database if lenient else None)
         now = clock()
         with database.writing() as connection:
-            sources = configuration.sync_sources(connection, _source_entries(file), now)
+            sources = configuration.sync_sources(
+                connection, _source_entries(file), now, VERIFIER_VERSION
+            )
             rows = configuration.sync_policies(connection, _policy_entries(policies), now)
             ids = configuration.sync_exclusions(connection, [entry for entry, _ in rules], now)
             for source in file.settings.sources:

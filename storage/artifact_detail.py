@@ -213,7 +213,12 @@ def _evidence(
         units[place.set_id].add(place.unit_name)
     origin, number = counted(evidence_set, evidence_set.c.id)
     statement = (
-        sa.select(evidence_set, source.c.name.label("source_name"), number.label("counted"))
+        sa.select(
+            evidence_set,
+            source.c.name.label("source_name"),
+            source.c.verifier,
+            number.label("counted"),
+        )
         .select_from(origin.join(source, source.c.id == evidence_set.c.source_id))
         .where(evidence_set.c.id.in_(set_ids))
     )
@@ -232,8 +237,9 @@ def _evidence(
 
 def _set(row: AnyRow, accepted: Sequence[AnyRow], items: Iterable[AnyRow]) -> EvidenceSetDetail:
     return EvidenceSetDetail(
-        id=row.id, source=row.source_name, key=row.key, status=Status(row.status),
-        reason=row.reason, contested=row.contested, changed_at=row.changed_at,
+        id=row.id, source=row.source_name, verifier=row.verifier, key=row.key,
+        status=Status(row.status), reason=row.reason, contested=row.contested,
+        changed_at=row.changed_at,
         looked=tuple(json.loads(row.looked)),
         unread=tuple(Unread(*one) for one in json.loads(row.unread)),
         items=tuple(_item(one, accepted) for one in items),

@@ -82,9 +82,12 @@ class CredentialEntry:
 
 
 def sync_sources(
-    connection: sa.Connection, entries: Sequence[SourceEntry], now: datetime
+    connection: sa.Connection, entries: Sequence[SourceEntry], now: datetime, verifier: str
 ) -> dict[str, SourceRow]:
-    """Write the configured sources; others stay in history, marked as not configured."""
+    """Write the configured sources; others stay in history, marked as not configured.
+
+    `verifier` is the version that a new one will be judged by.
+    """
     names = [entry.name for entry in entries]
     left = sa.and_(source.c.name.not_in(names), source.c.configured)
     scans.stop_scans(connection, left, now)
@@ -97,7 +100,8 @@ def sync_sources(
         }  # fmt: skip
         row = known.get(entry.name)
         if row is None:
-            insert_rows(connection, source, [{"name": entry.name, "added_at": now, **values}])
+            first = {"name": entry.name, "added_at": now, "verifier": verifier}
+            insert_rows(connection, source, [first | values])
         elif any(getattr(row, key) != value for key, value in values.items()):
             connection.execute(source.update().where(source.c.id == row.id).values(**values))
     rows = connection.execute(sa.select(source).where(source.c.name.in_(names)))

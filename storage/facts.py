@@ -23,11 +23,13 @@ from core.model import (
     Status,
     Unread,
     Verification,
+    digest_of,
 )
 from storage import blobs
 from storage.bulk import AnyRow, insert_rows, take_ids, upsert_rows
 from storage.documents import dump, dump_verification
 from storage.schema import (
+    INDEXED_BYTES,
     evidence_item,
     evidence_set,
     set_signer,
@@ -265,19 +267,19 @@ def _record_anchors(connection: sa.Connection, verification_id: int, anchors: Se
 
 
 def _record_signer(connection: sa.Connection, who: Signer, now: datetime) -> int:
-    table = signer
+    table, found_by = signer, who.recognised_by
+    if len(found_by.encode()) > INDEXED_BYTES:
+        found_by = str(digest_of(found_by.encode()))
     if who.kind is SignerKind.KEYLESS:  # its certificate belongs to the verification alone
         who = replace(who, key_algorithm=EPHEMERAL, valid_from=None, valid_until=None)
     row = {
-        "kind": who.kind, "fingerprint": who.recognised_by, "issuer": who.issuer,
+        "kind": who.kind, "fingerprint": found_by, "issuer": who.issuer,
         "identity": who.identity, "algorithm": who.key_algorithm, "valid_from": who.valid_from,
         "valid_until": who.valid_until, "first_seen_at": now,
     }  # fmt: skip
     keys = ["kind", "fingerprint"]
     upsert_rows(connection, table, [row], replace=RENEWED, keys=keys)
     found: int = connection.execute(
-        sa.select(table.c.id).where(
-            table.c.kind == who.kind, table.c.fingerprint == who.recognised_by
-        )
+        sa.select(table.c.id).where(table.c.kind == who.kind, table.c.fingerprint == found_by)
     ).scalar_one()
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from core.model import Status
-from storage.schema import standing_count
+from storage.schema import source, standing_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +35,11 @@ def numbers_of(connection: sa.Connection, source_id: int) -> StandingNumbers:
     )
     found = {status: int(count) for status, count in rows}
     return StandingNumbers(*(found.get(status, 0) for status in Status))
+
+
+def verifier_of(connection: sa.Connection, source_id: int) -> str:
+    """Return the oldest version of the verifier that anything of a source was judged by."""
+    found: str = connection.execute(
+        sa.select(source.c.verifier).where(source.c.id == source_id)
+    ).scalar_one()
+    return found

@@ -174,8 +174,11 @@ def finish(
     state: ScanState,
     counts: ScanCounts,
     now: datetime,
+    verifier: str,
 ) -> None:
     """End a scan and write down what it means for the source's health.
+
+    Once it was read completely, everything rests on this version of the verifier.
 
     One that was buried leaves that to whoever took the source over; one that nobody asked to stop
     (its process was) is still to be done: its slot is freed, and what asked for it stands again.
@@ -192,7 +195,7 @@ def finish(
     if state in (ScanState.COMPLETE, ScanState.PARTIAL):
         health["read_at"] = now
     if state is ScanState.COMPLETE:
-        health["complete_at"] = now
+        health |= {"complete_at": now, "verifier": verifier}
     if state is ScanState.CANCELLED:
         health = {"reason": "SCAN_INCOMPLETE", "detail": "the last scan was cancelled"}
     connection.execute(source.update().where(source.c.id == source_id).values(**health))

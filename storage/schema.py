@@ -32,6 +32,7 @@ from sqlalchemy.engine import Dialect
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+INDEXED_BYTES = 2560  # of all names in a key together: PostgreSQL takes no more than 2704
 
 
 class Instant(TypeDecorator[datetime]):
@@ -47,6 +48,24 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Turn microseconds into an aware UTC datetime."""
         return None if value is None else from_microseconds(value)
+
+
+class WrittenName(TypeDecorator[str]):
+    r"""Words that others wrote: PostgreSQL keeps no NUL, so each becomes `\u{0}` everywhere."""
+
+    impl: type[String] = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Spell out what cannot be kept; in a comparison, too."""
+        return value.replace("\0", r"\u{0}") if value else value
+
+
+class Written(WrittenName):
+    """The same of longer text."""
+
+    impl = Text
+    cache_ok = True
 
 
 def to_microseconds(value: datetime) -> int:
@@ -105,8 +124,9 @@ source = Table(
     Column("added_at", Instant, nullable=False),
     Column("read_at", Instant),  # end of the last complete or partial scan
     Column("complete_at", Instant),  # end of the last complete scan
+    Column("verifier", String, nullable=False, server_default=""),  # the oldest anything rests on
     Column("reason", String, nullable=False, server_default=""),  # why the last scan fell short
-    Column("detail", Text, nullable=False, server_default=""),
+    Column("detail", Written, nullable=False, server_default=""),
 )
 
 scan = Table(
@@ -157,7 +177,7 @@ unit = Table(
     Column("accepted", Text, nullable=False, server_default=""),  # taught by verified evidence only
     Column("complete_at", Instant),
     Column("reason", String, nullable=False, server_default=""),
-    Column("detail", Text, nullable=False, server_default=""),
+    Column("detail", Written, nullable=False, server_default=""),
     Column("gone_at", Instant),
     UniqueConstraint("source_id", "name"),
 )
@@ -168,9 +188,9 @@ unit_finding = Table(  # what is weak in how a unit is configured, while it is
     _id(),
     _ref("unit_id", "unit.id"),
     Column("reason", String, nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("expected", Text, nullable=False),
-    Column("found", Text, nullable=False),
+    Column("detail", Written, nullable=False),
+    Column("expected", Written, nullable=False),
+    Column("found", Written, nullable=False),
     Column("since_at", Instant, nullable=False),
     Index("ix_unit_finding_unit_id", "unit_id"),
     Index("ix_unit_finding_reason", "reason", "id"),
@@ -180,7 +200,7 @@ mistake = Table(  # in the files people write, while it is there; at most one ro
     "mistake",
     metadata,
     _id(),
-    Column("sentence", Text, nullable=False),  # file, line, column, fault and fix
+    Column("sentence", Written, nullable=False),  # file, line, column, fault and fix
     Column("halts", Boolean, nullable=False),  # nothing is scanned until it is mended
     Column("since_at", Instant, nullable=False),
 )
@@ -239,7 +259,7 @@ credential = Table(
     Column("position", Integer, nullable=False),
     Column("kind", String, nullable=False),
     Column("fingerprint", String, nullable=False, index=True),
-    Column("identity", Text, nullable=False),
+    Column("identity", Written, nullable=False),
     Column("algorithm", String, nullable=False),
     Column("valid_from", Instant),
     Column("valid_until", Instant),
@@ -265,9 +285,9 @@ signer = Table(
     metadata,
     _id(),
     Column("kind", String, nullable=False),
-    Column("fingerprint", String, nullable=False),
-    Column("issuer", Text, nullable=False, server_default=""),
-    Column("identity", Text, nullable=False, server_default=""),
+    Column("fingerprint", WrittenName, nullable=False),
+    Column("issuer", Written, nullable=False, server_default=""),
+    Column("identity", Written, nullable=False, server_default=""),
     Column("algorithm", String, nullable=False),
     Column("valid_from", Instant),
     Column("valid_until", Instant),
@@ -506,9 +526,9 @@ finding_text = Table(
     metadata,
     _id(),
     Column("digest", LargeBinary(32), nullable=False, unique=True),
-    Column("detail", Text, nullable=False),
-    Column("expected", Text, nullable=False),
-    Column("found", Text, nullable=False),
+    Column("detail", Written, nullable=False),
+    Column("expected", Written, nullable=False),
+    Column("found", Written, nullable=False),
     Column("solution", Text, nullable=False),
 )
 

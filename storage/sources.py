@@ -151,8 +151,9 @@ def summary(connection: Connection, now: datetime) -> HealthSummary:
     c = source.c
     runs = sa.exists().where(scan.c.source_id == c.id, scan.c.state == ScanState.RUNNING)
     statement = sa.select(
-        c.added_at, c.read_at, c.complete_at, c.every_seconds, c.reason, runs.label("runs")
-    ).where(c.configured)
+        c.added_at, c.read_at, c.complete_at, c.every_seconds, c.reason, c.verifier,
+        runs.label("runs"),
+    ).where(c.configured)  # fmt: skip
     rows = connection.execute(statement).all()
     return HealthSummary(
         sources=len(rows),
@@ -160,6 +161,7 @@ def summary(connection: Connection, now: datetime) -> HealthSummary:
         stale=sum(_is_stale(row, now) for row in rows),
         troubled=sum(bool(row.reason) for row in rows),
         running=sum(row.runs for row in rows),
+        verifiers=tuple(row.verifier for row in rows if row.read_at is not None),
     )
 
 
@@ -179,7 +181,7 @@ def _health(row: AnyRow, around: _Surroundings, now: datetime) -> SourceHealth:
         tier=row.tier, every_seconds=row.every_seconds, configured=row.configured,
         added_at=row.added_at, read_at=row.read_at, complete_at=row.complete_at,
         read_age_seconds=_age(row.read_at, now), complete_age_seconds=_age(row.complete_at, now),
-        stale=_is_stale(row, now), reason=row.reason, detail=row.detail,
+        verifier=row.verifier, stale=_is_stale(row, now), reason=row.reason, detail=row.detail,
         line=line(row.name, ArtifactFilter(source=row.name), [around.tallies[row.id]]),
         units=units, troubles=tuple(around.troubles.get(row.id, ())), troubled_units=troubled,
         last_scan=around.over.get(row.id), running=around.running.get(row.id),

@@ -275,6 +275,7 @@ class EvidenceSetDetail:
 
     id: int
     source: str
+    verifier: str  # the oldest version that anything of the source was judged by
     key: str
     status: Status
     reason: str
@@ -499,6 +500,7 @@ class SourceHealth:
     complete_at: datetime | None
     read_age_seconds: int | None
     complete_age_seconds: int | None
+    verifier: str  # the oldest version that anything of it was judged by; empty: not known
     stale: bool  # not read completely for longer than twice its interval, or never
     reason: str
     detail: str
@@ -530,6 +532,7 @@ class HealthSummary:
     stale: int
     troubled: int  # the last scan fell short
     running: int
+    verifiers: tuple[str, ...]  # of each source that was read: the oldest it was judged by
 
 
 # --- trust ---------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from cryptography import x509
 
+from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import REVOCATION_ALONE, Digest, Trust, TrustEntry, TrustKind, digest_of
@@ -93,7 +94,10 @@ def _describe_key(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
 
 
 def _describe_authorities(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
-    return tuple(_authority(entry, each) for each in accepted_authorities(entry))
+    read, broken = accepted_authorities(entry)
+    if broken:
+        raise MalformedError(broken[0])
+    return tuple(_authority(entry, each) for each in read)
 
 
 def _authority(entry: TrustEntry, certificate: x509.Certificate) -> Credential:

@@ -118,7 +118,7 @@ def _source(one: SourceReport) -> dict[str, Any]:
         "bytes": counts.bytes, "rows_written": counts.rows_written,
         "seconds": round(one.scan.seconds, 3),
         "errors": [
-            {"unit": e.unit, "reason": e.reason, "detail": e.detail} for e in counts.errors
+            {"unit": e.unit, "reason": e.reason, "detail": e.detail} for e in one.errors
         ],
     }  # fmt: skip
 
@@ -145,7 +145,8 @@ def _table(reports: list[SourceReport], seconds: float) -> None:
     console.width = max(console.width, LEAST_COLUMNS)
     console.print(table)
     for one in reports:
-        for error in one.scan.counts.errors:
-            words = f"{one.name}: {display(error.unit)}: {error.reason}: {display(error.detail)}"
+        for error in one.errors:
+            place = f"{one.name}: {display(error.unit)}" if error.unit else one.name
+            words = f"{place}: {error.reason}: {display(error.detail)}"
             console.print(escape(words), style="yellow", soft_wrap=True)
     console.print(f"{len(reports)} {plural(len(reports), 'source')} in {seconds:.1f} s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import socket
 import tempfile
@@ -275,6 +276,49 @@ class TestEvidenceBesideAFile:
         put(folder, "app.intoto.jsonl", b'{"a":1}\n\n{"b":2}\n')
         pieces = read(folder).set_of("app").evidence
         assert [piece.content for piece in pieces] == [b'{"a":1}', b'{"b":2}']
+
+    @pytest.mark.parametrize("mark", [":", "-"])
+    @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+    def test_a_file_named_by_the_digest_of_another_is_evidence_for_it(
+        self, folder: Path, algorithm: str, mark: str
+    ) -> None:
+        put(folder, "app")
+        put(folder, "other", b"other\n")
+        digest = digest_of((folder / "app").read_bytes(), algorithm)
+        origin = f"{algorithm}{mark}{digest.value}.jsonl"
+        put(folder, origin, b'{"a":1}\n{"b":2}\n')
+        found = read(folder)
+        assert found.names == ["app", "other"]
+        pieces = found.set_of("app").evidence
+        assert [(piece.origin, piece.content) for piece in pieces] == [
+            (origin, b'{"a":1}'),
+            (origin, b'{"b":2}'),
+        ]
+        assert found.set_of("other").evidence == ()
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            f"sha256:{'0' * 64}.jsonl",
+            f"sha512:{digest_of(b'content').value}.jsonl",
+            "sha256:0.jsonl",
+        ],
+    )
+    def test_a_file_named_by_the_digest_of_none_is_an_artifact(
+        self, folder: Path, name: str
+    ) -> None:
+        put(folder, "app")
+        put(folder, name, b"{}\n")
+        found = read(folder)
+        assert sorted(found.names) == ["app", name]
+        assert found.set_of("app").evidence == ()
+
+    def test_what_github_answers_holds_a_piece_under_each_bundle(self, folder: Path) -> None:
+        put(folder, "app")
+        listed = [{"bundle": {"a": 1}, "repository_id": 7}, {"bundle": {"b": 2}}]
+        put(folder, "app.sigstore.json", json.dumps({"attestations": listed}, indent=1).encode())
+        pieces = read(folder).set_of("app").evidence
+        assert [json.loads(piece.content) for piece in pieces] == [{"a": 1}, {"b": 2}]
 
     @pytest.mark.parametrize(
         "suffix", [".bundle", ".sigstore.json", ".sigstore.jsonl", ".att", ".sig"]

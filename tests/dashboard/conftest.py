@@ -178,6 +178,7 @@ def addresses(site: Site) -> list[str]:
     found += [
         "/?owner=web", "/failures?status=unknown&kind=oci", "/artifacts?contested=yes",
         "/artifacts?change=gone&since=2026-10-01", "/sources?state=stale",
+        "/sources?state=other_verifier",
         "/changes?since=2026-10-01", "/reasons/KEY_EXPIRED", "/search?q=lib",
         "/findings", "/reasons/SOURCE_OPTION_WEAK", "/verifications",
         "/failures?source=registry", "/trust?source=debian",

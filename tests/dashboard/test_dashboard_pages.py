@@ -9,6 +9,7 @@ from storage import schema
 from storage.database import Database
 from tests.dashboard.conftest import BASE, Page, Site, addresses
 from tests.fakes import seed
+from verification.format import VERIFIER_VERSION
 
 
 @pytest.mark.parametrize("name", ["empty", "little", "much", "hostile"])
@@ -51,6 +52,19 @@ def test_without_data_a_page_says_what_to_do(empty: Site, address: str) -> None:
 
 def test_a_source_never_read_says_so(little: Site) -> None:
     assert "Never read" in little.text("/sources/never-read")
+
+
+def test_what_another_verifier_judged_says_so(little: Site) -> None:
+    assert "1 of 4 sources judged by another version of the verifier" in little.text("/")
+    listed = Page(little.text("/sources?state=other_verifier")).links
+    assert "/sources/registry" in listed
+    assert "/sources/debian" not in listed
+    assert "Verifier earlier" in little.text("/sources/registry")
+    assert f"Verifier {VERIFIER_VERSION}, this program" in little.text("/sources/debian")
+    for source, told in (("registry", True), ("debian", False)):
+        links = Page(little.text(f"/artifacts?source={source}")).links
+        first = next(one for one in links if one.startswith("/artifacts/"))
+        assert ("Verifier earlier" in little.text(first)) == told
 
 
 def test_trust_of_a_source_never_read_is_not_known_rather_than_none(fresh: Site) -> None:

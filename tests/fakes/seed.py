@@ -28,6 +28,7 @@ from core.model import (
 from storage import schema, search
 from storage.bulk import insert_rows
 from storage.documents import dump_verification
+from verification.format import VERIFIER_VERSION
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -180,6 +181,7 @@ class Estate:
                   owner=owner, tier="release", every_seconds=3600, configured=True,
                   added_at=NOW - HISTORY_DAYS * DAY, read_at=NOW - DAY / 48 if read else None,
                   complete_at=(NOW - (3 * DAY if partial else DAY / 48)) if read else None,
+                  verifier="earlier" if partial else VERIFIER_VERSION,
                   reason="SOURCE_DENIED" if partial else "",
                   detail="the source wants credentials" if partial else "")  # fmt: skip
         for part in range(2):

@@ -6,6 +6,20 @@ from tests.guards.guard import guard
 
 KEYS = [
     guard(
+        "verification/openpgp/diagnosis.py",
+        "begins = max(case.key.created_at, case.certificate.created_at)",
+        "verification/openpgp/test_openpgp_own_judgement.py::"
+        "test_attack_10_subkey_vouches_for_nothing_from_before_its_certificate",
+        new="begins = case.key.created_at",
+    ),
+    guard(
+        "verification/openpgp/own_judgement.py",
+        "if cause is None and (moment > now or not is_vouched_for(certificate, key, moment)):",
+        "verification/openpgp/test_openpgp_own_judgement.py::"
+        "test_attack_10_word_of_the_future_does_not_count_yet",
+        new="if cause is None and not is_vouched_for(certificate, key, moment):",
+    ),
+    guard(
         "verification/openpgp/judgement.py",
         "eligible = [one for one, said in withdrawn if not _void(said, signature)]",
         "verification/openpgp/test_openpgp_revoker.py::"
@@ -13,11 +27,25 @@ KEYS = [
         new="eligible = [one for one, said in withdrawn]",
     ),
     guard(
-        "verification/openpgp/version_3.py",
-        "and cause_of(signature, certificate, candidate.key) is None",
+        "verification/openpgp/own_judgement.py",
+        "cause = cause_of(signature, certificate, key)",
         "verification/openpgp/test_openpgp_own_judgement.py::"
         "test_attack_10_subkey_that_did_not_count_verifies_nothing",
-        new="and True",
+        new="cause = None",
+    ),
+    guard(
+        "verification/openpgp/self_signatures.py",
+        "holding = (at for at in (place, *likely) if _is_over(components, at, signature))",
+        "verification/openpgp/test_openpgp_reach.py::"
+        "test_attack_10_subkey_revoked_in_a_hash_that_the_engine_lacks_is_revoked",
+        new="holding = (at for at in (place,) if _is_over(components, at, signature))",
+    ),
+    guard(
+        "verification/openpgp/revoker.py",
+        "if one.hash_algorithm not in SEEN_HASHES or not certificate.primary.is_in_engine",
+        "verification/openpgp/test_openpgp_reach.py::"
+        "test_attack_10_long_rsa_key_that_did_not_count_verifies_nothing",
+        new="if one.hash_algorithm not in SEEN_HASHES",
     ),
     guard(
         "verification/openpgp/self_signatures.py",

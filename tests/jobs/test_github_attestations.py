@@ -87,6 +87,19 @@ def test_a_line_about_another_artifact_is_noted_and_never_verifies(folder: Path)
     assert not any("contested" in check["detail"] for check in checks)
 
 
+def test_what_the_api_answers_is_read_bundle_by_bundle(folder: Path) -> None:
+    foreign = attestation(SLSA, SLSA_1, content=b"other")
+    lines = foreign, attestation(BOM, CYCLONEDX), attestation(SLSA, SLSA_1)
+    listed = [{"bundle": json.loads(each), "repository_id": 7} for each in lines]
+    document = said(folder, json.dumps({"attestations": listed}, indent=2))
+    assert (document["outcome"], document["role"]) == ("verified", "provenance")
+    pieces = document["evidence"]
+    assert isinstance(pieces, list)
+    assert [each["outcome"] for each in pieces] == ["invalid", "verified", "verified"]
+    of_none = said(folder, json.dumps({"attestations": listed[:1]}))
+    assert of_none["reason"] == "SUBJECT_MISMATCH"
+
+
 def test_without_a_timestamp_nothing_dates_the_certificate(folder: Path) -> None:
     undated = attestation(SLSA, SLSA_1, making=replace(MAKING, stamped_at=()))
     assert said(folder, undated)["outcome"] != "verified"

@@ -189,6 +189,24 @@ def test_no_evidence_of_one_file_verifies_another(
     assert found.document["outcome"] == "invalid"
 
 
+@pytest.mark.parametrize(
+    "option",
+    ["--certificate-identity", "--certificate-oidc-issuer", "--name", "--namespace", "--at",
+     "--key", "--keyring", "--ca", "--crl", "--through", "--bundle", "--signature", ""],
+)  # fmt: skip
+def test_a_variable_that_a_script_did_not_set_undoes_no_demand(
+    option: str, estate: Estate, trust: list[str], verify_text: Verify
+) -> None:
+    name = "openpgp/atlas-1.0"
+    words = [*beside(estate, name), *trust, "--any-identity"]
+    assert verify_text(estate.releases / f"{name}.tar.gz", *words).code == 0
+    artifact = [estate.releases / f"{name}.tar.gz", *words, option] if option else words
+    found = verify_text(*artifact, "")
+    assert (found.code, found.out) == (2, "")
+    assert option or "[ARTIFACT]" in found.err
+    assert "it is empty" in found.err
+
+
 # --- identities -----------------------------------------------------------------------------------
 
 SUBJECT, ISSUER = "CN=Compass Releases,O=Atlas", "CN=Example Code Signing CA,O=Atlas"

@@ -47,3 +47,9 @@ def test_outcome_that_nobody_can_be_told_is_none(command: str) -> None:
     done = shell(f"cat | {command} >&-", CONTENT)
     assert done.returncode == 2
     assert b"no output to print the outcome to" in done.stderr
+
+
+@pytest.mark.parametrize("wrong", ["--nope", "--key ''", "--key /nothing", "--at never"])
+def test_complaint_that_nobody_reads_is_still_no_refusal(command: str, wrong: str) -> None:
+    for away in ("", " 2>/dev/full", " 2>&-"):
+        assert shell(f"{command} {wrong}{away}", CONTENT).returncode == 2, away

@@ -26,6 +26,10 @@ def several_signatures(_: Case, verification: Verification) -> bool:
     return verification.claims.get("signatures", "1") != "1"
 
 
+def key_begins_later(_: Case, verification: Verification) -> bool:
+    return any("this copy of the key begins later" in one.detail for one in verification.checks)
+
+
 def armor_checksum_differs(case: Case, _: Verification) -> bool:
     """Say whether the CRC-24 of the armor is not that of what it holds, or is not there."""
     armor = case.signature.partition(b"-----BEGIN PGP SIGNATURE-----")[2]
@@ -123,6 +127,17 @@ def promise_alone(case: Case, _: Verification) -> bool:
     document = _document(case)
     is_first = str(document["mediaType"]).endswith("version=0.1")
     return is_first and b'"signedEntryTimestamp"' in case.signature
+
+
+def proof_repeats_less(case: Case, _: Verification) -> bool:
+    """Say whether a proof of Rekor's second version leaves out what entry and checkpoint say."""
+    material = _document(case)["verificationMaterial"]
+    assert isinstance(material, dict)
+    (entry,) = material["tlogEntries"]
+    repeated = {"logIndex", "rootHash", "treeSize"}
+    return entry["kindVersion"]["version"] == "0.0.2" and not repeated <= set(
+        entry["inclusionProof"]
+    )
 
 
 def granted_with_changes(case: Case, _: Verification) -> bool:

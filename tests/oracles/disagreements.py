@@ -74,6 +74,14 @@ DISAGREEMENTS = (
         causes.unsigned_area_overruns,
     ),
     Disagreement(
+        SEQUOIA,
+        VERIFIED,
+        "the copy of the key begins later than the signature, with a newer self-signature: as of "
+        "then it is judged (rpm, which uses the same library, does so, too)",
+        "RFC 9580 section 5.2.3.10",
+        causes.key_begins_later,
+    ),
+    Disagreement(
         ("rpmkeys",),
         VERIFIED,
         "the two octets of the hash beside a signature are others: they only help to refuse early",
@@ -107,6 +115,14 @@ DISAGREEMENTS = (
         "a timestamp that was granted with modifications",
         "RFC 3161 section 2.4.2",
         causes.granted_with_changes,
+    ),
+    Disagreement(
+        ("sigstore-python",),
+        VERIFIED,
+        "a proof of Rekor's second version that leaves out index, root or size: those of the entry "
+        "and the checkpoint count",
+        "rekor-tiles CLIENTS.md, Miscellaneous verification bundle changes",
+        causes.proof_repeats_less,
     ),
     Disagreement(
         ("sigstore-python",),
@@ -318,6 +334,11 @@ DISAGREEMENTS = (
         ("osslsigncode",),
         "KEY_UNKNOWN",
         "the signer is named otherwise than in any certificate: osslsigncode takes the only one",
+    ),
+    Disagreement(
+        ("openssl-cms",),
+        "KEY_UNKNOWN",
+        "the signer's name differs in case alone: names are compared byte by byte here",
     ),
     Disagreement(
         ("jarsigner",),

@@ -20,8 +20,8 @@ from tests.verification.specimens import artifact, evidence, setting
 from verification.format import Setting
 
 DETACHED = ("ed", "rsa", "comp", "sup", "unk", "weak", "sub", "lost", "before", "after", "sha1",
-            "future", "brief", "armored", "textmode")  # fmt: skip
-TRUSTED = ("ed", "rsa", "comp", "sup", "weak", "exp", "late", "sub", "lost")
+            "future", "brief", "armored", "textmode", "long")  # fmt: skip
+TRUSTED = ("ed", "rsa", "comp", "sup", "weak", "exp", "late", "long", "sub", "lost")
 SEVERAL = (("ed", "rsa"), ("ed", "ed"), ("ed", "unk"), ("unk", "rsa"), ("sha1", "ed"),
            ("ed", "comp"), ("before", "rsa"), ("ed", "rsa", "sub"))  # fmt: skip
 RINGS: dict[str, tuple[str, ...]] = {"all": TRUSTED, "two": ("ed", "rsa"), "one": ("sub",)}

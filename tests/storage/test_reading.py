@@ -15,6 +15,7 @@ from storage.database import Database
 from storage.filters import SignerFilter
 from storage.views import SignerRow
 from tests.fakes import seed
+from verification.format import VERIFIER_VERSION
 
 
 def test_signers_are_paged_newest_first_without_gap(connection: sa.Connection) -> None:
@@ -140,6 +141,7 @@ def test_strip_and_progress(connection: sa.Connection) -> None:
     strip = sources.summary(connection, seed.NOW)
     assert (strip.sources, strip.never_read, strip.stale) == (4, 1, 1)
     assert (strip.troubled, strip.running) == (1, 1)
+    assert sorted(strip.verifiers) == sorted([VERIFIER_VERSION] * 2 + ["earlier"])
     (scan,) = sources.running(connection)
     assert (scan.source, scan.units_done, scan.units_total) == ("downloads", 1, 2)
 

@@ -54,7 +54,7 @@ class Scene:
     def __init__(self, connection: Connection, name: str = "one") -> None:
         self.connection = connection
         entry = SourceEntry(name, "file_tree", "", "", "", 60)
-        found = configuration.sync_sources(connection, [entry], NOW)
+        found = configuration.sync_sources(connection, [entry], NOW, "1")
         self.source_id = found[name].id
 
     def trust(self, *held: tuple[TrustEntry, str]) -> None:

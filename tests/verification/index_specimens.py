@@ -62,12 +62,16 @@ def attestation(
     payload = json.dumps(statement() if stated is None else stated).encode()
     bundle = world.statement(payload, making)
     material, envelope = bundle["verificationMaterial"], bundle["dsseEnvelope"]
+    parts = {
+        "certificate": material["certificate"]["rawBytes"],
+        "transparency_entries": material["tlogEntries"],
+    }
+    if making.stamped_at:
+        stamps = material["timestampVerificationData"]["rfc3161Timestamps"]
+        parts["timestamps"] = [each["signedTimestamp"] for each in stamps]
     return {
         "version": 1,
-        "verification_material": {
-            "certificate": material["certificate"]["rawBytes"],
-            "transparency_entries": material["tlogEntries"],
-        },
+        "verification_material": parts,
         "envelope": {
             "statement": envelope["payload"],
             "signature": envelope["signatures"][0]["sig"],

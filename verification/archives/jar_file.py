@@ -15,7 +15,14 @@ from collections.abc import Mapping
 from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import Limits
-from verification.archives.jar_manifest import Manifest, Section, read_manifest, stated_digests
+from core.text import display
+from verification.archives.jar_manifest import (
+    Digests,
+    Manifest,
+    Section,
+    read_manifest,
+    stated_digests,
+)
 from verification.archives.zip_archive import ZipArchive
 from verification.archives.zip_directory import Entry, shown
 from verification.fault import Fault, malformed
@@ -33,7 +40,7 @@ SIGNATURE_NAME = re.compile(rb"META-INF/[^/\0]{1,256}\.(?:SF|RSA|DSA|EC)", re.IG
 _MAIN = "-digest-manifest-main-attributes"
 _WHOLE = "-digest-manifest"
 _SECTION = "-digest"
-_SHOWN_NAMES = 3
+_SHOWN_NAMES, _SHOWN_DIGESTS = 3, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,18 +152,25 @@ def _covered(jar: JarFile, stated: Manifest) -> frozenset[str] | Fault:
     # 2. Else its main section, and each section by itself: entries were added since.
     main = stated_digests(stated.main, _MAIN)
     if not main.strong:
-        return _lacking(whole.weak + main.weak)
+        return _lacking(whole, main)
     if not _all_match(main.strong, jar.manifest.main.raw):
         detail = "the manifest's main section is not the one that was signed"
         return _differs(detail, main.strong, jar.manifest.main.raw)
     return _bound_sections(jar, stated.sections)
 
 
-def _lacking(weak: tuple[str, ...]) -> Fault:
+def _lacking(*stated: Digests) -> Fault:
     detail = "the signature file digests the manifest by nothing that still means something"
-    found = ", ".join(weak) or "no digest that is read"
-    reason = "ALGORITHM_WEAK" if weak else "MALFORMED"
+    reason, found = _why_lacking(*stated, none="MALFORMED")
     return Fault("signature file", reason, detail, STRONG_DIGEST, found, REFERENCE)
+
+
+def _why_lacking(*stated: Digests, none: str) -> tuple[str, str]:
+    """Return the reason for there being no strong digest, and what there is instead."""
+    weak = [name for each in stated for name in each.weak]
+    foreign = [name for each in stated for name in each.foreign]
+    reason = "ALGORITHM_WEAK" if weak else "FORMAT_UNSUPPORTED" if foreign else none
+    return reason, display(", ".join((*weak, *foreign)), _SHOWN_DIGESTS) or "no digest"
 
 
 def _bound_sections(jar: JarFile, listed: Mapping[str, Section]) -> frozenset[str] | Fault:
@@ -167,7 +181,7 @@ def _bound_sections(jar: JarFile, listed: Mapping[str, Section]) -> frozenset[st
             continue
         stated = stated_digests(section, _SECTION)
         if not stated.strong:
-            return _lacking(stated.weak)
+            return _lacking(stated)
         if not _all_match(stated.strong, ours.raw):
             detail = f"the manifest's section for {name[:100]!r} is not the one that was signed"
             return _differs(detail, stated.strong, ours.raw)
@@ -234,8 +248,7 @@ def _entry_fault(archive: ZipArchive, entry: Entry, section: Section) -> Fault |
     stated = stated_digests(section, _SECTION)
     if not stated.strong:
         detail = f"the manifest digests {shown(entry)} by nothing that still means something"
-        reason = "ALGORITHM_WEAK" if stated.weak else "SUBJECT_MISMATCH"
-        found = ", ".join(stated.weak) or "no digest"
+        reason, found = _why_lacking(stated, none="SUBJECT_MISMATCH")
         return Fault("entries", reason, detail, STRONG_DIGEST, found, REFERENCE)
     hashes = {name: hashlib.new(name) for name in stated.strong}
     for piece in archive.chunks(entry):

@@ -85,7 +85,8 @@ def _sections(content: bytes, what: str) -> Iterator[Section]:
         elif begin:
             begin = at  # a further blank line belongs to no section
         else:
-            raise MalformedError(f"{what} begins with a blank line")
+            yield Section({}, content[:at])  # Java writes no main section without its version
+            begin = at
     if lines:
         yield Section(_attributes(lines, what), content[begin:])
 
@@ -130,16 +131,18 @@ def _joined(lines: list[bytes], what: str) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """The digests that one section states under one kind of name: strong ones, and weak ones."""
+    """The digests that one section states under one kind of name, by how good they are."""
 
     strong: Mapping[str, bytes]
     weak: tuple[str, ...]
+    foreign: tuple[str, ...]  # by algorithms that are not read here
 
 
 def stated_digests(section: Section, suffix: str) -> Digests:
     """Return the digests stated in attributes such as `SHA-256-Digest`; `suffix` is lower case."""
     strong: dict[str, bytes] = {}
     weak: list[str] = []
+    foreign: list[str] = []
     for name, value in section.attributes.items():
         if not name.endswith(suffix):
             continue
@@ -148,7 +151,9 @@ def stated_digests(section: Section, suffix: str) -> Digests:
             weak.append(algorithm.upper())
         elif algorithm in STRONG:
             strong[STRONG[algorithm]] = _decoded(value, STRONG[algorithm], name)
-    return Digests(strong, tuple(weak))
+        else:
+            foreign.append(algorithm.upper())
+    return Digests(strong, tuple(weak), tuple(foreign))
 
 
 def _decoded(value: str, algorithm: str, name: str) -> bytes:

@@ -2,8 +2,8 @@
 
 A PE file is hashed from its first byte to its last, except the checksum, the entry of the directory
 that says where the signatures lie, and the signatures themselves. Those stand at the very end: what
-would follow them, or fill the room between the end of a signature and the end of its place, would
-be covered by nothing, so it is refused.
+would follow them, or fill the room between the end of one and the end of its place, would be
+covered by nothing, so it is refused.
 
 References: Microsoft, "PE Format" (headers, the attribute certificate table) and "Windows
 Authenticode Portable Executable Signature Format".
@@ -35,18 +35,19 @@ _CERTIFICATE = struct.Struct("<L2H")  # WIN_CERTIFICATE: length, revision, type
 _REVISIONS = (0x0200,)
 _PKCS_SIGNED_DATA = 0x0002
 _ALIGNED = 8
+MAX_SIGNATURES = 8
 _CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class PeFile:
-    """Where the parts lie; `signature` is the one entry of the certificate table, empty if none."""
+    """Where the parts lie; `signatures` are the entries of the certificate table."""
 
     content: Content
     checksum_at: int
     directory_at: int
     table_at: int  # the file's end where there is no table
-    signature: bytes
+    signatures: tuple[bytes, ...]
 
     def digests(self, algorithms: tuple[str, ...]) -> dict[str, Digest]:
         """Return the file's Authenticode digests, all hashed in one pass."""
@@ -95,7 +96,7 @@ def read_pe(content: Content, limits: Limits) -> PeFile:
     checksum_at = optional_at + _CHECKSUM_AT
     table_at, table_bytes = _ENTRY.unpack(_read(content, directory_at, _ENTRY.size))
     if not table_at and not table_bytes:
-        return PeFile(content, checksum_at, directory_at, size, b"")
+        return PeFile(content, checksum_at, directory_at, size, ())
     # 2. The table is the last thing in the file, and nothing in it is spare.
     if table_at % _ALIGNED or table_at < optional_at + optional_bytes:
         raise MalformedError(f"the certificate table cannot begin at {table_at}")
@@ -105,8 +106,8 @@ def read_pe(content: Content, limits: Limits) -> PeFile:
     if table_bytes > limits.evidence_bytes:
         most = limits.evidence_bytes
         raise TooLargeError(f"{table_bytes} bytes of signatures, more than {most} (evidence_bytes)")
-    signature = _signature(_read(content, table_at, table_bytes))
-    return PeFile(content, checksum_at, directory_at, table_at, signature)
+    signatures = tuple(_signatures(_read(content, table_at, table_bytes)))
+    return PeFile(content, checksum_at, directory_at, table_at, signatures)
 
 
 def _optional_header(content: Content) -> tuple[int, int]:
@@ -120,17 +121,29 @@ def _optional_header(content: Content) -> tuple[int, int]:
     return at + 4 + _COFF_BYTES, size
 
 
-def _signature(table: bytes) -> bytes:
-    """Return the signature that is the only entry of the table."""
-    if len(table) < _CERTIFICATE.size:
-        raise MalformedError("the certificate table is cut off")
-    length, revision, kind = _CERTIFICATE.unpack_from(table)
-    if revision not in _REVISIONS or kind != _PKCS_SIGNED_DATA:
-        raise MalformedError(f"a certificate of revision {revision:#x} and type {kind}")
-    end = length + -length % _ALIGNED
-    if length <= _CERTIFICATE.size or end != len(table):
-        raise MalformedError("the certificate table holds something beside one signature")
-    body, rest = table[_CERTIFICATE.size : length], table[length:]
+def _signatures(table: bytes) -> Iterator[bytes]:
+    """Yield the signatures in the table, at least one: each begins where the last one's room ends.
+
+    Linux' first boot loader has two, by keys of Microsoft that different firmware knows.
+    """
+    at = count = 0
+    while at < len(table) or not count:
+        count += 1
+        if count > MAX_SIGNATURES:
+            raise TooLargeError(f"more than {MAX_SIGNATURES} signatures in one file")
+        if len(table) - at < _CERTIFICATE.size:
+            raise MalformedError("the certificate table is cut off")
+        length, revision, kind = _CERTIFICATE.unpack_from(table, at)
+        if revision not in _REVISIONS or kind != _PKCS_SIGNED_DATA:
+            raise MalformedError(f"a certificate of revision {revision:#x} and type {kind}")
+        body, end = at + _CERTIFICATE.size, at + length
+        at = end + -length % _ALIGNED
+        if end <= body or at > len(table):
+            raise MalformedError(f"the certificate table has no room for {length} bytes")
+        yield _signature(table[body:end], table[end:at])
+
+
+def _signature(body: bytes, rest: bytes) -> bytes:
     whole = len(DerReader(body, "the signature").element(der.SEQUENCE))
     if any(body[whole:]) or any(rest) or len(body) - whole >= _ALIGNED:
         raise MalformedError("the room behind the signature is not filled with zeros")

@@ -34,6 +34,7 @@ _FULL16 = 0xFFFF
 _UTF8_FLAG = 0x0800
 _FLAGS = 0x0006 | DESCRIPTOR_FLAG | _UTF8_FLAG
 _SHOWN = 100
+_STROKES = re.compile(r"[/\\]+")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -134,9 +135,10 @@ def read_directory(content: Content, end: End, limits: Limits) -> tuple[Entry, .
     names: set[str] = set()
     while at < len(directory):
         entry = _read_listed(directory, at, end.directory_at)
-        if entry.name in names:
+        place = _place(entry.name)
+        if place in names:
             raise MalformedError(f"the archive has the entry {shown(entry)} twice")
-        names.add(entry.name)
+        names.add(place)
         entries.append(entry)
         at += entry.listed_bytes
         if len(entries) > end.entries:
@@ -187,10 +189,22 @@ def _name(raw: bytes, flags: int) -> str:
         if flags & _UTF8_FLAG:
             raise MalformedError(f"an entry's name is not UTF-8: {raw[:_SHOWN]!r}") from None
         name = raw.decode("cp437")
-    parts = name.removesuffix("/").split("/")
-    if "\\" in name or "\0" in name or {"", ".", ".."} & set(parts) or _DRIVE.match(name):
+    place = _place(name)
+    is_elsewhere = place.startswith("/") or {"", ".", ".."} & set(
+        place.removesuffix("/").split("/")
+    )
+    if "\0" in name or is_elsewhere or _DRIVE.match(name):
         raise MalformedError(f"an entry's name leads out of the archive: {name[:_SHOWN]!r}")
     return name
+
+
+def _place(name: str) -> str:
+    """Return where an entry comes to lie when it is unpacked, however its name is spelled.
+
+    Packers on Windows write backslashes, which 4.4.17.1 forbids, and `dotnet pack` has written two
+    strokes for one: such names are as good as others, once, and where they lead nowhere else.
+    """
+    return _STROKES.sub("/", name)
 
 
 def extras(extra: bytes) -> Iterator[tuple[int, bytes]]:

@@ -88,7 +88,7 @@ def judge(
         return trail.refuse(
             _SIGNATURE, "MALFORMED", detail, expected="one signer at least", found="none"
         )
-    stamps = sum(count_times(each) for each in data.signers)
+    stamps = count_times(data.signers)
     if stamps > MAX_ALL_TIMES:
         detail = "more timestamps than are looked at, on all signatures together"
         expected = f"at most {MAX_ALL_TIMES}"

@@ -113,9 +113,11 @@ def _names(certificate: x509.Certificate) -> _Names:
 
 def is_named(certificate: x509.Certificate, signer: SignerInfo) -> bool:
     """Say whether SignerInfo names this certificate (RFC 5652 section 5.3)."""
+    if signer.issuer and signer.serial != certificate.serial_number:
+        return False  # most of those at hand, which need not be taken apart
     named = _names(certificate)
     if signer.issuer:
-        return (signer.serial, signer.issuer) == (named.serial, named.issuer)
+        return signer.issuer == named.issuer
     return bool(named.key_identifier) and signer.key_identifier == named.key_identifier
 
 

@@ -8,7 +8,7 @@ came along is never passed over as if it had not been there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 
@@ -36,7 +36,8 @@ from verification.x509.revocation import RevokedLater
 
 RFC3161, COUNTERSIGNED, CLAIMED = "rfc3161", "countersignature", "signing-time"
 MAX_TIMES = 16
-MAX_ALL_TIMES = 32  # on all signatures of one CMS
+MAX_ALL_TIMES = 32  # on all signatures of one CMS, those nested in it too
+_TOKENS = (syntax.TIMESTAMP, syntax.MICROSOFT_TIMESTAMP)
 _STEP = "timestamp"
 _TIME_STAMPING = (ExtendedKeyUsageOID.TIME_STAMPING,)
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
@@ -80,13 +81,13 @@ def read_times(
     countersignatures: Countersignatures = Countersignatures.FOREIGN,
 ) -> Times | Fault:
     """Return the earliest time proved for a signature, or the fault of one that is broken."""
-    tokens = signer.unsigned_values(syntax.TIMESTAMP, syntax.MICROSOFT_TIMESTAMP)
+    tokens = [each for each in signer.unsigned if each[0] in _TOKENS]
     are_times = countersignatures is Countersignatures.TIMES
     older = signer.unsigned_values(syntax.COUNTERSIGNATURE) if are_times else ()
     if len(tokens) + len(older) > MAX_TIMES:
         detail = f"more than {MAX_TIMES} timestamps on one signature"
         return Fault(_STEP, "TOO_LARGE", detail, f"at most {MAX_TIMES}", str(len(tokens)))
-    found = [_token(each, signer, authorities, limits) for each in tokens]
+    found = [_token(*each, signer, authorities, limits) for each in tokens]
     found += [_countersigned(each, signer, certificates, authorities, limits) for each in older]
     faults = [each for each in found if isinstance(each, Fault)]
     broken = next((each for each in faults if not _passes(each)), None)
@@ -105,9 +106,9 @@ def read_times(
     return Times(proved, tuple(faults))
 
 
-def count_times(signer: SignerInfo) -> int:
-    """Return how many timestamps came along with a signature."""
-    return len(signer.unsigned_values(syntax.TIMESTAMP, syntax.MICROSOFT_TIMESTAMP))
+def count_times(signers: Iterable[SignerInfo]) -> int:
+    """Return how many timestamps and countersignatures came along with signatures."""
+    return sum(len(each.unsigned_values(*_TOKENS, syntax.COUNTERSIGNATURE)) for each in signers)
 
 
 def _passes(fault: Fault) -> bool:
@@ -117,11 +118,17 @@ def _passes(fault: Fault) -> bool:
 
 
 def _token(
-    token: bytes, signer: SignerInfo, authorities: Authorities, limits: Limits
+    kind: str, token: bytes, signer: SignerInfo, authorities: Authorities, limits: Limits
 ) -> Proved | Fault:
     """Judge a timestamp over the signature's bytes (RFC 3161 appendix A)."""
-    given = given_timestamp_authorities(authorities)
-    proved = verify_timestamp(token, signer.signature, given, limits, read_inner_timestamp)
+    proved = verify_timestamp(
+        token,
+        signer.signature,
+        given_timestamp_authorities(authorities),
+        limits,
+        read_inner_timestamp,
+        must_be_critical=kind != syntax.MICROSOFT_TIMESTAMP,
+    )
     if isinstance(proved, Fault):
         return proved
     name = proved.signer.subject.rfc4514_string()

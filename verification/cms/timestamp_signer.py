@@ -18,14 +18,18 @@ _USAGE = "timestamp certificate"
 
 
 @lru_cache(maxsize=256)
-def usable_key(signer: x509.Certificate) -> PublicKey | Fault:
-    """Check RFC 3161 section 2.3: a critical extendedKeyUsage of timeStamping alone."""
+def usable_key(signer: x509.Certificate, *, must_be_critical: bool = True) -> PublicKey | Fault:
+    """Check RFC 3161 section 2.3: a critical extendedKeyUsage of timeStamping alone.
+
+    Critical or not, it binds whoever reads it (RFC 5280 section 4.2.1.12). Timestamps in the
+    attribute of Microsoft's own are by certificates, Microsoft's among them, in which it is not.
+    """
     reference = "RFC 3161 2.3"
     try:
         key = certified_key(signer)
     except MalformedError as error:
         return Fault(_USAGE, "MALFORMED", str(error), "a key that can be used", "another one")
-    wrong = _wrong_usage(signer)
+    wrong = _wrong_usage(signer, must_be_critical=must_be_critical)
     if wrong:
         detail = "the certificate that signed the timestamp was not issued for timestamps"
         expected = "a critical extendedKeyUsage with timeStamping alone, on no authority"
@@ -33,7 +37,7 @@ def usable_key(signer: x509.Certificate) -> PublicKey | Fault:
     return key
 
 
-def _wrong_usage(signer: x509.Certificate) -> str:
+def _wrong_usage(signer: x509.Certificate, *, must_be_critical: bool) -> str:
     unknown = unknown_critical(signer)
     if unknown:
         return f"the unknown critical extension {unknown}"
@@ -41,7 +45,7 @@ def _wrong_usage(signer: x509.Certificate) -> str:
         purposes = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:
         return "no extendedKeyUsage"
-    if not purposes.critical:
+    if must_be_critical and not purposes.critical:
         return "an extendedKeyUsage that is not critical"
     if list(purposes.value) != [PURPOSE]:
         return ", ".join(sorted(oid.dotted_string for oid in purposes.value))

@@ -88,9 +88,18 @@ def verify_timestamp(
     authorities: Sequence[TimestampAuthority],
     limits: Limits,
     reader: Reader = read_timestamp,
+    *,
+    must_be_critical: bool = True,
 ) -> ProvedTime | Fault:
     """Say what a TimeStampResp or a bare token proves of the bytes `signed`."""
-    return judge_timestamp(token, lambda name: digest_of(signed, name), authorities, limits, reader)
+    return judge_timestamp(
+        token,
+        lambda name: digest_of(signed, name),
+        authorities,
+        limits,
+        reader,
+        must_be_critical=must_be_critical,
+    )
 
 
 def judge_timestamp(
@@ -99,10 +108,13 @@ def judge_timestamp(
     authorities: Sequence[TimestampAuthority],
     limits: Limits,
     reader: Reader = read_timestamp,
+    *,
+    must_be_critical: bool = True,
 ) -> ProvedTime | Fault:
     """Say what a timestamp proves of something whose digest of any strong algorithm is asked for.
 
-    A digest that is not at hand ends in CONTENT_NEEDED.
+    A digest that is not at hand ends in CONTENT_NEEDED. `must_be_critical` is said of the
+    extendedKeyUsage in the authority's certificate.
     """
     # 1. The form (RFC 3161 section 2.4.2, RFC 5652 section 5).
     try:
@@ -126,7 +138,21 @@ def judge_timestamp(
     bound = bind_content(read.signer, content, algorithm)
     if isinstance(bound, Fault):
         return broken_time(bound, _WHAT)
-    return _judge_signers(read, imprint, bound, authorities, limits)
+    # 4. The certificate that the signed attributes name, among those at hand.
+    embedded = _embedded(read)
+    signer = _signer(read, embedded, authorities)
+    if signer is None:
+        return _unknown_signer(read, authorities)
+    # 5. What it is for, and that the signature holds under its key.
+    key = usable_key(signer, must_be_critical=must_be_critical)
+    if isinstance(key, Fault):
+        return key
+    scheme = _scheme(read, key, bound, limits)
+    if isinstance(scheme, Fault):
+        return scheme
+    # 6. A chain to an authority that counts, at the time stated.
+    path = _vouched_path(signer, embedded, authorities, read.info.made_at)
+    return path if isinstance(path, Fault) else _proved(read, imprint, path, key, scheme)
 
 
 def broken_time(fault: Fault, what: str) -> Fault:
@@ -157,28 +183,14 @@ def _imprint(token: Token, digest: Callable[[str], Digest | None]) -> Digest | F
     return ours
 
 
-def _judge_signers(
-    token: Token,
-    imprint: Digest,
-    bound: Bound,
+def _vouched_path(
+    signer: x509.Certificate,
+    embedded: tuple[x509.Certificate, ...],
     authorities: Sequence[TimestampAuthority],
-    limits: Limits,
-) -> ProvedTime | Fault:
-    """Find the signer's certificate, check signature and usage, then each authority's chain."""
-    embedded = _embedded(token)
-    # 4. The certificate that the signed attributes name, among those at hand.
-    signer = _signer(token, embedded, authorities)
-    if signer is None:
-        return _unknown_signer(token, authorities)
-    # 5. What it is for, and that the signature holds under its key.
-    key = usable_key(signer)
-    if isinstance(key, Fault):
-        return key
-    scheme = _scheme(token, key, bound, limits)
-    if isinstance(scheme, Fault):
-        return scheme
-    # 6. A chain to an authority that counts, at the time stated.
-    at, faults = token.info.made_at, []
+    at: datetime,
+) -> CertificatePath | Fault:
+    """Return the path to the first authority that vouches for the signer at that time."""
+    faults = []
     for authority in authorities:
         if authority.signer is not None and authority.signer != signer:
             continue
@@ -188,7 +200,7 @@ def _judge_signers(
             continue
         fault = _vouching_fault(path, authority, at)
         if fault is None:
-            return _proved(token, imprint, path, key, scheme)
+            return path
         faults.append(fault)
     return faults[0] if faults else _chain_fault(signer, embedded, authorities, at)
 
@@ -270,7 +282,12 @@ def _vouching_fault(
     if not authority.counts(at):
         return _outside_window(authority, at)
     judged = judge_revocation(
-        path.links, authority.revocations, at, proved_at=at, later=RevokedLater.NOTED_IF_STATED
+        path.links,
+        authority.revocations,
+        at,
+        proved_at=at,
+        later=RevokedLater.NOTED_IF_STATED,
+        namesakes=path.namesakes,
     )
     return judged if isinstance(judged, Fault) else None
 

@@ -1,26 +1,28 @@
 """Authenticode signatures in PE files (`.exe`, `.dll`, `.sys`, EFI programs).
 
-The signature is a SignedData over the digest of the file, without its checksum, the directory entry
-of the signatures, and the signatures. It may have further signatures nested in it, made with other
-algorithms; one that is weak, or whose signer the trust given does not know, does not spoil another
-that holds, while one that is broken does. Page hashes are not looked at: the whole file is hashed.
+A signature is a SignedData over the digest of the file, without its checksum, the directory entry
+of the signatures, and the signatures. Further ones, made with other keys or algorithms, may stand
+behind it, as firmware reads them, or nested in it, as Windows does; one that is weak, or whose
+signer the trust given does not know, does not spoil another that holds, while one that is broken
+does. Page hashes are not looked at: the whole file is hashed.
 
 Reference: Microsoft, "Windows Authenticode Portable Executable Signature Format".
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
-from verification.archives.pe_file import PeFile, is_pe, read_pe
+from verification.archives.pe_file import MAX_SIGNATURES, PeFile, is_pe, read_pe
 from verification.cms import syntax
 from verification.cms.judgement import Rules, conclude, judge
 from verification.cms.signature import STRONG_DIGEST, Signed
 from verification.cms.syntax import SignedData, read_content_info, read_signed_data
-from verification.cms.times import Countersignatures
+from verification.cms.times import MAX_ALL_TIMES, Countersignatures, count_times
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.inside import known_content, refuse_unsigned
@@ -31,7 +33,8 @@ from verification.trail import Trail
 
 INDIRECT_DATA = "1.3.6.1.4.1.311.2.1.4"
 PE_IMAGE = "1.3.6.1.4.1.311.2.1.15"
-MAX_SIGNATURES = 8
+# The second is no kind of file, but what stands in its place in some boot loaders of Debian.
+_PE_KINDS = (PE_IMAGE, "1.3.6.1.4.1.311.2.1.21")
 _WHAT = "the signature"
 # "Timestamp Processing with Lifetime Signing Semantics" in the reference above.
 _RULES = Rules(countersignatures=Countersignatures.TIMES, keeps_lifetimes=True)
@@ -57,11 +60,11 @@ class Authenticode:
         if isinstance(content, Verification):
             return content
         try:
-            # 1. The file, and the signature at its end.
+            # 1. The file, and the signatures at its end.
             pe = read_pe(content, setting.limits)
-            if not pe.signature:
+            if not pe.signatures:
                 return refuse_unsigned(trail, "program")
-            signatures = _signatures(pe.signature, setting.limits)
+            signatures = _signatures(pe.signatures, setting.limits)
         except MalformedError as error:
             expected = "a PE file that ends with its signature"
             return refuse_malformed(trail, "program", error, expected)
@@ -71,10 +74,14 @@ class Authenticode:
         return _combined(trail, judged)
 
 
-def _signatures(encoded: bytes, limits: Limits) -> list[SignedData]:
-    """Return the signature, and those nested in it."""
-    found = [_with_one_signer(read_signed_data(encoded, limits, _WHAT))]
-    waiting = list(found[0].signers[0].unsigned_values(syntax.NESTED_SIGNATURE))
+def _signatures(encoded: Sequence[bytes], limits: Limits) -> list[SignedData]:
+    """Return the signatures of the table, and those nested in them."""
+    found = [_with_one_signer(read_signed_data(each, limits, _WHAT)) for each in encoded]
+    waiting = [
+        nested
+        for each in found
+        for nested in each.signers[0].unsigned_values(syntax.NESTED_SIGNATURE)
+    ]
     while waiting:
         if len(found) == MAX_SIGNATURES:
             raise TooLargeError(f"more than {MAX_SIGNATURES} signatures in one file")
@@ -82,6 +89,9 @@ def _signatures(encoded: bytes, limits: Limits) -> list[SignedData]:
         nested = DerReader(waiting.pop(0), _WHAT).inside(der.SEQUENCE)
         found.append(_with_one_signer(read_content_info(nested, _WHAT)))
         waiting += found[-1].signers[0].unsigned_values(syntax.NESTED_SIGNATURE)
+    stamps = count_times(each.signers[0] for each in found)
+    if stamps > MAX_ALL_TIMES:
+        raise TooLargeError(f"{stamps} timestamps on one file, more than {MAX_ALL_TIMES}")
     return found
 
 
@@ -93,7 +103,7 @@ def _with_one_signer(data: SignedData) -> SignedData:
 
 def _judge(trail: Trail, pe: PeFile, data: SignedData, setting: Setting) -> Verification:
     """Check one signature: it is over this file's digest, it holds, and somebody vouches."""
-    if data.content is None or data.content_tag != der.SEQUENCE:
+    if data.content is None or data.content_tag not in (der.SEQUENCE, der.OCTET_STRING):
         detail = "the signature holds no statement about a file"
         expected, found = f"content of the type {INDIRECT_DATA}", data.content_type
         return trail.refuse("content", "MALFORMED", detail, expected=expected, found=found)
@@ -103,11 +113,11 @@ def _judge(trail: Trail, pe: PeFile, data: SignedData, setting: Setting) -> Veri
             "content", "PAYLOAD_TYPE", detail, expected=INDIRECT_DATA, found=data.content_type
         )
     try:
-        kind, algorithm, stated = _indirect(data.content)
+        kind, algorithm, stated = _indirect(data.content, data.content_tag)
     except MalformedError as error:
         expected = "SpcIndirectDataContent"
         return trail.refuse("content", "MALFORMED", str(error), expected=expected, found=str(error))
-    if kind != PE_IMAGE:
+    if kind not in _PE_KINDS:
         detail = "the signature is over another kind of file"
         return trail.refuse("content", "PAYLOAD_TYPE", detail, expected=PE_IMAGE, found=kind)
     name = syntax.DIGESTS.get(algorithm)
@@ -135,9 +145,16 @@ def _judge(trail: Trail, pe: PeFile, data: SignedData, setting: Setting) -> Veri
     return conclude(trail, vouched)
 
 
-def _indirect(content: bytes) -> tuple[str, str, bytes]:
-    """Read the contents of a SpcIndirectDataContent: kind of file, digest algorithm, digest."""
+def _indirect(content: bytes, tag: int) -> tuple[str, str, bytes]:
+    """Read the contents of a SpcIndirectDataContent: kind of file, digest algorithm, digest.
+
+    PKCS #7 has it as it is; signers that know CMS alone put it into a string of octets (RFC 5652
+    section 5.2), as those of install4j do, and Windows takes both. Neither reads as the other.
+    """
     reader = DerReader(content, "the statement about the file")
+    if tag == der.OCTET_STRING:
+        document, reader = reader, reader.inside(der.SEQUENCE)
+        document.finish()
     about = reader.inside(der.SEQUENCE)
     kind = about.oid()
     if about.tag >= 0:

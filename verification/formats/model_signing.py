@@ -2,9 +2,9 @@
 
 Keyless, with a given key, or with a certificate under a given authority and no log. What is signed
 is an in-toto statement whose resources are the files or shards of the model; the model at hand must
-consist of exactly those, apart from the paths that the signer left out and names. Releases before
-1.0 signed with keys and certificates over a broken encoding of the envelope, which is tried where
-the bundle has no log entry (a log would have refused it).
+consist of exactly those, apart from the paths that the signature leaves out. Releases before 1.0
+signed with keys and certificates over a broken encoding of the envelope, which is tried where the
+bundle has no log entry (a log would have refused it).
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def _judge(trail: Trail, proof: Proof, manifest: Manifest, evidence: Evidence) -
     left_out = manifest.left_out(each.path for each in members)
     trail.passed("model", "every file is the one that was signed, and there is no other")
     if left_out:
-        trail.noted("model", f"{len(left_out)} files are there that the signer left out")
+        trail.noted("model", f"{len(left_out)} files are there that the signature leaves out")
     return replace(conclude(proof, trail), statement=proof.statement)
 
 

@@ -173,15 +173,7 @@ def _times(
     authentic, now = envelope.attributes.authentic_time, setting.now
     if authentic is not None:
         if authentic > now:
-            refusal = trail.refuse(
-                "signing time",
-                "TIME_IN_FUTURE",
-                "the signing authority states a time that has not come yet",
-                expected=f"a time until {now.isoformat()}",
-                found=authentic.isoformat(),
-                reference=SPECIFICATION,
-            )
-            return replace(refusal, due_at=authentic)
+            return _refuse_future(trail, "signing time", "the signing authority", authentic, now)
         trail.noted(
             "signing time", "stated by the signing authority: the chain has to hold now too"
         )
@@ -191,6 +183,8 @@ def _times(
         return _Times(None, now, now)
     roots = given_timestamp_authorities(authorities)
     proved = verify_timestamp(envelope.timestamp, envelope.signature, roots, setting.limits)
+    if isinstance(proved, ProvedTime) and proved.after > now:
+        return _refuse_future(trail, "timestamp", "the timestamp", proved.after, now)
     if isinstance(proved, ProvedTime):
         words = f"{proved.at.isoformat()} by {display(proved.signer.subject.rfc4514_string(), 120)}"
         trail.passed("timestamp", words, reference="RFC 3161")
@@ -199,6 +193,19 @@ def _times(
         trail.noted("timestamp", f"not counted: {proved.detail}", reason=proved.reason)
         return _Times(None, now, now)
     return refuse_fault(trail, proved)
+
+
+def _refuse_future(trail: Trail, step: str, who: str, at: datetime, now: datetime) -> Verification:
+    """Refuse a time that has not come yet, until it has."""
+    refusal = trail.refuse(
+        step,
+        "TIME_IN_FUTURE",
+        f"{who} states a time that has not come yet",
+        expected=f"a time until {now.isoformat()}",
+        found=at.isoformat(),
+        reference=SPECIFICATION,
+    )
+    return replace(refusal, due_at=at)
 
 
 def _life_fault(chain: signature.Chain, times: _Times) -> Fault | None:

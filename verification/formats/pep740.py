@@ -184,6 +184,7 @@ def _bundle(attestation: Mapping[str, object], limits: Limits) -> Bundle:
         "verificationMaterial": {
             "certificate": {"rawBytes": _base64(material, "certificate")},
             "tlogEntries": entries,
+            "timestampVerificationData": {"rfc3161Timestamps": _timestamps(material)},
         },
         "dsseEnvelope": {
             "payload": _base64(envelope, "statement"),
@@ -192,6 +193,12 @@ def _bundle(attestation: Mapping[str, object], limits: Limits) -> Bundle:
         },
     }
     return bundle_of(document, limits)
+
+
+def _timestamps(material: Mapping[str, object]) -> list[dict[str, str]]:
+    """Return the timestamps, which PEP 740 does not know and its own tool writes for Rekor v2."""
+    listed = fields.optional_items(material, "timestamps")
+    return [{"signedTimestamp": _base64({"timestamps": each}, "timestamps")} for each in listed]
 
 
 def _base64(document: dict[str, object], key: str) -> str:

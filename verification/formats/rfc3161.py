@@ -64,6 +64,7 @@ class Rfc3161:
             setting.now,
             proved_at=proved.at,
             later=RevokedLater.NOTED_IF_STATED,
+            namesakes=proved.path.namesakes,
         )
         if isinstance(revocation, Fault):
             return _refuse(trail, revocation)

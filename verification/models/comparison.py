@@ -38,7 +38,7 @@ def compare(manifest: Manifest, model: Subject) -> Difference | None:
         return Difference("CONTENT_NEEDED", detail, expected, found)
     if manifest.algorithm not in KNOWN_HASHES:
         return _unknown_hash(manifest.algorithm)
-    members = _members(content)
+    members = _members(manifest, model.name, content)
     left_out = manifest.left_out(each.path for each in members)
     actual = {each.path: each for each in members if each.path not in left_out}
     difference = _names(manifest, actual) or _links(manifest, actual.values())
@@ -52,10 +52,12 @@ def compare(manifest: Manifest, model: Subject) -> Difference | None:
     return None
 
 
-def _members(content: Content) -> Sequence[Member]:
+def _members(manifest: Manifest, name: str, content: Content) -> Sequence[Member]:
     if isinstance(content, FolderContent):
         return content.members
-    return (Member(WHOLE, MemberKind.FILE, content),)
+    # One file is listed by its own name (OpenSSF Model Signing 1.0, 6.1.2), or as the whole.
+    is_named = any(each.path == name for each in manifest.resources)
+    return (Member(name if is_named else WHOLE, MemberKind.FILE, content),)
 
 
 def _unknown_hash(algorithm: str) -> Difference:
@@ -118,12 +120,14 @@ def _bytes(manifest: Manifest, shards: list[Resource], member: Member) -> Differ
     ordered = sorted(shards, key=lambda each: each.start)
     if not _are_all_of(ordered, content.size, manifest.shard_size):
         detail = f"{name} has another size than the file that was signed"
-        ends = max(each.end or 0 for each in ordered)
-        return Difference("DIGEST_MISMATCH", detail, f"{ends} bytes", f"{content.size} bytes")
+        ends = [each.end for each in ordered if each.end is not None]
+        shown = f"{len(ordered)} shards of {manifest.shard_size} bytes at most"
+        signed = f"{max(ends)} bytes" if ends else shown
+        return Difference("DIGEST_MISMATCH", detail, signed, f"{content.size} bytes")
     digests = _shard_digests(content, manifest)
     for shard, digest in zip(ordered, digests, strict=True):
         if digest != shard.digest:
-            return _altered(f"{name}, bytes {shard.start} to {shard.end}", shard.digest, digest)
+            return _altered(f"{name}, from byte {shard.start}", shard.digest, digest)
     return None
 
 
@@ -136,7 +140,7 @@ def _are_all_of(shards: Sequence[Resource], size: int, shard_size: int) -> bool:
     if len(shards) != max(1, -(-size // shard_size)):
         return False
     return all(
-        (each.start, each.end) == (place * shard_size, min((place + 1) * shard_size, size))
+        each.start == place * shard_size and each.end in (None, min((place + 1) * shard_size, size))
         for place, each in enumerate(shards)
     )
 

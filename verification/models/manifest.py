@@ -29,13 +29,19 @@ from verification.statements import STATEMENT_V1, read_payload
 NAMESPACE = "https://model_signing/"
 V1 = f"{NAMESPACE}signature/v1.0"
 KNOWN_HASHES = {"sha256": 64, "sha384": 96, "sha512": 128, "blake2b": 128}  # name: hex digits
-# Before 1.1 a signature did not list what its signer left out: these paths, by default.
+# Left out by default, listed in the signature or not (OpenSSF Model Signing 1.0, 6.2).
 GIT_PATHS = frozenset({".git", ".gitattributes", ".github", ".gitignore"})
 _ALGORITHM = re.compile(
     r"(?:file-)?(?P<name>[a-z][a-z0-9]{0,15})(?:-sharded)?(?:-(?P<size>[1-9][0-9]{0,18}))?"
 )
 _SPELLINGS = {"blake2": "blake2b"}
-_OFFSET = re.compile(r"0|[1-9][0-9]{0,18}")
+_METHOD = re.compile(r"files|shards|file-shard-(?P<size>[1-9][0-9]{0,18})")
+_NUMBER = r"(?:0|[1-9][0-9]{0,18})"
+# By its bytes, as the signing tool writes it, or by its place (OpenSSF Model Signing 1.0, 6.3.2).
+_SHARD = re.compile(
+    rf"(?P<path>.*):(?:(?P<start>{_NUMBER}):(?P<end>{_NUMBER})|shard-(?P<place>{_NUMBER}))",
+    re.DOTALL,
+)
 _HEX = re.compile(r"[0-9a-f]+")
 _MAX_IGNORED = 1024
 _NO_NAMES = frozenset({"", ".", ".."})
@@ -43,7 +49,10 @@ _NO_NAMES = frozenset({"", ".", ".."})
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A file of the model, or the part of it from `start` up to `end`; digest in lower-case hex."""
+    """A file of the model, or the part of it from `start` up to `end`; digest in lower-case hex.
+
+    Without an `end` a part is as long as a shard, or reaches to the end of the file.
+    """
 
     path: str
     digest: str
@@ -64,7 +73,7 @@ class Manifest:
     ignored: frozenset[str] = frozenset()
 
     def left_out(self, paths: Iterable[str]) -> set[str]:
-        """Return the paths that the signer left out, by themselves or with a folder above."""
+        """Return the paths that are left out, by themselves or with a folder above."""
         below = tuple(f"{each}/" for each in self.ignored)
         return {path for path in paths if path in self.ignored or path.startswith(below)}
 
@@ -96,10 +105,11 @@ def _read_v1(statement: dict[str, object]) -> Manifest:
     predicate = wire.mapping(statement, "predicate")
     serialization = wire.mapping(predicate, "serialization")
     method = fields.text(serialization, "method")
-    if method not in ("files", "shards"):
+    found = _METHOD.fullmatch(method)
+    if found is None:
         raise MalformedError(f"an unknown method of serialization: {method[:80]!r}")
     algorithm, _size = _algorithm(fields.text(serialization, "hash_type"))
-    shard_size = _shard_size(serialization) if method == "shards" else 0
+    shard_size = _shard_size(serialization) if method == "shards" else int(found["size"] or 0)
     items = wire.items(predicate, "resources")
     resources = _resources(items, algorithm, shard_size)
     _demand_root(resources, root)
@@ -187,11 +197,12 @@ def _resource(item: object, algorithm: str, shard_size: int) -> Resource:
     name = wire.text(document, "name")
     if not shard_size:
         return Resource(_path(name), digest)
-    place, _, end = name.rpartition(":")
-    path, _, start = place.rpartition(":")
-    if not _OFFSET.fullmatch(start) or not _OFFSET.fullmatch(end):
-        raise MalformedError(f"no name of a shard (path:start:end): {name[:200]!r}")
-    return Resource(_path(path), digest, int(start), int(end))
+    shard = _SHARD.fullmatch(name)
+    if shard is None:
+        raise MalformedError(f"no name of a shard (path:start:end, path:shard-N): {name[:200]!r}")
+    if shard["place"]:
+        return Resource(_path(shard["path"]), digest, int(shard["place"]) * shard_size)
+    return Resource(_path(shard["path"]), digest, int(shard["start"]), int(shard["end"]))
 
 
 def _path(name: str) -> str:
@@ -233,24 +244,22 @@ def _flag(serialization: Mapping[str, object], key: str) -> bool:
 
 
 def _unlisted(resources: Sequence[Resource]) -> frozenset[str]:
-    """Return what a signer left out that made no list: what belongs to Git, or nothing at all.
+    """Return what is left out without being listed: what belongs to Git, or nothing at all.
 
-    Releases before 1.1 signed either all of it that is there or none (`--no-ignore-git-paths`).
+    A signer signs either all of it that is there or none (`--no-ignore-git-paths`).
     """
     signed = {each.path.partition("/")[0] for each in resources}
     return frozenset() if signed & GIT_PATHS else GIT_PATHS
 
 
 def _ignored(serialization: Mapping[str, object], resources: Sequence[Resource]) -> frozenset[str]:
-    """Return the paths left out; where the signature has no list, what older signers left out."""
-    if "ignore_paths" not in serialization:
-        return _unlisted(resources)
+    """Return the paths left out, those that the signature lists and those that need no list."""
     items = fields.optional_items(serialization, "ignore_paths")
     if len(items) > _MAX_IGNORED:
         raise TooLargeError(f"{len(items)} ignored paths, more than {_MAX_IGNORED}")
     written = [wire.as_text(item, "an ignored path").rstrip("/") for item in items]
     # What lies outside the model, or is the model itself, is no part of it that could be left out.
-    return frozenset(name for name in written if _is_below(name))
+    return _unlisted(resources) | {name for name in written if _is_below(name)}
 
 
 def _demand_hex(digest: str, algorithm: str) -> None:

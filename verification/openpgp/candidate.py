@@ -21,6 +21,7 @@ from verification.openpgp.keyring import (
     with_revocations,
 )
 from verification.openpgp.packets import Packet, SignaturePacket
+from verification.openpgp.self_signatures import certified_user_ids
 
 MAX_CANDIDATES = 256  # a signature that names no key is tried under all of its algorithm
 
@@ -146,6 +147,11 @@ def _candidate(
     rings: Sequence[Keyring],
 ) -> Candidate:
     # All copies, also of keyrings that do not accept this key: one may know it is revoked.
-    whole = with_revocations(merge(copies), revocations)
+    whole = merge(copies)
+    if revocations:
+        whole = with_revocations(whole, revocations)
+    if not whole.primary.is_in_engine:
+        whole = replace(whole, user_ids=certified_user_ids(whole))
     key = next(one for one in whole.keys if one.fingerprint == fingerprint)
-    return Candidate(whole, key, tuple(dict.fromkeys(rings)))
+    # By identity: to hash a keyring is to hash every certificate in it.
+    return Candidate(whole, key, tuple({id(one): one for one in rings}.values()))

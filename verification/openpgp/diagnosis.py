@@ -2,8 +2,8 @@
 
 The engine answers yes or no and never why. Its no is final; here the certificate is looked at for
 the cause that a person can act on. Whatever is not found here is SIGNATURE_INVALID: a cause is
-never guessed, and nothing here can turn a no into a yes. Where the engine has no word at all, for
-signatures of version 3, a cause found here refuses (verification/openpgp/version_3.py).
+never guessed, and nothing here can turn a no into a yes. Where the engine has no word at all, a
+cause found here refuses (verification/openpgp/own_judgement.py).
 
 References: RFC 9580 sections 5.2.1 (types of signature), 5.2.3.13 (key expiration), 5.2.3.31
 (reason for revocation), 10.1.5 (bindings).
@@ -24,11 +24,13 @@ from verification.openpgp.keyring import (
 )
 from verification.openpgp.packets import (
     TAG_SIGNATURE,
+    VERSION_3,
     SignaturePacket,
     embedded_signatures,
     signed_part,
     split_packets,
 )
+from verification.openpgp.reach import is_left_to_us, is_within_reach
 from verification.openpgp.self_signatures import (
     BINDING,
     STRONG_HASHES,
@@ -40,6 +42,7 @@ from verification.openpgp.self_signatures import (
     is_in_effect,
     of_key,
     signed_area,
+    standpoint,
     voids,
 )
 from verification.openpgp.subpackets import has_unknown_critical
@@ -62,6 +65,7 @@ class _Case:
     signature: SignaturePacket
     certificate: Certificate
     key: KeyMaterial
+    moment: datetime  # as of which the certificate is judged
     primary: SelfSignatures
     own: SelfSignatures  # of the signing key; the same as `primary` where the primary key signed
 
@@ -86,7 +90,8 @@ def cause_of(
     """Return why the key did not count when it signed, the gravest first; None where it did."""
     primary = of_key(certificate, certificate.primary)
     own = primary if key is certificate.primary else of_key(certificate, key)
-    case = _Case(signature, certificate, key, primary, own)
+    moment = standpoint(certificate, key, signature.created_at)
+    case = _Case(signature, certificate, key, moment, primary, own)
     return next((cause for look in _LOOKS if (cause := look(case)) is not None), None)
 
 
@@ -110,19 +115,23 @@ class KeyState(NamedTuple):
 
 def state_of(certificate: Certificate, key: KeyMaterial, moment: datetime) -> KeyState:
     """Return what there is to know of a signing key, or of the certificate it belongs to."""
-    ends = [] if certificate.expires_at is None else [certificate.expires_at]
+    primary = certificate.primary
+    end = certificate.expires_at if primary.is_in_engine else _end(certificate, primary, moment)
     if key.fingerprint == certificate.fingerprint:
-        return KeyState(certificate.is_revoked, certificate.expires_at)
-    own = of_key(certificate, key)
-    binding = own.at(moment)
-    if binding is not None and binding.hashed.key_lifetime_seconds:
-        ends.append(key.created_at + timedelta(seconds=binding.hashed.key_lifetime_seconds))
-    is_revoked = certificate.is_revoked or bool(own.revocations)
+        return KeyState(certificate.is_revoked, end)
+    ends = [one for one in (end, _end(certificate, key, moment)) if one is not None]
+    is_revoked = certificate.is_revoked or bool(of_key(certificate, key).revocations)
     return KeyState(is_revoked, min(ends, default=None))
 
 
+def _end(certificate: Certificate, key: KeyMaterial, moment: datetime) -> datetime | None:
+    binding = of_key(certificate, key).at(moment)
+    lifetime = binding.hashed.key_lifetime_seconds if binding is not None else 0
+    return key.created_at + timedelta(seconds=lifetime) if lifetime else None
+
+
 def _revoked(case: _Case) -> Cause | None:
-    moment = case.signature.created_at
+    moment = case.moment
     if revocation_counts(case.certificate, moment):
         return _revoked_cause("key", case.certificate.fingerprint, case.primary, moment)
     if case.is_subkey and any(voids(one, moment) for one in case.own.revocations):
@@ -157,7 +166,7 @@ def _unbound(case: _Case) -> Cause | None:
 
 def _unwilling(case: _Case) -> Cause | None:
     """Look for the subkey's own signature, without which anybody could claim it (5.2.1.10)."""
-    moment = case.signature.created_at
+    moment = case.moment
     binding = case.own.at(moment)
     if not case.is_subkey or binding is None or binding.version != VERSION:
         return None
@@ -180,24 +189,25 @@ def _is_willing(case: _Case, inner: SignaturePacket) -> bool:
         and inner.version == VERSION
         and inner.hash_algorithm in STRONG_HASHES
         and inner.created_at >= case.key.created_at
-        and is_in_effect(inner, case.signature.created_at)
+        and is_in_effect(inner, case.moment)
         and not has_unknown_critical(signed_area(inner.head))
     )
 
 
 def _before_key(case: _Case) -> Cause | None:
-    if case.signature.created_at < case.key.created_at:
+    begins = max(case.key.created_at, case.certificate.created_at)
+    if case.signature.created_at < begins:
         return Cause(
             "SIGNATURE_INVALID",
             "the signature is dated before its key was made",
-            f"made after {case.key.created_at.isoformat()}",
+            f"made after {begins.isoformat()}",
             case.signature.created_at.isoformat(),
         )
     return None
 
 
 def _expired(case: _Case) -> Cause | None:
-    moment = case.signature.created_at
+    moment = case.moment
     keys = ((case.certificate.primary, case.primary), (case.key, case.own))
     for key, said in keys:
         binding = said.at(moment)
@@ -221,7 +231,7 @@ def _expired_cause(end: datetime, moment: datetime) -> Cause:
 
 
 def _no_voucher_then(case: _Case) -> Cause | None:
-    moment = case.signature.created_at
+    moment = case.moment
     if case.primary.at(moment) is None or case.own.at(moment) is None:
         detail = "this copy of the key holds no self-signature as old as the signature"
         return Cause("KEY_UNKNOWN", detail, "a copy with the key's history", moment.isoformat())
@@ -229,7 +239,7 @@ def _no_voucher_then(case: _Case) -> Cause | None:
 
 
 def _weak_voucher(case: _Case) -> Cause | None:
-    moment = case.signature.created_at
+    moment = case.moment
     for said in (case.primary, case.own):
         newest = said.at(moment)
         if newest is not None and newest.hash_algorithm in WEAK_HASHES:
@@ -239,22 +249,42 @@ def _weak_voucher(case: _Case) -> Cause | None:
 
 
 def _not_for_signing(case: _Case) -> Cause | None:
-    said = case.own.each_at(case.signature.created_at)
+    said = case.own.each_at(case.moment)
     if said and True not in allowed(said):
         detail = "its owner does not allow the key to sign"
         return Cause("CERT_USAGE", detail, "a key with the signing flag", case.key.fingerprint)
     return None
 
 
-def _unsupported(case: _Case) -> Cause | None:
-    if case.key.is_supported:
+def _in_error(case: _Case) -> Cause | None:
+    """Look for what has to be understood and is not (5.2.3.7), in the signature itself."""
+    signature = case.signature
+    if signature.version == VERSION_3 or not has_unknown_critical(signed_area(signature.head)):
         return None
-    detail = f"keys of kind {case.key.algorithm} are not supported"
-    return Cause("FORMAT_UNSUPPORTED", detail, "RSA, ECDSA or EdDSA", case.key.algorithm)
+    detail = "the signature is in error: what it calls critical is not known here"
+    expected, found = "nothing critical that is unknown", "an unknown subpacket, or a notation"
+    return Cause("SIGNATURE_INVALID", detail, expected, found)
+
+
+def _unknown_kind(case: _Case) -> Cause | None:
+    """Look for keys of which nobody can say what their certificate's signatures are worth."""
+    keys = (case.key, case.certificate.primary)
+    return None if all(one.is_in_engine for one in keys) else _out_of_reach(case)
+
+
+def _out_of_reach(case: _Case) -> Cause | None:
+    named = (case.signature, case.certificate, case.key)
+    if not is_left_to_us(*named) or is_within_reach(*named):
+        return None
+    kinds = dict.fromkeys(one.algorithm for one in (case.key, case.certificate.primary))
+    found = f"{case.signature.hash_name}, keys of kind {' and '.join(kinds)}"
+    detail = f"a signature of version {case.signature.version} with {found} is not supported"
+    return Cause("FORMAT_UNSUPPORTED", detail, "RSA, ECDSA or EdDSA with SHA-2", found)
 
 
 _LOOKS: tuple[Callable[[_Case], Cause | None], ...] = (
     _revoked,
+    _unknown_kind,
     _unbound,
     _before_key,
     _expired,
@@ -262,5 +292,6 @@ _LOOKS: tuple[Callable[[_Case], Cause | None], ...] = (
     _weak_voucher,
     _not_for_signing,
     _unwilling,
-    _unsupported,
+    _out_of_reach,
+    _in_error,
 )

@@ -22,16 +22,21 @@ from verification.format import Setting
 from verification.openpgp.candidate import Candidate, Keyrings, candidates, is_meant
 from verification.openpgp.diagnosis import Cause, diagnose, revoked_cause
 from verification.openpgp.keyring import Certificate
+from verification.openpgp.own_judgement import (
+    begins_later,
+    judge_again,
+    judge_ourselves,
+    likely_makers,
+)
 from verification.openpgp.packets import (
     BINARY,
     TEXT,
-    VERSION_3,
     SignaturePacket,
     UnreadSignature,
 )
+from verification.openpgp.reach import is_left_to_us
 from verification.openpgp.revoker import unseen_revocations
 from verification.openpgp.self_signatures import WEAK_HASHES, voids
-from verification.openpgp.version_3 import signer_of
 from verification.trail import Trail
 
 PACKET = "signature packet"
@@ -50,6 +55,7 @@ _TYPES = {BINARY: "binary", TEXT: "text"}
 _STRONG = "Ed25519, ECDSA P-256 or larger, RSA of 2048 bits or more"
 _SHOWN_KEYS = 6
 _ENDS_LEFT = "a text signature: it holds over the same lines ended by LF alone, too"
+_BEGINS_LATER = "this copy of the key begins later, with a newer self-signature: as of then"
 _READABLE = "a signature over a document, binary or text, of a version that is read"
 _USABLE = "a keyring that can be read"
 
@@ -112,12 +118,17 @@ def judge(
     refusal = _out_of_time(trail, signature, strong, eligible, setting.now)
     if refusal is not None:
         return Judgement(refusal, strong[0].certificate)
+    if not signature.names:
+        eligible = _likely(signature, signed, eligible)
+        if not eligible:
+            cause = _under_none([one.key.fingerprint for one in strong])
+            return Judgement(_refuse(trail, MATHEMATICS, cause), strong[0].certificate)
     withdrawn = [(one, unseen_revocations(one, keyrings)) for one in eligible]
     eligible = [one for one, said in withdrawn if not _void(said, signature)]
     if not eligible:
         return _withdrawn(trail, signature, *withdrawn[0])
     # 6. Does the mathematics hold, under a key that was valid then?
-    judged = _mathematics(trail, signature, signed, eligible)
+    judged = _mathematics(trail, signature, signed, eligible, setting.now)
     return replace(judged, is_withdrawn=any(said for _, said in withdrawn))
 
 
@@ -243,7 +254,11 @@ def _shown(moment: datetime | None) -> str:
 
 
 def _mathematics(
-    trail: Trail, signature: SignaturePacket, signed: Signed, eligible: Sequence[Candidate]
+    trail: Trail,
+    signature: SignaturePacket,
+    signed: Signed,
+    eligible: Sequence[Candidate],
+    now: datetime,
 ) -> Judgement:
     if signed.content is None:
         cause = Cause("CONTENT_NEEDED", signed.missing, "the bytes of the artifact", "none")
@@ -254,29 +269,60 @@ def _mathematics(
         expected = "lines that end in LF or CR LF"
         cause = Cause("SUBJECT_MISMATCH", detail, expected, "a carriage return alone")
         return Judgement(_refuse(trail, MATHEMATICS, cause), eligible[0].certificate)
-    winner = _try(signature, signed.content, eligible)
-    if winner is not None:
+    winner = _try(trail, signature, signed.content, eligible, now)
+    if isinstance(winner, Candidate):
         _pass(trail, TIME, f"as of {signature.created_at.isoformat()}")
         _pass(trail, MATHEMATICS)
         if signature.type == TEXT and signed.has_crlf:
             trail.noted(MATHEMATICS, _ENDS_LEFT)
         return Judgement(_verified(trail, signature, winner), winner.certificate)
-    if not signature.names:
-        return Judgement(
-            _refuse(trail, MATHEMATICS, _under_none([one.key.fingerprint for one in eligible]))
-        )
     first = eligible[0]
-    cause = diagnose(signature, first.certificate, first.key)
+    if winner is not None:
+        cause = winner
+    elif signature.names:
+        cause = diagnose(signature, first.certificate, first.key)
+    else:
+        cause = _under_none([one.key.fingerprint for one in eligible])
+        return Judgement(_refuse(trail, MATHEMATICS, cause))
     step = MATHEMATICS if cause.reason == "SIGNATURE_INVALID" else TIME
     return Judgement(_refuse(trail, step, cause), first.certificate)
 
 
+def _likely(
+    signature: SignaturePacket, signed: Signed, eligible: Sequence[Candidate]
+) -> list[Candidate]:
+    """Leave out, of all keys that might have signed, those that did not, where one can say."""
+    is_ambiguous = signature.type == TEXT and signed.has_loose_ends
+    if signed.content is None or is_ambiguous:
+        return list(eligible)
+    return likely_makers(signature, signed.content, eligible)
+
+
 def _try(
+    trail: Trail,
+    signature: SignaturePacket,
+    content: bytes | Path,
+    eligible: Sequence[Candidate],
+    now: datetime,
+) -> Candidate | Cause | None:
+    """Return the candidate whose signature it is, why its maker did not count, or None."""
+    left = [one for one in eligible if is_left_to_us(signature, one.certificate, one.key)]
+    ours = judge_ourselves(signature, content, left, now)
+    judged = [one for one in eligible if one not in left]
+    if judged and not isinstance(ours, Candidate):
+        winner = _by_engine(signature, content, judged)
+        if winner is not None or ours is not None:
+            return winner or ours
+        ours = judge_again(signature, content, judged, now)
+    if isinstance(ours, Candidate) and begins_later(ours, signature):
+        trail.noted(TIME, _BEGINS_LATER)
+    return ours
+
+
+def _by_engine(
     signature: SignaturePacket, content: bytes | Path, eligible: Sequence[Candidate]
 ) -> Candidate | None:
     """Return the candidate under which the engine finds the signature good, or None."""
-    if signature.version == VERSION_3:
-        return signer_of(signature, content, eligible)
     names = tuple(dict.fromkeys(one.key.fingerprint for one in eligible))
     certificates = [one.certificate.engine for one in eligible]
     try:

@@ -12,6 +12,7 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 
 MIN_BITS = 2048
+_ENGINE_BITS = 4096  # measured: of RSA, the engine has no longer keys
 _RSA = (1, 2, 3)
 _NAMES = {
     18: "ECDH",
@@ -46,14 +47,17 @@ _FRAMES: dict[int, tuple[bytes, int, str]] = {4: (b"\x99", 2, "sha1"), 6: (b"\x9
 
 @dataclass(frozen=True, slots=True)
 class KeyMaterial:
-    """One key of a certificate. `weakness` is empty or says why nothing may verify under it."""
+    """One key of a certificate. `weakness` is empty or says why nothing may verify under it.
+
+    What the engine has no mathematics for is judged here (verification/openpgp/own_judgement.py).
+    """
 
     fingerprint: str  # upper-case hex
     number: int  # of its algorithm, as a signature states it
     algorithm: str
     created_at: datetime
     weakness: str = ""
-    is_supported: bool = True
+    is_in_engine: bool = True
 
 
 def read_key(body: bytes) -> KeyMaterial:
@@ -68,15 +72,15 @@ def read_key(body: bytes) -> KeyMaterial:
     if number in _RSA or number in _DISCRETE:
         bits = int.from_bytes(material[:2], "big")
         name = f"{_DISCRETE.get(number, 'RSA')}-{bits}"
-        return KeyMaterial(fingerprint, number, name, created_at, _weakness(name, number, bits))
+        weakness, has = _weakness(name, number, bits), bits <= _ENGINE_BITS
+        return KeyMaterial(fingerprint, number, name, created_at, weakness, is_in_engine=has)
     if number in (_ECDSA, _EDDSA):
         identifier = material[1 : 1 + material[0]].hex() if material else ""
         curve = _CURVES.get(identifier, f"curve {identifier[:20]}")
         if number == _EDDSA:
             return KeyMaterial(fingerprint, number, curve, created_at)
-        supported = curve in _ENGINE_CURVES
-        name = f"ECDSA-{curve}"
-        return KeyMaterial(fingerprint, number, name, created_at, is_supported=supported)
+        has = curve in _ENGINE_CURVES
+        return KeyMaterial(fingerprint, number, f"ECDSA-{curve}", created_at, is_in_engine=has)
     name = _NAMES.get(number, f"algorithm {number}")
     return KeyMaterial(fingerprint, number, name, created_at)
 

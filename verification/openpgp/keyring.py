@@ -38,7 +38,8 @@ from verification.openpgp.tidying import (
     tidy_certificate,
 )
 
-MAX_PACKETS = 200_000
+MAX_PACKETS = 400_000
+_KEYRING_FACTOR = 8  # a whole project's: up to this times `evidence_bytes`
 KEY_REVOCATION = 0x20
 UNNAMED = "no key named"  # stands for the key of a revocation that does not say whose it is
 _PRIVATE = b"-----BEGIN PGP PRIVATE KEY BLOCK-----"
@@ -111,10 +112,11 @@ class Keyring:
 
 def read_keyring(entry: TrustEntry, limits: Limits) -> Keyring:
     """Read a trust entry of kind KEYRING; raise MalformedError where it holds no certificate."""
-    if len(entry.content) > limits.evidence_bytes:
+    most = _KEYRING_FACTOR * limits.evidence_bytes
+    if len(entry.content) > most:
         raise TooLargeError(
-            f"{entry.name}: a keyring of {len(entry.content)} bytes, more than"
-            f" {limits.evidence_bytes} (evidence_bytes)"
+            f"{entry.name}: a keyring of {len(entry.content)} bytes, more than {most}"
+            f" ({_KEYRING_FACTOR} x evidence_bytes)"
         )
     try:
         certificates, revocations, notes = _read(entry.content)

@@ -16,11 +16,19 @@ from core.errors import MalformedError
 from verification.keys.public_key import MAX_RSA_BITS
 from verification.openpgp.packets import SignaturePacket
 
+
+class _Ripemd160(hashes.HashAlgorithm):
+    """RIPEMD-160, by the name that OpenSSL knows it under; cryptography itself has none."""
+
+    name, digest_size, block_size = "ripemd160", 20, 64
+
+
 RSA, DSA = frozenset({1, 3}), 17
 _ECDSA, _EDDSA, _ED25519 = 19, 22, 27
 _HASHES: dict[int, tuple[str, hashes.HashAlgorithm]] = {
     1: ("md5", hashes.MD5()),  # noqa: S303 - for revocations, which count under any hash
     2: ("sha1", hashes.SHA1()),  # noqa: S303 - the same
+    3: ("ripemd160", _Ripemd160()),
     8: ("sha256", hashes.SHA256()),
     9: ("sha384", hashes.SHA384()),
     10: ("sha512", hashes.SHA512()),
@@ -32,6 +40,9 @@ _CURVES: dict[bytes, ec.EllipticCurve] = {
     bytes.fromhex("2a8648ce3d030107"): ec.SECP256R1(),
     bytes.fromhex("2b81040022"): ec.SECP384R1(),
     bytes.fromhex("2b81040023"): ec.SECP521R1(),
+    bytes.fromhex("2b2403030208010107"): ec.BrainpoolP256R1(),
+    bytes.fromhex("2b240303020801010b"): ec.BrainpoolP384R1(),
+    bytes.fromhex("2b240303020801010d"): ec.BrainpoolP512R1(),
 }
 _ED25519_CURVE = bytes.fromhex("2b06010401da470f01")
 _MATERIAL_AT = {4: 6, 6: 10}
@@ -47,7 +58,10 @@ _NATIVE = b"\x40"  # before a point in its curve's own form
 def new_hash(signature: SignaturePacket) -> hashlib._Hash | None:
     """Return a hash of the signature's algorithm, or None where it is not carried out here."""
     known = _HASHES.get(signature.hash_algorithm)
-    return hashlib.new(known[0], usedforsecurity=False) if known is not None else None
+    try:
+        return hashlib.new(known[0], usedforsecurity=False) if known is not None else None
+    except ValueError:  # RIPEMD-160, which not every OpenSSL has
+        return None
 
 
 def is_carried_out(key: bytes) -> bool:

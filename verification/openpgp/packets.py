@@ -217,6 +217,9 @@ def read_signature(body: bytes) -> SignaturePacket | UnreadSignature:
         return UnreadSignature("ALGORITHM_WEAK", f"a signature of the obsolete version {version}")
     if version == VERSION_3:
         return _read_version_3(body)
+    if version not in _AREA_OCTETS:
+        detail = f"a signature of version {version}, which is not read"
+        return UnreadSignature("FORMAT_UNSUPPORTED", detail)
     layout = _layout(body)
     kind, key_algorithm, hash_algorithm = body[1:4]
     numbers = NUMBERS.get(key_algorithm)

@@ -2,7 +2,8 @@
 
 It counts the owner's own alone. Here one by a key that the owner named for it withdraws, too:
 proved where a keyring given holds that key; also where none does, since nobody can then say that
-it is forged. And it knows neither SHA-3, nor MD5, in which nobody can forge what an owner revoked.
+it is forged. And it knows none by a long RSA key, nor by SHA-3, MD5 and RIPEMD-160, in which nobody
+can forge what an owner revoked.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from verification.openpgp.packets import (
     split_packets,
 )
 from verification.openpgp.self_signatures import (
-    STRONG_HASHES,
+    SEEN_HASHES,
     SUBKEY_REVOCATION,
-    hash_over,
+    begins_hash,
     holds_over,
     of_key,
     signed_area,
@@ -41,8 +42,6 @@ from verification.openpgp.subpackets import key_id_of, read_revokers
 from verification.openpgp.tidying import TAG_PUBLIC_KEY, TAG_SUBKEY, over_key
 
 _VERSION = 4
-_SEEN = STRONG_HASHES | {2, 3}  # the hash algorithms that the engine knows revocations by
-_HASH_START = 2
 _KEPT_CERTIFICATES = 64
 
 
@@ -62,7 +61,9 @@ def unseen_revocations(candidate: Candidate, keyrings: Keyrings) -> tuple[Signat
     return _by_owner(candidate) + tuple(
         claim.signature
         for claim in _claims(candidate.certificate, bare)
-        if claim.key in named and _is_of_this(claim) and not _is_refuted(claim, keyrings)
+        if claim.key in named
+        and begins_hash(claim.signature, claim.over)
+        and not _is_refuted(claim, keyrings)
     )
 
 
@@ -72,17 +73,8 @@ def _by_owner(candidate: Candidate) -> tuple[SignaturePacket, ...]:
         one
         for key in (certificate.primary, candidate.key)
         for one in of_key(certificate, key).revocations
-        if one.hash_algorithm not in _SEEN
+        if one.hash_algorithm not in SEEN_HASHES or not certificate.primary.is_in_engine
     )
-
-
-def _is_of_this(claim: _Claim) -> bool:
-    """Say whether it may be over this key: without its own, it could be meant for any.
-
-    It begins with two bytes of its hash, which are right in a certificate as it is read.
-    """
-    digest = hash_over(claim.signature, claim.over) if claim.over else b""
-    return not digest or claim.signature.tail[:_HASH_START] == digest[:_HASH_START]
 
 
 def _is_refuted(claim: _Claim, keyrings: Keyrings) -> bool:
@@ -126,17 +118,19 @@ def _claims(certificate: Certificate, bare: tuple[Packet, ...]) -> tuple[_Claim,
 def _foreign(
     packets: tuple[Packet, ...], certificate: Certificate
 ) -> Iterator[tuple[Packet, KeyMaterial, SignaturePacket]]:
-    """Yield the revocations that are not the owner's, each with what it stands behind."""
-    component = packets[0]
+    """Yield the revocations that are not the owner's, each with all that it may be over.
+
+    The engine moves what it cannot verify to the end, away from the key that it is over.
+    """
+    keys = [one for one in packets if one.tag in (TAG_PUBLIC_KEY, TAG_SUBKEY)]
     for packet in packets:
-        if packet.tag != TAG_SIGNATURE:
-            component = packet
-        elif component.tag in (TAG_PUBLIC_KEY, TAG_SUBKEY):
+        signature = _read(packet) if packet.tag == TAG_SIGNATURE else None
+        if signature is None or _is_by(signature, certificate):
+            continue
+        for component in keys:
             kind = KEY_REVOCATION if component.tag == TAG_PUBLIC_KEY else SUBKEY_REVOCATION
-            signature, key = _read(packet), _key(component)
-            if signature is None or key is None or _is_by(signature, certificate):
-                continue
-            if signature.type == kind:
+            key = _key(component) if signature.type == kind else None
+            if key is not None:
                 yield component, key, signature
 
 

@@ -16,7 +16,7 @@ from verification.openpgp.packets import TAG_SIGNATURE, Packet, signed_part, tid
 TAG_SECRET_KEY, TAG_PUBLIC_KEY, TAG_USER_ID, TAG_SUBKEY, TAG_USER_ATTRIBUTE = 5, 6, 13, 14, 17
 _VERSION = 4
 _ALGORITHMS = {2: "sha1", 8: "sha256", 9: "sha384", 10: "sha512", 11: "sha224"}
-_OVER_KEY = frozenset({0x1F, 0x20})
+OVER_PRIMARY = frozenset({0x1F, 0x20})
 _OVER_USER_ID = frozenset({0x10, 0x11, 0x12, 0x13, 0x30})
 _OVER_SUBKEY = frozenset({0x18, 0x28})
 
@@ -54,7 +54,7 @@ def with_trailer(head: bytes) -> bytes:
 
 def over_key(primary: Packet, component: Packet, kind: int) -> bytes:
     """Return what a signature of this type over a version 4 key hashes; nothing for others."""
-    if kind in _OVER_KEY:
+    if kind in OVER_PRIMARY:
         return _key(primary)
     if kind in _OVER_USER_ID and component.tag == TAG_USER_ID:
         size = len(component.body).to_bytes(4, "big")

@@ -48,7 +48,10 @@ class Material(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InclusionProof:
-    """The way from an entry up to a root of the log, and the log's signed word for that root."""
+    """The way from an entry up to a root of the log, and the log's signed word for that root.
+
+    What was left out is 0 or empty.
+    """
 
     log_index: int
     root_hash: bytes
@@ -205,7 +208,7 @@ def _proof(proof: fields.Document) -> InclusionProof:
     checkpoint = fields.document(proof, "checkpoint")
     return InclusionProof(
         fields.integer(proof, "logIndex"),
-        fields.needed_octets(proof, "rootHash"),
+        fields.octets(proof, "rootHash"),
         fields.integer(proof, "treeSize"),
         tuple(
             wire.decode_base64(wire.as_text(one, "a hash of the proof"), what="a hash of the proof")

@@ -13,12 +13,11 @@ from functools import lru_cache
 from core import wire
 from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
-from verification.sigstore.log_keys import LogKey
+from verification.sigstore.log_keys import HINT_SIZE, LogKey
 from verification.sigstore.merkle import HASH_SIZE
 
 MAX_BYTES = 64 * 1024
 MAX_LINES = 64
-_HINT_SIZE = 4
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _SIGNATURE = re.compile("\u2014 ([^ +\\s]+) ([A-Za-z0-9+/]+={0,2})")
 _KEPT = 2048
@@ -70,9 +69,9 @@ def _signature(line: str) -> NoteSignature:
     if found is None:
         raise MalformedError("a line under the checkpoint is no signature line")
     decoded = wire.decode_base64(found[2], what="a signature under the checkpoint")
-    if len(decoded) <= _HINT_SIZE:
+    if len(decoded) <= HINT_SIZE:
         raise MalformedError("a signature under the checkpoint is too short")
-    return NoteSignature(found[1], decoded[:_HINT_SIZE], decoded[_HINT_SIZE:])
+    return NoteSignature(found[1], decoded[:HINT_SIZE], decoded[HINT_SIZE:])
 
 
 def signer_of(checkpoint: Checkpoint, logs: Sequence[LogKey]) -> LogKey | None:

@@ -87,7 +87,7 @@ def _by_a_newer_log(bundle: Bundle, root: TrustedRoot, fault: Fault, trail: Trai
     which the root was published: what the entry or a stranger's certificate claims proves nothing.
     """
     issued, fresh = bundle.certificates[0].not_valid_before_utc, root.fresh_until
-    is_known = any(entry.log_id in root.logs for entry in bundle.entries)
+    is_known = any(root.logs_named(entry.log_id) for entry in bundle.entries)
     if fault.reason != "LOG_UNKNOWN" or is_known or fresh is None or issued <= fresh:
         return fault
     moment = Moment(issued, issued, "certificate", "")
@@ -139,7 +139,9 @@ def _revoked(path: CertificatePath, times: Times, setting: Setting, trail: Trail
     given = given_revocations(setting.trust.entries)
     if given == NONE or times.first is None:
         return None
-    judged = judge_revocation(path.links, given, setting.now, proved_at=times.first.at)
+    judged = judge_revocation(
+        path.links, given, setting.now, proved_at=times.first.at, namesakes=path.namesakes
+    )
     if isinstance(judged, Fault):
         return judged
     trail.checks += judged

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from core.errors import MalformedError
@@ -43,7 +44,7 @@ class Logged:
 def check_entry(entry: LogEntry, version: str, root: TrustedRoot) -> Logged | Fault:
     """Check one entry against the logs of a root; windows are judged when all times are known."""
     # 1. A log that this root names.
-    logs = root.logs.get(entry.log_id)
+    logs = root.logs_named(entry.log_id)
     if not logs:
         return _unknown(entry, root)
     # 2. A kind of entry that is read, with what the bundle's version demands.
@@ -128,6 +129,10 @@ def _included(
 ) -> LogKey | Fault | None:
     """Return the log that signed the root the entry is under; None where nobody did (only 0.1)."""
     reference = "RFC 6962 2.1.1"
+    checkpoint = _read_checkpoint(proof)
+    if isinstance(checkpoint, Fault):
+        return checkpoint
+    proof = _completed(entry, proof, checkpoint)
     if (entry.kind, entry.version) not in PROMISING and entry.log_index != proof.log_index:
         detail = "the entry and its proof state different places in the log"
         expected, found = f"index {proof.log_index}", f"index {entry.log_index}"
@@ -138,17 +143,36 @@ def _included(
         detail = "hashing from the entry upwards does not give the root that the proof states"
         expected, found = proof.root_hash.hex()[:64], root.hex() if root else "no root at all"
         return Fault(PROOF_STEP, "LOG_INCLUSION_INVALID", detail, expected, found, reference)
+    return None if checkpoint is None else _signed_root(checkpoint, proof, logs)
+
+
+def _read_checkpoint(proof: InclusionProof) -> Checkpoint | Fault | None:
     if not proof.checkpoint:
         return None
     try:
-        checkpoint = read_checkpoint(proof.checkpoint)
+        return read_checkpoint(proof.checkpoint)
     except MalformedError as error:
-        expected = "a checkpoint that keeps its format"
+        expected, words = "a checkpoint that keeps its format", str(error)
         reference = "C2SP tlog-checkpoint"
-        return Fault(
-            CHECKPOINT_STEP, "LOG_CHECKPOINT_INVALID", str(error), expected, str(error), reference
-        )
-    return _signed_root(checkpoint, proof, logs)
+        return Fault(CHECKPOINT_STEP, "LOG_CHECKPOINT_INVALID", words, expected, words, reference)
+
+
+def _completed(
+    entry: LogEntry, proof: InclusionProof, checkpoint: Checkpoint | None
+) -> InclusionProof:
+    """Return the proof with what it may leave out in Rekor's second version.
+
+    There the entry's index and the checkpoint's root and size are those that count (rekor-tiles,
+    CLIENTS.md); a proof that repeats them has to say the same.
+    """
+    if (entry.kind, entry.version) in PROMISING or checkpoint is None:
+        return proof
+    return replace(
+        proof,
+        log_index=proof.log_index or entry.log_index,
+        root_hash=proof.root_hash or checkpoint.root_hash,
+        tree_size=proof.tree_size or checkpoint.size,
+    )
 
 
 def _signed_root(

@@ -19,6 +19,7 @@ from core.frozen import dataclass
 from verification.keys.public_key import KeyMaterial, Padding, PublicKey, load_public_key
 
 SignatureCheck = Callable[[bytes, bytes], object]  # signature, content; raises InvalidSignature
+HINT_SIZE = 4  # bytes of a key's id that its signatures under checkpoints begin with
 
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha256": hashes.SHA256(),
@@ -70,7 +71,7 @@ class LogKey:
     """One log that a root trusts, in the closed window in which its key counts; equal to itself."""
 
     key_id: bytes
-    hints: frozenset[bytes]  # the first four bytes of ids under which it signs checkpoints
+    hints: frozenset[bytes]  # what its signatures under checkpoints begin with
     url: str
     key: PublicKey
     check: SignatureCheck

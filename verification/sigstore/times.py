@@ -103,7 +103,7 @@ def entries_that_hold(
         checked = [
             _counting(entry, bundle.version, root, now)
             for root in roots
-            if entry.log_id in root.logs
+            if root.logs_named(entry.log_id)
         ]
         held = next((one for one in checked if isinstance(one, Logged)), None)
         if held is not None:

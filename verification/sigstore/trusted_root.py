@@ -24,7 +24,7 @@ from core.limits import Limits
 from core.model import Trust, TrustEntry, TrustKind, digest_of
 from verification.cms.timestamps import TimestampAuthority, chain_authority
 from verification.sigstore import fields
-from verification.sigstore.log_keys import LogKey, read_log_key
+from verification.sigstore.log_keys import HINT_SIZE, LogKey, read_log_key
 from verification.x509.certificates import (
     certificate_digest,
     certificate_key_algorithm,
@@ -42,6 +42,7 @@ MEDIA_TYPES = frozenset(
 )
 # How `cosign trusted-root create` of version 2.4 wrote that a window has no end: Go's zero time.
 _NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
+_TREE_HASH = "SHA2_256"
 MAX_MEMBERS = 256
 MAX_CHAIN = 10
 MAX_BYTES = 4 * 1024 * 1024
@@ -109,6 +110,10 @@ class TrustedRoot:
     judges_timestamps: bool = field(compare=False)  # it names authorities of them, usable or not
     fresh_until: datetime | None = field(default=None, compare=False)  # as in the trust entry
     broken: tuple[str, ...] = field(default=(), compare=False)
+
+    def logs_named(self, log_id: bytes) -> tuple[LogKey, ...]:
+        """Return the logs of an id; a root may name one by the four bytes it signs under."""
+        return self.logs.get(log_id) or self.logs.get(log_id[:HINT_SIZE], ())
 
     def parts(self) -> tuple[Part, ...]:
         """Return every certificate and key that may vouch, each once, with its window."""
@@ -214,27 +219,38 @@ def _by_id(logs: list[LogKey]) -> dict[bytes, tuple[LogKey, ...]]:
 
 
 def _window(part: fields.Document) -> Window:
-    """Read the window of a log's key or of an authority; its start is required."""
+    """Read the window of a log's key, which has to begin, or of an authority.
+
+    An authority without one counts as long as its certificates do.
+    """
     holder = fields.needed(part, "publicKey") if "publicKey" in part else part
-    stated = fields.needed(holder, "validFor")
+    stated = fields.document(holder, "validFor") or {}
     start = fields.moment(stated, "start")
-    if start is None:
+    if start is None and holder is not part:
         raise MalformedError("the field 'start' of its window is missing")
     end = fields.moment(stated, "end")
     return Window(start, None if end == _NO_TIME else end)
 
 
 def _log(part: fields.Document, window: Window, *, is_signing_id_alone: bool) -> LogKey:
-    """Read a log; since version 0.2 the id it signs checkpoints under is its log id by default."""
+    """Read a log, which goes by its log id or else by the one it signs checkpoints under.
+
+    Since version 0.2 of the format the second is the first by default.
+    """
     stated = fields.needed(part, "publicKey")
     url = fields.text(part, "baseUrl")
     name = url or "a log"
     encoded, details = fields.needed_octets(stated, "rawBytes"), fields.text(stated, "keyDetails")
     key, check = read_log_key(encoded, details, name)
-    key_id = fields.needed_octets(fields.needed(part, "logId"), "keyId")
+    hashed = fields.text(part, "hashAlgorithm") or _TREE_HASH
+    if hashed != _TREE_HASH:
+        raise MalformedError(f"{name}: a tree of {hashed[:40]!r}, where {_TREE_HASH} is known")
     signing = fields.octets(fields.document(part, "checkpointKeyId") or {}, "keyId")
+    key_id = fields.octets(fields.document(part, "logId") or {}, "keyId") or signing
+    if not key_id:
+        raise MalformedError(f"{name}: neither a log id nor one for checkpoints")
     signs_as = (signing,) if signing and is_signing_id_alone else (key_id, signing)
-    hints = frozenset(each[:4] for each in signs_as if each)
+    hints = frozenset(each[:HINT_SIZE] for each in signs_as if each)
     if window.start is None:
         raise MalformedError("the field 'start' of its window is missing")
     return LogKey(key_id, hints, url, key, check, window.start, window.end)

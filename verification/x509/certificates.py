@@ -34,6 +34,14 @@ _BLOCK = re.compile(
     rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{0,65536}?-----END CERTIFICATE-----"
 )
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
+# What the library raises on a certificate that it does not read, or not to its end.
+_BROKEN = (
+    ValueError,
+    TypeError,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 # RFC 5280 section 4.1.2.2: numbers below one are to be put up with. Roots that everybody has in a
 # collection have the number zero, of which the library warns at every sight.
 warnings.filterwarnings(
@@ -68,7 +76,7 @@ def _load(encoded: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(encoded)
         _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.version)
-    except (ValueError, x509.InvalidVersion, x509.DuplicateExtension, TypeError) as error:
+    except _BROKEN as error:
         raise MalformedError(f"not a certificate: {error}") from None
     # The one field outside the signature that the library lets vary: the count of unused bits.
     if not encoded.endswith(b"\x00" + certificate.signature):
@@ -104,20 +112,33 @@ def _load_one(encoded: bytes) -> x509.Certificate:
     return _load(encoded)
 
 
-def read_authority(content: bytes) -> tuple[x509.Certificate, ...]:
-    """Read the certificates of a trust entry, of any number; raise MalformedError."""
+def accepted_authorities(entry: TrustEntry) -> tuple[tuple[x509.Certificate, ...], tuple[str, ...]]:
+    """Read a trust entry of kind AUTHORITY: what its `only` names, and what cannot be read.
+
+    Collections of roots have members that no strict reader takes: they vouch for nothing, and cost
+    the others nothing. Raises MalformedError where there is no other.
+    """
+    read: list[x509.Certificate] = []
+    broken: list[str] = []
+    for encoded in _members(entry.content):
+        try:
+            read.append(_load(encoded))
+        except MalformedError as error:
+            broken.append(f"certificate {len(read) + len(broken) + 1}: {error}")
+    if not read:
+        raise MalformedError(broken[0])
+    kept = kept_by_only(entry, [((certificate_digest(one),), one) for one in read])
+    return tuple(kept), () if entry.only else tuple(broken)
+
+
+def _members(content: bytes) -> list[bytes]:
+    """Return the certificates of a trust entry, of any number; raise MalformedError."""
     if _BEGIN not in content:
-        return (_load(content),)
+        return [content]
     blocks = _BLOCK.findall(content)
     if len(blocks) != content.count(_BEGIN):
         raise MalformedError("a PEM certificate has no proper end")
-    return tuple(_load(block) for block in blocks)
-
-
-def accepted_authorities(entry: TrustEntry) -> tuple[x509.Certificate, ...]:
-    """Read a trust entry of kind AUTHORITY: what its `only` names; raise MalformedError."""
-    read = read_authority(entry.content)
-    return tuple(kept_by_only(entry, [((certificate_digest(one),), one) for one in read]))
+    return blocks
 
 
 def certified_key(certificate: x509.Certificate) -> PublicKey:

@@ -128,12 +128,12 @@ def _given_authorities(entries: tuple[TrustEntry, ...]) -> Authorities:
         if entry.kind is not TrustKind.AUTHORITY:
             continue
         try:
-            members += [
-                Authority(certificate, entry.valid_from, entry.valid_until)
-                for certificate in accepted_authorities(entry)
-            ]
+            read, errors = accepted_authorities(entry)
         except MalformedError as error:
             broken.append(f"{entry.name}: {error}")
+            continue
+        members += [Authority(each, entry.valid_from, entry.valid_until) for each in read]
+        broken += [f"{entry.name}: {error}" for error in errors]
     return Authorities(tuple(members), tuple(broken), given_revocations(entries))
 
 
@@ -171,7 +171,12 @@ def verify_chain(
         return _issuer_fault()
     # 4. None of the chain was withdrawn.
     checks = judge_revocation(
-        path.links, authorities.revocations, now, proved_at=proved_at, later=later
+        path.links,
+        authorities.revocations,
+        now,
+        proved_at=proved_at,
+        later=later,
+        namesakes=path.namesakes,
     )
     if isinstance(checks, Fault):
         return checks
@@ -265,7 +270,7 @@ def path_fault(
             oid = link.signature_algorithm_oid.dotted_string
             return Fault(_CHAIN, "ALGORITHM_WEAK", detail, STRONG_HASH, oid, _PATHS)
         unknown = unknown_critical(link)
-        if unknown:
+        if unknown and link not in anchors.certificates:
             detail = "a certificate of the chain has a critical extension unknown to us"
             expected = "critical extensions that are known"
             return Fault(_CHAIN, "CERT_USAGE", detail, expected, unknown, _PATHS)

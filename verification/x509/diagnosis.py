@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 from cryptography.x509.oid import ExtensionOID
 
 from core.text import display
+from verification.readers import der
+from verification.readers.der import DerReader
 from verification.x509.certificates import certified_spki, is_issued_by, issuer_name
 from verification.x509.name_constraints import refused_address
 from verification.x509.usage import demands_policy
@@ -25,6 +27,8 @@ _SHOWN_NAME = 120
 _SHOWN_ANCHORS = 4
 _MOST_LINKS = 10
 _MOST_TRIED = 8  # signatures checked on the way, whatever came along
+_SIGN_BIT, _MOST_NUMBER_BYTES = 0x80, 21  # of which the first may be zero
+_LONG_YEARS = 2050
 _MAPPINGS = ExtensionOID.POLICY_MAPPINGS
 _JUDGED = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
 
@@ -104,6 +108,12 @@ def _broken_way(walked: Sequence[x509.Certificate], anchors: Sequence[x509.Certi
         detail = "the certificates lead to a given authority, but one above the signer may not"
         detail += " vouch for an address in the subject (nameConstraints)"
         return Gap(detail, _wanted(anchors), f"the address {display(address, _SHOWN_NAME)}")
+    begins = max(one.not_valid_before_utc for one in walked)
+    ends = min(one.not_valid_after_utc for one in walked)
+    if begins > ends:
+        detail = "the certificates lead to a given authority, but are never valid all at once"
+        found = f"one ends {ends.isoformat()}, another begins {begins.isoformat()}"
+        return Gap(detail, _wanted(anchors), found)
     return _lost(walked, anchors)
 
 
@@ -121,6 +131,9 @@ def _unjudged(walked: Sequence[x509.Certificate]) -> str:
             return f"{_name(link)} demands a policy (requireExplicitPolicy)"
         if any(each.critical and each.oid == _MAPPINGS for each in link.extensions):
             return f"{_name(link)} maps policies, critical (policyMappings)"
+        odd = _odd_fields(link)
+        if odd:
+            return f"{_name(link)} has {odd}"
     renewed = next((one for one in walked[1:-1] if one.subject == one.issuer), None)
     if renewed is not None and any(_path_length(one) is not None for one in walked):
         return f"{_name(renewed)} issued itself anew below a path length (pathLenConstraint)"
@@ -132,6 +145,24 @@ def _unjudged(walked: Sequence[x509.Certificate]) -> str:
         kinds = _unjudged_names(issuer)
         if kinds:
             return f"{_name(issuer)} constrains names of the kind {kinds} (nameConstraints)"
+    return ""
+
+
+def _odd_fields(certificate: x509.Certificate) -> str:
+    """Return what stands in a form that the library refuses and readers have to cope with."""
+    signed = DerReader(certificate.tbs_certificate_bytes, "the certificate").inside(der.SEQUENCE)
+    if signed.tag == der.CONTEXT_CONSTRUCTED:
+        signed.element()  # the version
+    number = signed.octets(der.INTEGER)
+    if number[0] & _SIGN_BIT or len(number) > _MOST_NUMBER_BYTES:
+        return "a serial number below zero, or of more than 20 bytes"  # RFC 5280 section 4.1.2.2
+    signed.element()  # the signature's algorithm
+    signed.element()  # the issuer
+    life = signed.inside(der.SEQUENCE)
+    for time in (certificate.not_valid_before_utc, certificate.not_valid_after_utc):
+        if life.tag == der.GENERALIZED_TIME and time.year < _LONG_YEARS:
+            return "a time before 2050 as GeneralizedTime"  # RFC 5280 section 4.1.2.5
+        life.element()
     return ""
 
 

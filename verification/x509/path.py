@@ -14,26 +14,30 @@ to an anchor and are valid then, and no more of them than certificate_ways finds
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.frozen import dataclass
-from verification.x509.certificates import is_issued_by
+from verification.x509.certificates import certified_spki, is_issued_by
 from verification.x509.name_constraints import refused_address
+from verification.x509.usage import is_issuer, is_unknown_critical, unknown_critical
 from verification.x509.ways import MAX_BETWEEN, Ways, ways_up
 
 MAX_CHAIN = MAX_BETWEEN
 MAX_TRIED = 64  # signatures by others, to learn which of them lead up
 SECOND = timedelta(seconds=1)  # notAfter is a closed bound in whole seconds
 _KEPT = 256
+_NOBODY = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +51,28 @@ class Anchors:
     def of(cls, certificates: Iterable[x509.Certificate]) -> Anchors:
         """Gather certificates, each once, in the order given."""
         distinct = tuple(dict.fromkeys(certificates))
-        hashed = hashlib.sha256()
-        for certificate in distinct:
-            hashed.update(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
-        return cls(distinct, hashed.digest())
+        return cls(distinct, _digest(distinct))
+
+
+@lru_cache(maxsize=64)
+def _digest(certificates: tuple[x509.Certificate, ...]) -> bytes:
+    hashed = hashlib.sha256()
+    for certificate in certificates:
+        hashed.update(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
+    return hashed.digest()
 
 
 @dataclass(frozen=True, slots=True)
 class CertificatePath:
-    """A path, leaf first and anchor last; all of it is valid from `begins` until before `ends`."""
+    """A path, leaf first and anchor last; all of it is valid from `begins` until before `ends`.
+
+    `namesakes` are other certificates at hand that certify further keys of the same authorities.
+    """
 
     links: tuple[x509.Certificate, ...]
     begins: datetime
     ends: datetime
+    namesakes: tuple[x509.Certificate, ...] = ()
 
 
 def find_path(
@@ -85,9 +98,27 @@ def find_path(
     if has_strangers and not _may_be_issued(leaf, anchored, anchors):
         return None
     path = _search(leaf, anchored, anchors, purpose, at)
-    if path is not None and len(known) < MAX_CHAIN:
+    if path is None:
+        return None
+    path = replace(path, namesakes=_namesakes(path.links, anchored))
+    if len(known) < MAX_CHAIN:
         known.append(path)
     return path
+
+
+def _namesakes(
+    links: tuple[x509.Certificate, ...], others: tuple[x509.Certificate, ...]
+) -> tuple[x509.Certificate, ...]:
+    """Return the certificates of further keys of authorities in a path, under the same anchor.
+
+    When they are valid is not asked: a key signs lists after its certificates were renewed, too.
+    """
+    names, keys = {each.subject for each in links[1:]}, {certified_spki(each) for each in links}
+    beside = [each for each in others if each.subject in names]
+    if all(certified_spki(each) in keys for each in beside):
+        return ()
+    led = leading_up(others, Anchors.of(links[-1:]))
+    return tuple(each for each in led if each.subject in names)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -113,9 +144,9 @@ def _may_be_issued(
 def leading_up(
     others: tuple[x509.Certificate, ...], anchors: Anchors
 ) -> tuple[x509.Certificate, ...]:
-    """Return those of the certificates that lead up to an anchor, by names and signatures alone.
+    """Return those of the certificates that lead up to an anchor and are none, by name and key.
 
-    From the anchors downwards: a stranger's certificate is tried under the few issuers of its
+    From the anchors downwards: a stranger's certificate is tried under the few authorities of its
     name that lead up themselves, and never under another stranger's.
     """
     return _led(others, anchors)[0]
@@ -126,7 +157,8 @@ def _led(
     others: tuple[x509.Certificate, ...], anchors: Anchors
 ) -> tuple[tuple[x509.Certificate, ...], bool]:
     """Return those that lead up, and whether the search for them was cut short."""
-    given, waiting = _by_subject(anchors), _grouped(dict.fromkeys(others), _issuer)
+    given, ends = _by_subject(anchors), frozenset(anchors.certificates)
+    waiting = _grouped((each for each in dict.fromkeys(others) if each not in ends), _issuer)
     tops = [anchor for name in waiting for anchor in given.get(name, ())]
     issuers, most = list(tops), max(MAX_TRIED, 2 * len(others))
     found: set[x509.Certificate] = set()
@@ -139,7 +171,7 @@ def _led(
             break
         led = [each for each in below if is_issued_by(each, issuer)]
         found.update(led)
-        issuers += led
+        issuers += filter(is_issuer, led)
     return tuple(each for each in dict.fromkeys(others) if each in found), tried > most
 
 
@@ -165,10 +197,43 @@ def _builder(anchors: Anchors) -> verification.PolicyBuilder:
     """Return all that paths to these anchors are asked for, but the time."""
     return (
         verification.PolicyBuilder()
-        .store(verification.Store(list(anchors.certificates)))
+        .store(verification.Store(list(_stand_ins(anchors))))
         .max_chain_depth(MAX_CHAIN)
         .extension_policies(ca_policy=_ISSUERS, ee_policy=_SIGNERS)
     )
+
+
+@lru_cache(maxsize=_KEPT)
+def _stand_ins(anchors: Anchors) -> dict[x509.Certificate, x509.Certificate]:
+    """Return the anchors as the library gets to see them, and what each of them stands for."""
+    return {_without_unknown(each): each for each in anchors.certificates}
+
+
+def _without_unknown(anchor: x509.Certificate) -> x509.Certificate:
+    """Return an anchor without the critical extensions that the library does not know.
+
+    An anchor is a name and a key (RFC 5280 section 6.1.1): what its certificate says besides is no
+    part of the path, and Debian's authority for booting says something of Netscape's.
+    """
+    if not unknown_critical(anchor):
+        return anchor
+    try:
+        made = (
+            x509.CertificateBuilder()
+            .subject_name(anchor.subject)
+            .issuer_name(anchor.issuer)
+            .public_key(anchor.public_key())
+            .serial_number(anchor.serial_number)
+            .not_valid_before(anchor.not_valid_before_utc)
+            .not_valid_after(anchor.not_valid_after_utc)
+        )
+        for extension in anchor.extensions:
+            if not is_unknown_critical(extension):
+                made = made.add_extension(extension.value, extension.critical)
+        stand_in = made.sign(_NOBODY, None)  # nobody looks at an anchor's own signature
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return anchor
+    return stand_in if certified_spki(stand_in) == certified_spki(anchor) else anchor
 
 
 def _search(
@@ -180,7 +245,7 @@ def _search(
 ) -> CertificatePath | None:
     verifier = _builder(anchors).time(at).build_client_verifier()
     for way in _ways(leaf, others, anchors, purpose, at).found:
-        path = _walk(verifier, leaf, way, at)
+        path = _walk(verifier, leaf, way, _stand_ins(anchors), at)
         if path is not None:
             return path
     return None
@@ -235,12 +300,14 @@ def _walk(
     verifier: verification.ClientVerifier,
     leaf: x509.Certificate,
     way: tuple[x509.Certificate, ...],
+    stand_ins: Mapping[x509.Certificate, x509.Certificate],
     at: datetime,
 ) -> CertificatePath | None:
     try:
-        links = tuple(verifier.verify(leaf, list(way)).chain)
+        *below, top = verifier.verify(leaf, list(way)).chain
     except (verification.VerificationError, ValueError, OverflowError):
         return None
+    links = (*below, stand_ins.get(top, top))
     if refused_address(links):
         return None
     begins, ends = max(link.not_valid_before_utc for link in links), _first_end(links)

@@ -31,7 +31,7 @@ from cryptography import x509
 from core.model import Check, CheckOutcome
 from core.text import display
 from verification.fault import Fault
-from verification.x509.revocation_crl import list_word
+from verification.x509.revocation_crl import list_words
 from verification.x509.revocation_data import Revocations
 from verification.x509.revocation_ocsp import ocsp_words
 from verification.x509.revocation_word import COMPROMISE, LEAVES_TIMESTAMPS, Standing, Word
@@ -56,10 +56,12 @@ def judge_revocation(
     *,
     proved_at: datetime | None = None,
     later: RevokedLater = RevokedLater.NOTED,
+    namesakes: Sequence[x509.Certificate] = (),
 ) -> tuple[Check, ...] | Fault:
     """Return the checks to record for a chain, leaf first and anchor last, or why it is refused.
 
-    The anchor is the trust itself: it is taken out of the trust, not revoked.
+    The anchor is the trust itself: it is taken out of the trust, not revoked. `namesakes` certify
+    further keys of the chain's authorities, with which they may sign lists.
     """
     broken = tuple(_note(f"cannot be read: {words}", "KEYRING_UNUSABLE") for words in given.broken)
     if not given.lists and not given.answers:
@@ -68,7 +70,7 @@ def judge_revocation(
         return (*broken, _note("not checked: the certificate itself was given as an authority"))
     checks: list[Check] = list(broken)
     for certificate, issuer in pairwise(links):
-        words = _words(certificate, issuer, given, now)
+        words = _words(certificate, (issuer, *links[1:], *namesakes), given, now)
         judged = _judge(certificate, words, proved_at, later)
         if isinstance(judged, Fault):
             return judged
@@ -77,15 +79,16 @@ def judge_revocation(
 
 
 def _words(
-    certificate: x509.Certificate, issuer: x509.Certificate, given: Revocations, now: datetime
+    certificate: x509.Certificate,
+    issuers: Sequence[x509.Certificate],
+    given: Revocations,
+    now: datetime,
 ) -> list[Word]:
-    words = [
-        word
-        for each in given.lists
-        if (word := list_word(each, certificate, issuer, now)) is not None
-    ]
+    words: list[Word] = []
+    for each in given.lists:
+        words += list_words(each, certificate, issuers, now)
     for answer in given.answers:
-        words += ocsp_words(answer, certificate, issuer, now)
+        words += ocsp_words(answer, certificate, issuers[0], now)
     return words
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -22,34 +23,57 @@ _KNOWN_IN_ENTRY = frozenset(
 )
 
 
-def list_word(
-    given: RevocationList, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime
-) -> Word | None:
-    """Return what a list says; None where it is another authority's."""
+def list_words(
+    given: RevocationList,
+    certificate: x509.Certificate,
+    issuers: Sequence[x509.Certificate],
+    now: datetime,
+) -> Iterator[Word]:
+    """Yield what a list says; nothing where it is another authority's.
+
+    An authority with several keys may sign its lists with any of them: `issuers` certify these, the
+    first the one that signed the certificate. The others' lists refute and do not vouch, since
+    nobody looked whether their certificates were withdrawn.
+    """
     crl, source = given.crl, f"the list {given.name}"
     if crl.issuer != certificate.issuer:
-        return None
-    if not _signed_by(given, issuer):
-        return Word(Standing.UNSURE, source, "its signature does not hold under the issuer's key")
+        return
+    signers = [each for each in issuers if each.subject == crl.issuer and _signed_by(given, each)]
+    if not signers:
+        yield Word(Standing.UNSURE, source, "its signature does not hold under the issuer's key")
+        return
     scope = _scope(crl, certificate)
     if scope.excluded:
-        return Word(Standing.UNSURE, source, scope.excluded)
+        yield Word(Standing.UNSURE, source, scope.excluded)
+        return
     try:
-        entry = _entry(given, certificate.serial_number)
+        entries = _entries(given, certificate.serial_number)
     except BROKEN:
-        return Word(Standing.UNSURE, source, "its entries cannot be read")
+        yield Word(Standing.UNSURE, source, "its entries cannot be read")
+        return
     fresh = is_fresh(crl.last_update_utc, crl.next_update_utc, now)
-    if entry is not None:
-        return _listed(entry, source, fresh=fresh)
-    if not fresh:
+    for entry in entries:
+        yield _listed(entry, source, fresh=fresh)
+    if entries:
+        return
+    unsure = _unsure(crl, now) or scope.partial
+    if not unsure and issuers[0] not in signers:
+        unsure = "it is signed with another key of the issuer"
+    if unsure:
+        yield Word(Standing.UNSURE, source, unsure)
+    else:
+        yield Word(Standing.GOOD, source, f"as of {crl.last_update_utc.isoformat()}")
+
+
+def _unsure(crl: x509.CertificateRevocationList, now: datetime) -> str:
+    """Return why a list vouches for nothing, whatever is not in it, or an empty string."""
+    if not is_fresh(crl.last_update_utc, crl.next_update_utc, now):
         end = crl.next_update_utc.isoformat() if crl.next_update_utc else "not stated"
-        return Word(Standing.UNSURE, source, f"it is out of date: the next one was due {end}")
+        return f"it is out of date: the next one was due {end}"
     hashed = crl.signature_hash_algorithm
     if hashed is not None and hashed.name not in STRONG_HASHES:
-        return Word(Standing.UNSURE, source, f"it is signed with {hashed.name}")
-    if scope.partial:
-        return Word(Standing.UNSURE, source, scope.partial)
-    return Word(Standing.GOOD, source, f"as of {crl.last_update_utc.isoformat()}")
+        return f"it is signed with {hashed.name}"
+    return ""
 
 
 def _listed(entry: x509.RevokedCertificate, source: str, *, fresh: bool) -> Word:
@@ -73,17 +97,20 @@ def _listed(entry: x509.RevokedCertificate, source: str, *, fresh: bool) -> Word
 
 
 @lru_cache(maxsize=1024)
-def _entry(given: RevocationList, serial: int) -> x509.RevokedCertificate | None:
-    """Return the entry of a certificate by the list's own authority, None where there is none."""
-    listed = given.crl.get_revoked_certificate_by_serial_number(serial)
-    if listed is None or not _is_indirect(given.crl):
-        return listed
+def _entries(given: RevocationList, serial: int) -> tuple[x509.RevokedCertificate, ...]:
+    """Return the entries of a certificate by the list's own authority, none where it is good.
+
+    One is listed again where its reason changed: nobody says that the first entry is the worst.
+    """
+    if given.crl.get_revoked_certificate_by_serial_number(serial) is None:
+        return ()
+    is_indirect, found = _is_indirect(given.crl), []
     is_own = True  # the issuer of an entry is that of the one before it (RFC 5280 section 5.3.3)
     for entry in given.crl:
-        is_own = _is_of(given.crl.issuer, entry, is_one_before=is_own)
+        is_own = not is_indirect or _is_of(given.crl.issuer, entry, is_one_before=is_own)
         if is_own and entry.serial_number == serial:
-            return entry
-    return None
+            found.append(entry)
+    return tuple(found)
 
 
 def _is_of(issuer: x509.Name, entry: x509.RevokedCertificate, *, is_one_before: bool) -> bool:
@@ -111,10 +138,11 @@ def _signed_by(given: RevocationList, issuer: x509.Certificate) -> bool:
     """Check RFC 5280 section 6.3.3 (f) and (g): keyUsage cRLSign, and the signature."""
     try:
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-        if not usage.crl_sign:
-            return False
+        may_sign = usage.crl_sign
     except x509.ExtensionNotFound:
-        pass
+        may_sign = is_issuer(issuer)
+    if not may_sign:
+        return False
     key = issuer.public_key()
     kinds = (
         rsa.RSAPublicKey

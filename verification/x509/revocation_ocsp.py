@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from cryptography import x509
@@ -30,20 +30,26 @@ _HASHES: dict[type[HashAlgorithm], str] = {
     SHA512: "sha512",
 }
 _NO_LIMITS = Limits()
+_ALWAYS = datetime.min.replace(tzinfo=UTC)  # of a date that cannot be read: nothing is before it
+_SINGLE_EXTENSIONS = der.CONTEXT_CONSTRUCTED + 1
 
 
 def ocsp_words(
     given: OcspAnswer, certificate: x509.Certificate, issuer: x509.Certificate, now: datetime
 ) -> Iterator[Word]:
     """Yield what an OCSP response says of the certificate, as its issuer's authority answers."""
-    for single in given.response.responses:
+    for place, single in enumerate(given.response.responses):
         if single.serial_number != certificate.serial_number or not _is_issuer(single, issuer):
             continue
-        yield _answered(given, single, issuer, now)
+        yield _answered(given, place, single, issuer, now)
 
 
 def _answered(
-    given: OcspAnswer, single: ocsp.OCSPSingleResponse, issuer: x509.Certificate, now: datetime
+    given: OcspAnswer,
+    place: int,
+    single: ocsp.OCSPSingleResponse,
+    issuer: x509.Certificate,
+    now: datetime,
 ) -> Word:
     source = f"the answer {given.name}"
     wrong = _responder_wrong(given, issuer)
@@ -54,13 +60,53 @@ def _answered(
         reason = single.revocation_reason
         if reason is x509.ReasonFlags.certificate_hold and not fresh:
             return Word(Standing.UNSURE, source, "it was on hold in an answer that is out of date")
-        return Word(Standing.REVOKED, source, "", single.revocation_time_utc, reason)
+        since = [single.revocation_time_utc, _invalid_since(given)[place]]
+        return Word(Standing.REVOKED, source, "", min(filter(None, since), default=None), reason)
     if single.certificate_status is not ocsp.OCSPCertStatus.GOOD:
         return Word(Standing.UNSURE, source, "the responder does not know the certificate")
     if not fresh:
         end = single.next_update_utc.isoformat() if single.next_update_utc else "not stated"
         return Word(Standing.UNSURE, source, f"it is out of date: the next one was due {end}")
     return Word(Standing.GOOD, source, f"as of {single.this_update_utc.isoformat()}")
+
+
+@lru_cache(maxsize=256)
+def _invalid_since(given: OcspAnswer) -> tuple[datetime | None, ...]:
+    """Return the date of invalidity that each answer states (RFC 6960 section 4.4.5), if it does.
+
+    The library shows no extensions of single answers where there are several.
+    """
+    reader = DerReader(given.response.tbs_response_bytes, "the answer").inside(der.SEQUENCE)
+    if reader.tag == der.CONTEXT_CONSTRUCTED:
+        reader.element()  # the version
+    for _ in ("responderID", "producedAt"):
+        reader.element()
+    listed = reader.inside(der.SEQUENCE)
+    found: list[datetime | None] = []
+    while listed.tag >= 0:
+        single = listed.inside(der.SEQUENCE)
+        for _ in ("certID", "certStatus", "thisUpdate"):
+            single.element()
+        if single.tag == der.CONTEXT_CONSTRUCTED:
+            single.element()  # nextUpdate
+        held = single.inside(_SINGLE_EXTENSIONS) if single.tag >= 0 else single
+        found.append(_invalidity_date(held.inside(der.SEQUENCE)) if held.tag >= 0 else None)
+    return tuple(found)
+
+
+def _invalidity_date(extensions: DerReader) -> datetime | None:
+    while extensions.tag >= 0:
+        extension = extensions.inside(der.SEQUENCE)
+        if extension.oid() != x509.InvalidityDate.oid.dotted_string:
+            continue
+        if extension.tag == der.BOOLEAN:
+            extension.element()  # whether it is critical
+        try:
+            stated = DerReader(extension.octets(), "the date").octets(der.GENERALIZED_TIME)
+            return datetime.strptime(stated.decode(), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC)
+        except (MalformedError, ValueError):
+            return _ALWAYS
+    return None
 
 
 def _is_issuer(single: ocsp.OCSPSingleResponse, issuer: x509.Certificate) -> bool:

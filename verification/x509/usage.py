@@ -44,8 +44,13 @@ _PURPOSES = {
 
 def unknown_critical(certificate: x509.Certificate) -> str:
     """Return the first critical extension that we do not know, or an empty string."""
-    unknown = (x.oid for x in certificate.extensions if x.critical and x.oid not in _CRITICAL)
+    unknown = (each.oid for each in certificate.extensions if is_unknown_critical(each))
     return next((oid.dotted_string for oid in unknown), "")
+
+
+def is_unknown_critical(extension: x509.Extension[x509.ExtensionType]) -> bool:
+    """Say whether an extension has to be understood and is not."""
+    return extension.critical and extension.oid not in _CRITICAL
 
 
 def demands_policy(certificate: x509.Certificate) -> bool:
@@ -135,7 +140,7 @@ def is_weakly_signed(certificate: x509.Certificate) -> bool:
     """Say whether a certificate's own signature is of a hash that can be forged, or unknown."""
     try:
         hashed = certificate.signature_hash_algorithm
-    except UnsupportedAlgorithm:
+    except (UnsupportedAlgorithm, ValueError):  # the latter of parameters that are none
         return True
     return hashed is not None and hashed.name not in STRONG_HASHES
 

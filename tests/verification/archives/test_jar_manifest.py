@@ -48,9 +48,15 @@ def test_further_blank_lines_and_a_missing_last_one() -> None:
     assert list(read_manifest(MAIN + ONE[:-2], WHAT).sections) == ["a.txt"]
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_main_section_may_be_empty(end: bytes) -> None:
+    read = read_manifest(end + ONE, WHAT)
+    assert (read.main.raw, read.main.attributes) == (end, {})
+    assert list(read.sections) == ["a.txt"]
+
+
 BROKEN = {
     "empty": b"",
-    "blank": b"\r\n\r\n",
     "no main section": ONE,
     "a section twice": MAIN + ONE + ONE,
     "an attribute twice": b"A: 1\r\na: 2\r\n\r\n",
@@ -82,6 +88,7 @@ def test_digests_by_strength() -> None:
     found = stated_digests(section, "-digest")
     assert found.strong == {"sha256": bytes(32)}
     assert found.weak == ("SHA1", "MD5")
+    assert found.foreign == ("SHA3-256",)
     for value in (b"AAAA", b"!!!!", base64.b64encode(bytes(31))):
         broken = read_manifest(b"SHA-256-Digest: " + value + b"\r\n\r\n", WHAT).main
         with pytest.raises(MalformedError):

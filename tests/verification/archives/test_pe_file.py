@@ -38,13 +38,13 @@ def test_digest_leaves_out_what_the_specification_does(*, wide: bool) -> None:
     by_hand = made[:CHECKSUM] + made[CHECKSUM + 4 : at] + made[at + 8 : len(content)]
     assert read.digests(("sha256", "sha1")).keys() == {"sha256", "sha1"}
     assert read.digests(("sha256",))["sha256"].raw == hashlib.sha256(by_hand).digest()
-    assert read.signature == b"\x30\x03\x02\x01\x01"
+    assert read.signatures == (b"\x30\x03\x02\x01\x01",)
     assert read.table_at == len(content)
 
 
 def test_without_a_table_there_is_no_signature() -> None:
     read = read_pe(MemoryContent(program()), LIMITS)
-    assert (read.signature, read.table_at) == (b"", len(program()))
+    assert (read.signatures, read.table_at) == ((), len(program()))
 
 
 def test_only_a_pe_file_is_one() -> None:

@@ -195,6 +195,26 @@ def test_attack_17_what_can_be_read_in_two_ways_is_refused(make: Callable[[], by
         read(content)
 
 
+def archive_of(*names: str) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    return made.getvalue()
+
+
+def test_names_of_other_packers_are_read_as_they_stand() -> None:
+    """Backslashes, as on Windows, and two strokes for one, as of `dotnet pack`."""
+    names = ("lib\\net8.0\\a.dll", "analyzers/cs//b.dll", "c", "d\\")
+    assert list(read(archive_of(*names))) == list(names)
+
+
+@pytest.mark.parametrize("other", ["a\\b", "a//b", "a\\/b"])
+def test_attack_17_two_spellings_of_one_place_are_refused(other: str) -> None:
+    with pytest.raises(MalformedError, match="twice"):
+        read(archive_of("a/b", other))
+
+
 def test_second_name_in_an_extra_field_is_refused() -> None:
     made = io.BytesIO()
     info = zipfile.ZipInfo("a.txt")

@@ -22,10 +22,11 @@ from core.model import (
     Verification,
     digest_of,
 )
-from tests.verification.specimens import DAY, NOW, authority_entry, pem, setting
+from tests.verification.specimens import DAY, NOW, authority_entry, certificate, pem, setting
 from tests.verification.x509.x509_material import (
     CODE,
     EMAIL,
+    OTHER_KEY,
     OTHER_ROOT,
     ROOT,
     ROOT_KEY,
@@ -40,14 +41,17 @@ from tests.verification.x509.x509_material import (
     signature_of,
     signed_data,
     signer_info,
+    timestamp,
     tlv,
     with_unsigned,
 )
 from verification.archives.pe_file import read_pe
 from verification.cms import syntax
 from verification.cms.syntax import read_signed_data
+from verification.cms.times import MAX_TIMES
 from verification.format import Setting
 from verification.formats.authenticode import INDIRECT_DATA, PE_IMAGE, Authenticode
+from verification.readers import der
 from verification.x509.usage import LIFETIME_SIGNING
 
 FORMAT = Authenticode()
@@ -155,9 +159,37 @@ def test_attack_12_bytes_after_the_signature(tmp_path: Path) -> None:
     assert judged(table(body + b"evilevil", size + 8)).reason == "MALFORMED"
     assert judged(table(body + bytes(8), size + 8)).reason == "MALFORMED"
     assert judged(table(body + b"evilevil", size)).reason == "MALFORMED"
-    assert judged(table(body + made[at:], size)).reason == "MALFORMED"  # a second entry
+    further = made[at:]  # a second entry
+    assert judged(table(body + further, size)).outcome is Outcome.VERIFIED
+    assert judged(table(body + further[:-8], size)).reason == "MALFORMED"
+    assert judged(table(body + further + b"evilevil", size)).reason == "MALFORMED"
+    assert judged(table(body + further * 8, size)).reason == "TOO_LARGE"
     longer = struct.pack("<L2H", size, 0x0200, 1)
     assert judged(made[:at] + longer + body).reason == "MALFORMED"
+
+
+def behind(first: bytes, second: bytes) -> bytes:
+    """Return a signed program with the signature of the second behind its own, in the table."""
+    at, size = struct.unpack_from("<2L", first, TABLE_ENTRY)
+    further = second[at:]
+    entry = struct.pack("<2L", at, size + len(further))
+    return first[:TABLE_ENTRY] + entry + first[TABLE_ENTRY + 8 :] + further
+
+
+def test_two_signatures_in_the_table_as_boot_loaders_have_them(tmp_path: Path) -> None:
+    ours = signed(tmp_path, program(), identity("p256", CODE))
+    stranger = identity("p256", CODE, name="stranger")
+    usage = ((x509.ExtendedKeyUsage([CODE]), False),)
+    issued = certificate("stranger", "other root", stranger.key, OTHER_KEY, usage)
+    theirs = signed(tmp_path, program(), Identity(stranger.key, issued))
+    both = behind(ours, theirs), behind(theirs, ours)
+    assert {judged(one).outcome for one in both} == {Outcome.VERIFIED}
+    other = authority_entry(OTHER_ROOT)
+    assert {judged(one, other).outcome for one in both} == {Outcome.VERIFIED}
+    assert judged(behind(theirs, theirs)).reason == "CERT_UNTRUSTED"
+    elsewhere = signed(tmp_path, program()[:-1] + b"!", identity("p256", CODE))
+    assert judged(behind(ours, elsewhere)).reason == "DIGEST_MISMATCH"
+    assert judged(behind(elsewhere, ours)).reason == "DIGEST_MISMATCH"
 
 
 def test_table_that_points_elsewhere(tmp_path: Path) -> None:
@@ -187,19 +219,41 @@ def resigned(
     content_type: str = INDIRECT_DATA,
     countersigner: Identity | None = None,
     dated: bytes = b"",
+    stamped_by: tuple[str, Identity] | None = None,
+    nested: int = 0,
+    tag: int = 0x30,
+    bare: bool | None = None,
 ) -> bytes:
-    """Return a program with its statement signed anew, and countersigned as a proof of time."""
+    """Return a program with its statement signed anew, and countersigned as a proof of time.
+
+    `stamped_by` puts a timestamp in an attribute of that kind instead, and where signatures are
+    nested, as many as may be in all of them. The statement is a sequence under the `tag`, or
+    what is in it where it is `bare`: as it should be, unless said otherwise.
+    """
     held = inside(made).subject.content
     assert held is not None
-    data = read_signed_data(read_pe(held, Limits()).signature, Limits())
+    data = read_signed_data(read_pe(held, Limits()).signatures[0], Limits())
     assert data.content is not None
     content = data.content.replace(oid(PE_IMAGE), oid(kind))
+    content = content if (tag == der.SEQUENCE if bare is None else bare) else tlv(0x30, content)
     info, certificates = signer_info(who, content, content_type=content_type), [who.certificate]
     if countersigner is not None:
         other = signer_info(countersigner, signature_of(info), attributes=(dated,) if dated else ())
         info = with_unsigned(info, attribute("1.2.840.113549.1.9.6", other))
         certificates.append(countersigner.certificate)
-    block = signed_data((info,), tuple(certificates), content, content_type=content_type, tag=0x30)
+    stamps: tuple[bytes, ...] = ()
+    if stamped_by is not None:
+        token = timestamp(stamped_by[1], signature_of(info), NOW)
+        stamps = (attribute(stamped_by[0], *[token] * (MAX_TIMES if nested else 1)),)
+
+    def block_of(*unsigned: bytes) -> bytes:
+        whole = with_unsigned(info, *unsigned) if unsigned else info
+        return signed_data(
+            (whole,), tuple(certificates), content, content_type=content_type, tag=tag
+        )
+
+    inner = (attribute(syntax.NESTED_SIGNATURE, *[block_of(*stamps)] * nested),) if nested else ()
+    block = block_of(*stamps, *inner)
     at, _ = struct.unpack_from("<2L", made, TABLE_ENTRY)
     body = block + bytes(-len(block) % 8)
     whole = made[:at] + struct.pack("<L2H", len(body) + 8, 0x0200, 2) + body
@@ -215,8 +269,25 @@ def test_attack_04_statement_about_another_kind_of_file_is_about_no_program(
     assert judged(resigned(made, who)).reason == ""
     installer = "1.3.6.1.4.1.311.2.1.30"
     assert judged(resigned(made, who, kind=installer)).reason == "PAYLOAD_TYPE"
+    instead = "1.3.6.1.4.1.311.2.1.21"  # as in fwupd's boot loader of Debian 12
+    assert judged(resigned(made, who, kind=instead)).reason == ""
     other = "1.3.6.1.4.1.311.10.1"  # a list of trusted certificates
     assert judged(resigned(made, who, content_type=other)).reason == "PAYLOAD_TYPE"
+
+
+def test_statement_in_a_string_of_octets_as_signers_of_cms_write_it(tmp_path: Path) -> None:
+    who = identity("p256", CODE)
+    made = signed(tmp_path, program(), who)
+    wrapped = resigned(made, who, tag=0x04)
+    assert wrapped != resigned(made, who)
+    assert judged(wrapped).reason == ""
+    (tmp_path / "x.exe").write_bytes(wrapped)
+    words = ("-CAfile", "root.pem", "-time", str(int(NOW.timestamp())), "-in", "x.exe")
+    assert osslsigncode(tmp_path, "verify", *words).returncode == 0
+    assert judged(wrapped[:0x220] + b"\x01" + wrapped[0x221:]).reason == "DIGEST_MISMATCH"
+    # The same octets mean nothing where they are no string, and the other way round.
+    for bare, tag in ((True, 0x04), (False, 0x30)):
+        assert judged(resigned(made, who, tag=tag, bare=bare)).reason == "MALFORMED"
 
 
 # --- several signatures, and weak ones ------------------------------------------------------------
@@ -243,7 +314,7 @@ def test_nested_signature_that_is_broken_refuses_the_program(tmp_path: Path) -> 
     assert judged(made).outcome is Outcome.VERIFIED
     held = inside(made).subject.content
     assert held is not None
-    outer = read_signed_data(read_pe(held, Limits()).signature, Limits())
+    outer = read_signed_data(read_pe(held, Limits()).signatures[0], Limits())
     (encoded,) = outer.signers[0].unsigned_values(syntax.NESTED_SIGNATURE)
     begin = made.index(encoded)
     said: dict[str, int] = {}
@@ -269,7 +340,7 @@ def test_nested_signature_does_not_help_an_outer_one_without_its_signer(tmp_path
     assert judged(made).outcome is Outcome.VERIFIED
     held = inside(made).subject.content
     assert held is not None
-    outer = read_signed_data(read_pe(held, Limits()).signature, Limits())
+    outer = read_signed_data(read_pe(held, Limits()).signatures[0], Limits())
     place = made.index(outer.certificates[0]) + 4  # the tag of what the certificate says
     broken = made[:place] + bytes([made[place] ^ 0x20]) + made[place + 1 :]
     assert judged(broken).reason == "KEY_UNKNOWN"
@@ -315,6 +386,49 @@ def test_attack_10_certificate_for_its_lifetime_ends_what_it_signed(tmp_path: Pa
     assert held.due_at == NOW + DAY + timedelta(seconds=1)
     later = FORMAT.verify(inside(made), setting(TRUST, now=NOW + 30 * DAY))
     assert later.reason == "CERT_EXPIRED_AT_SIGNING"
+
+
+def token_on(made: bytes, who: Identity, kind: str, authority: Identity) -> Verification:
+    """Judge a program with a timestamp in an attribute of that kind, when its signer has ended."""
+    info_of = resigned(made, who, stamped_by=(kind, authority))
+    return FORMAT.verify(inside(info_of), setting(TRUST, now=NOW + 30 * DAY))
+
+
+WINDOWS_READS = {  # the timestamp's attribute, the purposes, critical → reason
+    "Microsoft's": (syntax.MICROSOFT_TIMESTAMP, (TIMES,), True, ""),
+    "Microsoft's, not critical": (syntax.MICROSOFT_TIMESTAMP, (TIMES,), False, ""),
+    "Microsoft's, for more": (syntax.MICROSOFT_TIMESTAMP, (TIMES, CODE), False, "CERT_USAGE"),
+    "Microsoft's, for nothing": (syntax.MICROSOFT_TIMESTAMP, (), False, "CERT_USAGE"),
+    "RFC 3161's": (syntax.TIMESTAMP, (TIMES,), True, ""),
+    "RFC 3161's, not critical": (syntax.TIMESTAMP, (TIMES,), False, "CERT_USAGE"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "purposes", "critical", "reason"), WINDOWS_READS.values(), ids=WINDOWS_READS
+)
+def test_attack_09_purpose_of_microsofts_timestamps_need_not_be_critical(
+    kind: str,
+    purposes: tuple[x509.ObjectIdentifier, ...],
+    critical: bool,  # noqa: FBT001 - one column of the table
+    reason: str,
+    tmp_path: Path,
+) -> None:
+    """Certificates of Microsoft's own authority are of that kind: Windows takes them."""
+    who = identity("p256", CODE)
+    made = signed(tmp_path, program(), who)
+    tsa = identity("p256", *purposes, name="tsa", critical=critical, until=NOW + 9 * DAY)
+    found = token_on(made, who, kind, tsa)
+    assert (found.reason, found.time_trusted) == (reason, not reason)
+
+
+def test_attack_16_timestamps_of_nested_signatures_are_counted_together(tmp_path: Path) -> None:
+    who = identity("p256", CODE)
+    made = signed(tmp_path, program(), who)
+    tsa = identity("p256", TIMES, name="tsa", critical=True)
+    for nested, reason in ((1, ""), (2, "TOO_LARGE")):
+        whole = resigned(made, who, stamped_by=(syntax.MICROSOFT_TIMESTAMP, tsa), nested=nested)
+        assert judged(whole).reason == reason
 
 
 SIGNED_NOW = attribute("1.2.840.113549.1.9.5", tlv(0x17, f"{NOW:%y%m%d%H%M%S}Z".encode()))

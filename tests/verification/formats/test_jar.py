@@ -101,6 +101,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
     archives["sections"] = signed(folder, plain, "rsa", "-sectionsonly")
     archives["sha512"] = signed(folder, plain, "rsa", "-digestalg", "SHA-512")
     archives["sha1"] = signed(folder, plain, "rsa", "-digestalg", "SHA1")
+    archives["sha3"] = signed(folder, plain, "ec", "-digestalg", "SHA3-256")
+    unversioned = plain_archive({MANIFEST: b"X: 1\r\n\r\n"} | FILES)
+    archives["no main section"] = signed(folder, unversioned, "ec")
     archives["pss"] = signed(folder, plain, "rsa", "-sigalg", "RSASSA-PSS")
     archives["two"] = signed(folder, archives["rsa"], "ec")
     archives["added"] = with_entry(archives["rsa"], "new.txt", b"new")
@@ -124,7 +127,10 @@ def test_archive_without_signature_is_unsigned_however_odd(made: Mapping[str, by
     assert judged(plain[:-1]).reason == "MALFORMED"  # no list to be found: nothing is known
 
 
-GOOD = ("rsa", "ec", "ed", "sections", "sha512", "pss", "two", "added, signed again", "small")
+GOOD = (
+    *("rsa", "ec", "ed", "sections", "sha512", "pss", "two", "added, signed again", "small"),
+    "no main section",  # Java reads none without its version, and writes an empty one
+)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -164,7 +170,12 @@ def test_signer_whom_nobody_vouches_for_takes_nothing_from_another(
     assert judged(both, third).reason == "CERT_UNTRUSTED"
 
 
-REFUSED = {"sha1": "ALGORITHM_WEAK", "added": "SUBJECT_MISMATCH", "mail": "CERT_USAGE"}
+REFUSED = {
+    "sha1": "ALGORITHM_WEAK",
+    "sha3": "FORMAT_UNSUPPORTED",
+    "added": "SUBJECT_MISMATCH",
+    "mail": "CERT_USAGE",
+}
 
 
 @pytest.mark.parametrize(("name", "reason"), REFUSED.items(), ids=REFUSED.keys())
@@ -310,6 +321,7 @@ SIGNATURE_FILES = {
     "no version": (b"X: 1\r\n\r\n", "MALFORMED"),
     "no digest": (VERSION + b"\r\n", "MALFORMED"),
     "weak digest": (VERSION + b"SHA1-Digest-Manifest: AAAA\r\n\r\n", "ALGORITHM_WEAK"),
+    "digest not read": (VERSION + b"SHA3-256-Digest-Manifest: AAAA\r\n\r\n", "FORMAT_UNSUPPORTED"),
     "short digest": (VERSION + b"SHA-256-Digest-Manifest: AAAA\r\n\r\n", "MALFORMED"),
 }
 
@@ -409,7 +421,7 @@ def test_attack_16_bomb_is_counted_before_it_is_unpacked(made: Mapping[str, byte
     assert judged(many).reason == "TOO_LARGE"
 
 
-NAMES = ("../evil", "/evil", "a/../../evil", "a//b", "./a", "C:evil", "a\\..\\evil")
+NAMES = ("../evil", "/evil", "a/../../evil", "./a", "C:evil", "a\\..\\evil", "\\evil", "a//../b")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -35,6 +35,7 @@ from tests.verification.models.model_specimens import (
     by_key,
     encoding,
     folder,
+    numbered,
     old_encoding,
     resources,
     shards,
@@ -193,8 +194,9 @@ def test_ignored_paths_are_those_the_signer_named() -> None:
     assert noted.checks[-1].detail.startswith("3 files are there")
     assert said(ignoring("notes", ".git"), model=folder(more)) == "SUBJECT_MISMATCH"
     assert said(ignoring("notes/a.tx", "notes.txt", ".git"), model=folder(more)) != "verified"
-    assert said(ignoring("notes", "notes.txt"), model=folder(more)) == "SUBJECT_MISMATCH"
-    # Releases before 1.1 named nothing and left out what belongs to Git.
+    # What belongs to Git is left out by default, listed or not.
+    assert said(ignoring("notes", "notes.txt"), model=folder(more)) == "verified"
+    assert said(ignoring(), model=folder(FILES | {"x/.git/config": b"3"})) == "SUBJECT_MISMATCH"
     assert said(GOOD, model=folder(FILES | {".git/config": b"3"})) == "verified"
     assert said(GOOD, model=folder(FILES | {".gitx": b"3"})) == "SUBJECT_MISMATCH"
 
@@ -256,7 +258,41 @@ def test_attack_12_partial_coverage_one_signed_file_is_not_the_model() -> None:
     assert said(GOOD, model=one) == "SUBJECT_MISMATCH"
     named = bundle(statement(resources({"config.json": b"{}"})))
     assert said(named, model=folder()) == "SUBJECT_MISMATCH"
-    assert said(named, model=one) == "SUBJECT_MISMATCH"
+    renamed = Subject("other.json", one.digests, one.content)
+    assert said(named, model=renamed) == "SUBJECT_MISMATCH"
+    two = bundle(statement(resources({"config.json": b"{}", ".": b"{}"})))
+    assert said(two, model=one) == "SUBJECT_MISMATCH"
+
+
+def test_one_file_may_be_listed_by_its_own_name() -> None:
+    named = bundle(statement(resources({"config.json": b"{}"})))
+    for content, reason in ((b"{}", "verified"), (b"{ }", "DIGEST_MISMATCH")):
+        one = Subject("config.json", (digest_of(content),), MemoryContent(content))
+        assert said(named, model=one) == reason
+
+
+@pytest.mark.parametrize("size", [7, 50, 100, 1000])
+@pytest.mark.parametrize(("files", "reason"), CHANGES.values(), ids=CHANGES.keys())
+def test_shards_may_be_named_by_their_place(
+    files: dict[str, bytes], reason: str, size: int
+) -> None:
+    method = f"file-shard-{size}"
+    listed = sorted(numbered(FILES, size), key=lambda each: each["name"])
+    assert said(bundle(statement(listed, method=method)), model=folder(files)) == reason
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_attack_12_partial_coverage_numbered_shards_that_leave_out_a_part(left: int) -> None:
+    files = {"a:shard-1.bin": bytes(range(50))}
+    listed = numbered(files, 20)
+    method = "file-shard-20"
+    assert said(bundle(statement(listed, method=method)), model=folder(files)) == "verified"
+    other = bundle(statement(listed, method="file-shard-25"))
+    assert said(other, model=folder(files)) == "DIGEST_MISMATCH"
+    again = bundle(statement([*listed, listed[left]], method=method))
+    assert said(again, model=folder(files)) == "MALFORMED"
+    part = bundle(statement(listed[:left] + listed[left + 1 :], method=method))
+    assert said(part, model=folder(files)) == "DIGEST_MISMATCH"
 
 
 @pytest.mark.parametrize("left", [0, 1, -1])
@@ -345,6 +381,9 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "unknown method": (serialization(method="tensors"), "MALFORMED"),
     "no hash": (serialization(hash_type=""), "MALFORMED"),
     "links as text": (serialization(allow_symlinks="false"), "MALFORMED"),
+    "method without size": (serialization(method="file-shard-"), "MALFORMED"),
+    "method of no bytes": (serialization(method="file-shard-0"), "MALFORMED"),
+    "files named as shards": (serialization(method="file-shard-7"), "MALFORMED"),
     "shards without size": (serialization(method="shards"), "MALFORMED"),
     "shards of nothing": (serialization(method="shards", shard_size=0), "MALFORMED"),
     "shards that name files": (serialization(method="shards", shard_size=7), "MALFORMED"),
@@ -360,8 +399,11 @@ def test_lists_that_break_their_form_are_refused(
     assert said(with_statement(change)) == reason
 
 
-@pytest.mark.parametrize("place", ["x:0:", "x:a:b", "x:-1:7", "x:00:7", "x"])
-def test_names_of_shards_are_path_start_and_end(place: str) -> None:
+@pytest.mark.parametrize("place", [
+    "x:0:", "x:a:b", "x:-1:7", "x:00:7", "x", "x:shard-", "x:shard-00", "x:shard-0:7", "x:shard-a",
+    ":shard-0", "../x:shard-0",
+])  # fmt: skip
+def test_names_of_shards_are_a_path_and_which_part_of_it(place: str) -> None:
     listed = [{"name": place, "algorithm": "sha256", "digest": "0" * 64}]
     made = statement(listed, method="shards", shard_size=7)
     assert said(bundle(made)) == "MALFORMED"

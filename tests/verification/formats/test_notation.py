@@ -500,6 +500,15 @@ def test_range_of_the_timestamp_lies_within_every_certificate(make: Maker) -> No
     assert reason(content, TRUSTED, STAMPS) == "CERT_EXPIRED_AT_SIGNING"
 
 
+def test_timestamp_of_a_time_that_has_not_come_is_refused_until_it_has(make: Maker) -> None:
+    content = make(stamp=stamping(made_at=NOW + timedelta(hours=2)))
+    found = judged(content, TRUSTED, STAMPS)
+    due_at = NOW + timedelta(hours=2, seconds=-1)  # its accuracy
+    assert (found.reason, found.due_at) == ("TIME_IN_FUTURE", due_at)
+    within = make(stamp=stamping(made_at=NOW + timedelta(seconds=1)))
+    assert judged(within, TRUSTED, STAMPS).outcome is Outcome.VERIFIED
+
+
 def test_attack_01_timestamp_over_other_bytes_is_refused(make: Maker) -> None:
     for stamp in (lambda _: token(signed=b"other"), lambda _: token(signed=CONTENT),
                   stamping(message_digest=b"\x01" * 32)):  # fmt: skip

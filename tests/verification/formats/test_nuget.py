@@ -70,6 +70,12 @@ def test_package_signed_by_its_author() -> None:
     assert verification.claims["nuget_signature"] == "author"
 
 
+def test_package_with_names_of_other_packers_is_judged() -> None:
+    """Such packages are on nuget.org, signed by it as all of them are."""
+    files = {"lib\\net8.0\\acme.dll": b"1", "analyzers//acme.dll": b"2", "acme.nuspec": b"<a/>"}
+    assert judged(signed_package(FEED, REPOSITORY, SERVICE, files=files)).reason == ""
+
+
 def test_package_signed_by_a_repository_says_which() -> None:
     verification = judged(signed_package(FEED, REPOSITORY, SERVICE, OWNERS))
     assert verification.outcome is Outcome.VERIFIED

@@ -35,7 +35,7 @@ from tests.verification.index_specimens import (
 )
 from tests.verification.mutation import at, fields, leaves, put, shown, spellings, without
 from tests.verification.predicates.predicate_specimens import SLSA_1
-from tests.verification.sigstore.sigstore_world import ACME, World
+from tests.verification.sigstore.sigstore_world import ACME, DSSE2, World
 from tests.verification.specimens import CONTENT, evidence, judge_document, reason_of, setting
 from verification.formats.pep740 import Pep740Attestation, Pep740Provenance
 from verification.verifier import IdentityDemand, demand_identity, verification_key
@@ -305,6 +305,24 @@ def test_base64_broken_into_lines_is_read_and_no_other_blank() -> None:
     for broken in (certificate[:10] + "\n" + certificate[10:], f" {certificate}", lines + "\n",
                    lines.replace("\n", "\r\n"), lines.replace("\n", "\n\n"), "\n"):  # fmt: skip
         assert said(put(GOOD, place, broken)) == "MALFORMED"
+
+
+STAMPED = attestation(making=replace(MAKING, kind_version="0.0.2", promised=False,
+                                     stamped_at=DSSE2.stamped_at))  # fmt: skip
+STAMPS = ("verification_material", "timestamps")
+
+
+def test_timestamps_beside_the_entry_prove_the_time_that_rekor_2_does_not() -> None:
+    stamp = STAMPED["verification_material"]["timestamps"][0]
+    lines = base64.encodebytes(base64.b64decode(stamp)).decode()
+    assert said(STAMPED) == said(put(STAMPED, (*STAMPS, 0), lines)) == "verified"
+    for nothing in (without(STAMPED, STAMPS), put(STAMPED, STAMPS, []), put(STAMPED, STAMPS, None)):
+        assert said(nothing) == "TIMESTAMP_MISSING"
+    for broken in (stamp, [1], [{"signedTimestamp": stamp}], [stamp[:-8]]):
+        assert said(put(STAMPED, STAMPS, broken)) == "MALFORMED"
+    other = World("other").statement(b"{}", DSSE2)["verificationMaterial"]
+    foreign = other["timestampVerificationData"]["rfc3161Timestamps"][0]["signedTimestamp"]
+    assert said(put(STAMPED, STAMPS, [foreign])) == "TIMESTAMP_INVALID"
 
 
 BROKEN: dict[str, Callable[[], Any]] = {

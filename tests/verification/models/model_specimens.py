@@ -58,6 +58,15 @@ def shards(
     return found
 
 
+def numbered(files: Mapping[str, bytes], size: int) -> list[dict[str, Any]]:
+    """Return shards as OpenSSF Model Signing 1.0 names them: by their place, not their bytes."""
+    found = []
+    for path in files:
+        for place, shard in enumerate(shards({path: files[path]}, size)):
+            found.append(shard | {"name": f"{path}:shard-{place}"})
+    return found
+
+
 def root_of(listed: Sequence[Mapping[str, Any]]) -> str:
     joined = b"".join(bytes.fromhex(each["digest"]) for each in listed)
     return hashlib.sha256(joined).hexdigest()

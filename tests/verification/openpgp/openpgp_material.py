@@ -113,6 +113,7 @@ def _make(gpg: Gnupg) -> tuple[dict[str, bytes], dict[str, bytes]]:
     gpg.key("weak", "rsa1024")
     gpg.key("exp", end="365d")
     late = gpg.key("late")
+    long = gpg.key("long", end="2y")
     for name in ("sub", "lost"):
         primary = gpg.key(name, usage="cert")
         gpg.run("--quick-add-key", primary, "ed25519", "sign", "never", at=MADE)
@@ -122,6 +123,7 @@ def _make(gpg: Gnupg) -> tuple[dict[str, bytes], dict[str, bytes]]:
         "sub": gpg.sign("sub"),
         "lost": gpg.sign("lost"),
         "before": gpg.sign("exp"),
+        "long": gpg.sign("long"),
         "after": gpg.sign("late", at=LATER),
         "sha1": gpg.sign("ed", "--digest-algo=SHA1"),
         "future": gpg.sign("ed", at="20300101"),
@@ -133,9 +135,12 @@ def _make(gpg: Gnupg) -> tuple[dict[str, bytes], dict[str, bytes]]:
     }
     # gpg does not sign with a key that has expired: the end comes after the signature.
     gpg.run("--quick-set-expire", late, "365d", at="20240102")
+    # It puts the new self-signature in place of the old.
+    gpg.run("--quick-set-expire", long, "4y", at=WITHDRAWN)
+    gpg.run("--edit-key", "long@acme.test", "clean", "save", at=WITHDRAWN)
     gpg.revoke("comp", "1")
     gpg.revoke("sup", "2")
     answers = "key 1\nrevkey\ny\n1\n\ny\nsave\n"
     gpg.run("--edit-key", "lost@acme.test", at=WITHDRAWN, answers=answers)
-    names = ("ed", "rsa", "comp", "sup", "weak", "exp", "late", "sub", "lost", "unk")
+    names = ("ed", "rsa", "comp", "sup", "weak", "exp", "late", "long", "sub", "lost", "unk")
     return {name: gpg.export(name) for name in names}, signatures

@@ -1,4 +1,4 @@
-"""Signatures of version 3, which gpg no longer makes, under RSA and DSA keys that it made."""
+"""Signatures that gpg does not make, under keys that it made and under RSA keys of any length."""
 
 from __future__ import annotations
 
@@ -14,10 +14,20 @@ from verification.openpgp.subpackets import key_id_of
 from verification.openpgp.tidying import over_key, with_trailer
 
 SIGNED_AT = datetime(2024, 6, 1, tzinfo=UTC)
+
+
+class Ripemd160(hashes.HashAlgorithm):
+    """A hash that old certificates are revoked by."""
+
+    name, digest_size, block_size = "ripemd160", 20, 64
+
+
 _HASHES = {
     1: hashes.MD5(),
     2: hashes.SHA1(),
+    3: Ripemd160(),
     12: hashes.SHA3_256(),
+    14: hashes.SHA3_512(),
     8: hashes.SHA256(),
     10: hashes.SHA512(),
 }
@@ -77,17 +87,54 @@ class OldSigner:
         over_kind: int | None = None,
     ) -> bytes:
         """Return the packet of a self-signature of version 4 with this signed area."""
+        over = over_key(primary, component, over_kind or kind)
+        return self._signed(kind, over, hashed, hash_number, is_named=is_named)
+
+    def sign_new(
+        self,
+        content: bytes,
+        hashed: bytes,
+        *,
+        kind: int = 0,
+        hash_number: int = 8,
+        is_named: bool = True,
+    ) -> bytes:
+        """Return the packet of a signature of version 4 over the content, with this signed area."""
+        return self._signed(kind, content, hashed, hash_number, is_named=is_named)
+
+    def _signed(
+        self, kind: int, over: bytes, hashed: bytes, hash_number: int, *, is_named: bool
+    ) -> bytes:
         algorithm = _HASHES[hash_number]
         assert isinstance(self.key, rsa.RSAPrivateKey)
         head = bytes([4, kind, 1, hash_number]) + len(hashed).to_bytes(2, "big") + hashed
         hashing = hashes.Hash(algorithm)
-        hashing.update(over_key(primary, component, over_kind or kind) + with_trailer(head))
+        hashing.update(over + with_trailer(head))
         digest = hashing.finalize()
         made = self.key.sign(digest, padding.PKCS1v15(), utils.Prehashed(algorithm))
         area = b"\x09\x10" + self.key_id if is_named else b""
         body = head + len(area).to_bytes(2, "big") + area + digest[:2]
         body += _mpi(int.from_bytes(made, "big"))
         return b"\x89" + len(body).to_bytes(2, "big") + body
+
+
+class PlainSigner(OldSigner):
+    """An RSA key of any length, made here."""
+
+    def __init__(self, bits: int, made: datetime) -> None:
+        self.algorithm = 1
+        self.key = rsa.generate_private_key(65537, bits)
+        numbers = self.key.public_key().public_numbers()
+        at = int(made.timestamp()).to_bytes(4, "big")
+        self.body = b"\x04" + at + b"\x01" + _mpi(numbers.n) + _mpi(numbers.e)
+        fingerprint = read_key(self.body).fingerprint
+        self.key_fingerprint = bytes.fromhex(fingerprint)
+        self.key_id = bytes.fromhex(key_id_of(fingerprint))
+
+    def packet(self, tag: int) -> Packet:
+        """Return the key as a packet of this type."""
+        raw = bytes([0xC0 | tag, 0xFF]) + len(self.body).to_bytes(4, "big") + self.body
+        return Packet(tag, self.body, raw)
 
 
 def _mpis(content: bytes, at: int, count: int) -> tuple[list[int], int]:

@@ -117,7 +117,14 @@ def test_signatures_and_private_keys_are_no_keyring() -> None:
 
 def test_too_large_a_file_names_the_limit() -> None:
     with pytest.raises(TooLargeError, match="evidence_bytes"):
-        read_keyring(entry(bytes(2000)), Limits(evidence_bytes=1024))
+        read_keyring(entry(bytes(8 * 1024 + 1)), Limits(evidence_bytes=1024))
+
+
+def test_keyring_of_a_whole_project_may_be_larger_than_a_piece_of_evidence() -> None:
+    many = material().keyring() * 4
+    assert len(many) > 8 * 1024
+    found = read_keyring(entry(many), Limits(evidence_bytes=2400)).certificates
+    assert len(found) == 4 * len(material().certificates)
 
 
 def test_only_narrows_to_certificates_and_subkeys() -> None:

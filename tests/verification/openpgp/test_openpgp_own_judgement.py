@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
 from pysequoia import ArmorKind, armor
 
 from core.model import Outcome
-from tests.verification.openpgp.openpgp_material import TEXT, Gnupg, gnupg
+from tests.verification.openpgp.openpgp_material import TEXT, Gnupg, gnupg, material
 from tests.verification.openpgp.openpgp_old import SIGNED_AT, OldSigner
 from tests.verification.openpgp.test_openpgp import detached, entry
 from tests.verification.openpgp.test_openpgp_version_3 import subpacket
+from verification.openpgp.key import read_key
 from verification.openpgp.packets import Packet, split_packets
+from verification.openpgp.subpackets import key_id_of
 
 BINDS, DIRECT, REVOKES, REVOKES_SUBKEY, AGREES = 0x13, 0x1F, 0x20, 0x28, 0x19
 SIGNS, CERTIFIES = subpacket(27, b"\3"), subpacket(27, b"\1")
@@ -38,6 +41,7 @@ class Scene:
     new: bytes
     new_by_subkey: bytes
     other: bytes  # another certificate
+    second_subkey: bytes  # bound to it, and of no matter
 
     def say(self, kind: int, area: bytes, *, hash_number: int = 8, is_named: bool = True) -> bytes:
         over = {BINDS: self.user_id, 0x18: self.subkey, REVOKES_SUBKEY: self.subkey}
@@ -56,12 +60,12 @@ class Scene:
         written = [self.primary.raw, *over_key, self.user_id.raw, named]
         return b"".join(written) + (self.subkey.raw + under if under else b"")
 
-    def bind(self, agreed: bytes) -> bytes:
+    def bind(self, agreed: bytes, *, bound: int = 1) -> bytes:
         agrees = self.signer.certify(AGREES, agreed, self.primary, self.subkey, over_kind=0x18)
         inner = next(split_packets(agrees, most=1)).body
         size = (len(inner) + 1).to_bytes(4, "big")
         embedded = b"\xff" + size + b"\x20" + inner
-        return self.say(0x18, on(1) + subpacket(27, b"\2") + embedded)
+        return self.say(0x18, on(bound) + subpacket(27, b"\2") + embedded)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +84,12 @@ def made(gpg: Gnupg, new: bytes) -> Scene:
     subkey = next(one for one in packets if one.tag == 14)
     owner, signer = OldSigner(secret), OldSigner(secret, 1)
     by_subkey = gpg.sign("one", at="20240601")
-    return Scene(owner, signer, packets[0], packets[1], subkey, new, by_subkey, gpg.export("two"))
+    gpg.run(
+        "--quick-add-key", gpg.fingerprints("one")[0], "rsa2048", "sign", "never", at="20240101"
+    )
+    second = b"".join(one.raw for one in list(split_packets(gpg.export("one"), most=9))[-2:])
+    two = gpg.export("two")
+    return Scene(owner, signer, packets[0], packets[1], subkey, new, by_subkey, two, second)
 
 
 def day(count: int) -> bytes:
@@ -106,8 +115,12 @@ OF_KEY: dict[str, Callable[[Scene], bytes]] = {
     ),
     "revoked in SHA-3": lambda s: s.certificate(s.say(REVOKES, on(3) + LEAKED, hash_number=12)),
     "revoked in MD5": lambda s: s.certificate(s.say(REVOKES, on(3) + LEAKED, hash_number=1)),
+    "revoked in RIPEMD-160": lambda s: s.certificate(s.say(REVOKES, on(3) + LEAKED, hash_number=3)),
     "revoked by a word that names nobody": lambda s: s.certificate(
         s.say(REVOKES, on(3) + LEAKED, is_named=False)
+    ),
+    "revoked in SHA-3, with a subkey that the engine puts before the word": lambda s: s.certificate(
+        s.say(REVOKES, on(3) + LEAKED, hash_number=12), under=s.bind(on(1))
     ),
 }
 OF_SUBKEY: dict[str, Callable[[Scene], bytes]] = {
@@ -128,6 +141,16 @@ OF_SUBKEY: dict[str, Callable[[Scene], bytes]] = {
     ),
     "revoked in MD5": lambda s: s.certificate(
         under=s.bind(on(1)) + s.say(REVOKES_SUBKEY, on(3) + LEAKED, hash_number=1)
+    ),
+    "revoked in RIPEMD-160": lambda s: s.certificate(
+        under=s.bind(on(1)) + s.say(REVOKES_SUBKEY, on(3) + LEAKED, hash_number=3)
+    ),
+    "revoked in SHA-3, with another subkey that the engine puts before the word": lambda s: (
+        s.certificate(
+            under=s.bind(on(1))
+            + s.say(REVOKES_SUBKEY, on(3) + LEAKED, hash_number=12)
+            + s.second_subkey
+        )
     ),
 }
 
@@ -181,3 +204,122 @@ def test_attack_10_key_named_after_many_others_revokes(scene: Scene) -> None:
     assert detached(scene.new, entry(key)).outcome is Outcome.VERIFIED
     ring = entry(scene.primary.raw + revokes + key[len(scene.primary.raw) :])
     assert detached(scene.new, ring).reason == "KEY_REVOKED"
+
+
+# --- copies that begin later than the signature ---------------------------------------------------
+
+
+def test_prolonged_key_still_vouches_for_what_it_signed_before() -> None:
+    """GnuPG puts the new self-signature in place of the old; so it is in Debian's keyring."""
+    ring, signature = entry(material().certificates["long"]), material().signatures["long"]
+    made = [one for one in split_packets(ring.content, most=9) if one.tag == 2]
+    assert len(made) == 1  # nothing else is left of its history
+    found = detached(signature, ring)
+    assert found.outcome is Outcome.VERIFIED, found.detail
+    assert found.signed_at == SIGNED_AT
+    assert any("begins later" in check.detail for check in found.checks)
+    assert detached(signature, ring, content=TEXT + b"!").reason == "SIGNATURE_INVALID"
+
+
+LATER: dict[str, tuple[Callable[[Scene], bytes], str]] = {
+    "vouched for": (lambda s: s.certificate(named=s.say(BINDS, on(9) + SIGNS)), ""),
+    "vouched for better": (
+        lambda s: s.certificate(
+            named=s.say(BINDS, on(1) + SIGNS, hash_number=2) + s.say(BINDS, on(9) + SIGNS)
+        ),
+        "",
+    ),
+    "retired after that": (
+        lambda s: s.certificate(
+            s.say(REVOKES, on(10) + RETIRED), named=s.say(BINDS, on(9) + SIGNS)
+        ),
+        "",
+    ),
+    "retired before, taken back since": (
+        lambda s: s.certificate(s.say(REVOKES, on(3) + RETIRED), named=s.say(BINDS, on(9) + SIGNS)),
+        "KEY_UNKNOWN",
+    ),
+    "leaked after that": (
+        lambda s: s.certificate(s.say(REVOKES, on(10) + LEAKED), named=s.say(BINDS, on(9) + SIGNS)),
+        "KEY_REVOKED",
+    ),
+    "not for signing": (
+        lambda s: s.certificate(named=s.say(BINDS, on(9) + CERTIFIES)),
+        "CERT_USAGE",
+    ),
+    "vouched for weakly": (
+        lambda s: s.certificate(named=s.say(BINDS, on(9) + SIGNS, hash_number=2)),
+        "ALGORITHM_WEAK",
+    ),
+    "ended by then": (
+        lambda s: s.certificate(
+            named=s.say(BINDS, on(9) + SIGNS + subpacket(9, (200 * 86400).to_bytes(4, "big")))
+        ),
+        "KEY_EXPIRED",
+    ),
+    "ended when it signed": (
+        lambda s: s.certificate(
+            named=s.say(BINDS, on(9) + SIGNS + subpacket(9, (100 * 86400).to_bytes(4, "big")))
+        ),
+        "KEY_EXPIRED",
+    ),
+    "vouched for by nobody": (
+        lambda s: s.certificate(named=s.say(BINDS, on(9) + SIGNS)[:-1] + b"\0"),
+        "KEY_UNKNOWN",
+    ),
+    "a word that readers differ over": (
+        lambda s: s.certificate(
+            named=s.say(BINDS, on(9) + SIGNS) + s.say(BINDS, on(10) + SIGNS, hash_number=12)
+        ),
+        "KEY_UNKNOWN",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_attack_10_copy_that_begins_later_is_judged_as_of_its_beginning(
+    scene: Scene, name: str
+) -> None:
+    """Attack class 10: RFC 9580 section 5.2.3.10, the newest self-signature counts alone."""
+    certificate, reason = LATER[name]
+    for signature in (scene.new, scene.owner.sign(TEXT, at=SIGNED_AT)):
+        found = detached(signature, entry(certificate(scene)))
+        assert found.reason == reason, found.detail
+        altered = detached(signature, entry(certificate(scene)), content=TEXT + b"!")
+        assert altered.outcome is not Outcome.VERIFIED
+
+
+def test_attack_10_subkey_vouches_for_nothing_from_before_its_certificate(scene: Scene) -> None:
+    """Attack class 10: a primary key that was made later took the subkey over."""
+    made = int(datetime(2024, 9, 1, tzinfo=UTC).timestamp()).to_bytes(4, "big")
+    body = scene.primary.body[:1] + made + scene.primary.body[5:]
+    primary = Packet(6, body, b"\x99" + len(body).to_bytes(2, "big") + body)
+    owner = copy(scene.owner)
+    owner.key_id = bytes.fromhex(key_id_of(read_key(body).fingerprint))
+    taken = replace(scene, owner=owner, primary=primary)
+    named = taken.say(BINDS, on(10) + SIGNS)
+    ring = entry(taken.certificate(named=named, under=taken.bind(on(10), bound=10)))
+    since = datetime(2024, 11, 1, tzinfo=UTC)
+    assert detached(scene.signer.sign(TEXT, at=since), ring).outcome is Outcome.VERIFIED
+    for signature in (scene.new_by_subkey, scene.signer.sign(TEXT, at=SIGNED_AT)):
+        assert detached(signature, ring).reason == "SIGNATURE_INVALID"
+
+
+def test_attack_10_word_of_the_future_does_not_count_yet(scene: Scene) -> None:
+    """Attack class 10."""
+    later = entry(scene.certificate(named=scene.say(BINDS, on(9) + SIGNS)))
+    for signature in (scene.new, scene.owner.sign(TEXT, at=SIGNED_AT)):
+        for month, outcome in ((8, Outcome.UNTRUSTED), (10, Outcome.VERIFIED)):
+            asked = datetime(2024, month, 2, tzinfo=UTC)
+            assert detached(signature, later, now=asked).outcome is outcome
+
+
+def test_attack_10_subkey_bound_later_has_to_agree(scene: Scene) -> None:
+    """Attack class 10."""
+    named = scene.say(BINDS, on(1) + SIGNS)
+    bound = scene.certificate(named=named, under=scene.bind(on(9), bound=9))
+    claimed = scene.say(0x18, on(9) + subpacket(27, b"\2"))
+    for signature in (scene.new_by_subkey, scene.signer.sign(TEXT, at=SIGNED_AT)):
+        assert detached(signature, entry(bound)).outcome is Outcome.VERIFIED
+        ring = entry(scene.certificate(named=named, under=claimed))
+        assert detached(signature, ring).reason == "KEY_UNKNOWN"

@@ -141,12 +141,15 @@ def test_time_of_signing_is_read_from_the_signed_area_only() -> None:
         read_signature(unsigned)
 
 
-def test_version_2_is_weak_and_unknown_ones_are_malformed() -> None:
+def test_version_2_is_weak_and_unknown_ones_are_unsupported() -> None:
     old = read_signature(packet(version=2))
     assert isinstance(old, UnreadSignature)
     assert old.reason == "ALGORITHM_WEAK"
-    with pytest.raises(MalformedError, match="unknown version 5"):
-        read_signature(packet(version=5))
+    for version in (5, 7, 23):  # 5 is LibrePGP's
+        unknown = read_signature(packet(version=version))
+        assert isinstance(unknown, UnreadSignature)
+        assert unknown.reason == "FORMAT_UNSUPPORTED"
+        assert f"version {version}" in unknown.detail
 
 
 def test_unknown_algorithm_is_unsupported() -> None:

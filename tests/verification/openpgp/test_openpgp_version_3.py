@@ -176,7 +176,7 @@ SAID: dict[str, tuple[tuple[bytes, bytes, bytes], str]] = {
     ),
     "certifies alone by the first user id": (
         (b"", MADE_AT + CERTIFIES + IS_PRIMARY, LATER_AT + SIGNS),
-        "SIGNATURE_INVALID",
+        "KEY_UNKNOWN",
     ),
 }
 

@@ -53,7 +53,9 @@ MAKINGS: dict[str, Callable[[], Case]] = {
 # - a timestamp answer of the state 1, granted with modifications (RFC 3161 section 2.4.2);
 # - a bundle of version 0.1 without an inclusion proof, or with one that has no checkpoint: only the
 #   promise is required there (sigstore_bundle.proto; so were the bundles of npm's first year);
-# - a time that is the very end of a window: a TimeRange is closed (sigstore_common.proto).
+# - a time that is the very end of a window: a TimeRange is closed (sigstore_common.proto);
+# - a proof of Rekor's second version without index, root or size: the entry and the checkpoint say
+#   them, and those are the ones that count (rekor-tiles, CLIENTS.md).
 
 
 def accepts(content: bytes, root: bytes, artifact: bytes) -> bool:
@@ -101,7 +103,10 @@ def _cited(document: Document) -> bool:
     tokens = [base64.b64decode(x["signedTimestamp"]) for x in stamps.get("rfc3161Timestamps", [])]
     if any(token[4:9] == b"\x30\x03\x02\x01\x01" for token in tokens):
         return True
-    proof: Any = material["tlogEntries"][0].get("inclusionProof") or {}
+    entry: Any = material["tlogEntries"][0]
+    proof: Any = entry.get("inclusionProof") or {}
+    if "integratedTime" not in entry and not {"logIndex", "rootHash", "treeSize"} <= proof.keys():
+        return True
     return document["mediaType"] == V1 and not proof.get("checkpoint")
 
 

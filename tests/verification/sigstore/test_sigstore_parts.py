@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
 import json
@@ -29,6 +30,7 @@ from tests.verification.sigstore.sigstore_world import (
     REKOR2,
     SCT_LIST,
     SIGNED_AT,
+    YEAR,
     Document,
     Making,
     World,
@@ -422,9 +424,9 @@ class TestRoot:
             ("tlogs", lambda p: p["publicKey"]["validFor"].update(start="yesterday")),
             ("certificateAuthorities", lambda p: p["certChain"].update(certificates=[])),
             ("certificateAuthorities", lambda p: p["certChain"]["certificates"].reverse()),
-            ("certificateAuthorities", lambda p: p.pop("validFor")),
-            ("certificateAuthorities", lambda p: p["validFor"].pop("start")),
-            ("timestampAuthorities", lambda p: p["validFor"].pop("start")),
+            ("tlogs", lambda p: p.update(hashAlgorithm="SHA2_512")),
+            ("certificateAuthorities", lambda p: p["validFor"].update(start="yesterday")),
+            ("timestampAuthorities", lambda p: p["validFor"].update(start="yesterday")),
             ("timestampAuthorities", lambda p: p["certChain"].update(certificates=[])),
         ],
     )
@@ -441,6 +443,43 @@ class TestRoot:
             whole = verify(case.evidence, setting(ACME.entry(document)))
             if part == "certificateAuthorities" or (part == "tlogs") == (making is not REKOR2):
                 assert whole.reason in ("CERT_UNTRUSTED", "LOG_UNKNOWN")
+
+    @pytest.mark.parametrize("stated", [{}, {"validFor": {}}, {"validFor": None}])
+    def test_an_authority_without_a_window_counts_as_long_as_its_certificates(
+        self, stated: Document
+    ) -> None:
+        document: Document = ACME.root()
+        for part in ("certificateAuthorities", "timestampAuthorities"):
+            del document[part][0]["validFor"]
+            document[part][0] |= stated
+        entry = ACME.entry(document)
+        assert load_root(entry).broken == ()
+        for making in (Making(), REKOR2):
+            assert verify(message_case(making).evidence, setting(entry)).reason == ""
+        # The certificates of the authorities of this world have lived for a year by now.
+        too_old = replace(Making(), certified_at=NOW - 2 * YEAR, logged_at=NOW - 2 * YEAR)
+        document["tlogs"][0]["publicKey"]["validFor"]["start"] = "2000-01-01T00:00:00Z"
+        document["ctlogs"][0]["publicKey"]["validFor"]["start"] = "2000-01-01T00:00:00Z"
+        old = verify(message_case(too_old).evidence, setting(ACME.entry(document)))
+        assert old.reason == "CERT_UNTRUSTED"
+
+    @pytest.mark.parametrize("making", [Making(), REKOR2], ids=["Rekor v1", "Rekor v2"])
+    @pytest.mark.parametrize("size", [32, 4], ids=["whole", "its first four bytes"])
+    def test_a_log_may_go_by_its_id_for_checkpoints_alone(self, size: int, making: Making) -> None:
+        document: Document = ACME.root()
+        for each in (*document["tlogs"], *document["ctlogs"]):
+            whole = base64.b64decode(each.pop("logId")["keyId"])
+            # What a certificate's promise names is always the whole id (RFC 6962 section 3.2).
+            kept = whole[:size] if each in document["tlogs"] else whole
+            each["checkpointKeyId"] = {"keyId": b64(kept)}
+        case = message_case(making)
+        assert verify(case.evidence, setting(ACME.entry(document))).reason == ""
+        stranger = World("stranger").message(CONTENT, making)
+        named = stranger["verificationMaterial"]["tlogEntries"][0]["logId"]["keyId"]
+        document["tlogs"][0]["checkpointKeyId"] = {"keyId": b64(base64.b64decode(named)[:size])}
+        document["tlogs"] = document["tlogs"][:1]
+        refused = verify(replace(case, document=stranger).evidence, setting(ACME.entry(document)))
+        assert refused.reason in ("LOG_CHECKPOINT_INVALID", "LOG_UNKNOWN")
 
     @pytest.mark.parametrize("version", ["+json;version=0.1", ".v0.2+json"])
     def test_id_for_checkpoints_takes_the_place_of_the_log_s_own(self, version: str) -> None:

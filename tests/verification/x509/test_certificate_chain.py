@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.errors import MalformedError
+from core.limits import Limits
 from core.model import Trust, TrustEntry, TrustKind
 from tests.verification.specimens import (
     AUTHORITY,
@@ -28,6 +30,7 @@ from tests.verification.specimens import (
     private_pem,
     setting,
 )
+from verification.trust import describe
 from verification.x509.certificates import (
     certificate_claims,
     certificate_digest,
@@ -121,6 +124,31 @@ def test_chain_names_its_anchor_and_the_first_end() -> None:
     assert (chain.anchor, chain.length) == (certificate_digest(ROOT), 3)
     assert chain.due_at == NOW + timedelta(hours=1, seconds=1)
     assert chain.pinned == ""
+
+
+def test_anchor_is_a_name_and_a_key_whatever_else_its_certificate_says() -> None:
+    """RFC 5280 section 6.1.1; below the anchor, what is critical has to be understood."""
+    odd = (*AUTHORITY, (UNKNOWN, True))
+    root = certificate("root", "root", ROOT_KEY, ROOT_KEY, odd)
+    link = certificate("link", "root", LINK_KEY, ROOT_KEY, AUTHORITY)
+    signed = certificate("signer", "link", LEAF_KEY, LINK_KEY)
+    for chain in ((signed, link), (signed, link, root)):
+        judgement = judged(*chain, given=(root,))
+        assert isinstance(judgement, Chain), judgement
+        assert judgement.anchor == certificate_digest(root)
+        assert judgement.links[-1] == root
+    between = certificate("link", "root", LINK_KEY, ROOT_KEY, odd)
+    refused = judged(signed, between)
+    assert (reason(refused), refused.found) == ("CERT_USAGE", "1.2.3.4")  # type: ignore[union-attr]
+    assert reason(judged(signed, between, given=(between,))) == "accepted"
+    stranger = certificate("root", "root", LEAF_KEY, LEAF_KEY, odd)
+    assert reason(judged(signed, link, given=(stranger,))) == "CERT_UNTRUSTED"
+    limited = (*odd, (x509.NameConstraints(None, [x509.RFC822Name("acme.test")]), True))
+    bound = certificate("root", "root", ROOT_KEY, ROOT_KEY, limited)
+    mail = ((x509.SubjectAlternativeName([x509.RFC822Name("eve@acme.test")]), False),)
+    named = certificate("signer", "link", LEAF_KEY, LINK_KEY, mail)
+    assert reason(judged(named, link, given=(root,))) == "accepted"
+    assert reason(judged(named, link, given=(bound,))) != "accepted"
 
 
 def test_attack_02_window_of_the_trust_entry_ends_the_chain() -> None:
@@ -373,7 +401,30 @@ def test_root_whose_serial_number_is_not_positive_is_an_authority_like_others(
     given = given_authorities(Trust((TrustEntry("all", TrustKind.AUTHORITY, both, "test"),)))
     assert given.broken == ()
     # The library finds no path through a negative one: it breaks nothing beside it.
-    assert isinstance(verify_chain((leaf(),), given, NOW), Chain) == (number == b"\x00")
+    found = verify_chain((leaf(),), given, NOW)
+    assert isinstance(found, Chain) == (number == b"\x00")
+    assert not isinstance(found, Fault) or found.reason == "FORMAT_UNSUPPORTED"
+
+
+def test_time_in_the_longer_form_before_its_years_is_not_judged() -> None:
+    """RFC 5280 section 4.1.2.5: readers have to cope with it, and the library does not."""
+    until = datetime(2050, 1, 1, tzinfo=UTC)
+    der = read_der(certificate("root", "root", ROOT_KEY, ROOT_KEY, AUTHORITY, until=until))
+    assert der.count(b"\x18\x0f20500101") == 1
+    (early,) = read_certificates(der.replace(b"\x18\x0f20500101", b"\x18\x0f20490101"))
+    assert isinstance(judged(leaf(), given=read_certificates(der)), Chain)
+    found = judged(leaf(), given=(early,))
+    assert isinstance(found, Fault)
+    assert (found.reason, "GeneralizedTime" in found.detail) == ("FORMAT_UNSUPPORTED", True)
+
+
+def test_certificates_that_are_never_valid_all_at_once_are_said_to_be() -> None:
+    ahead = certificate(
+        "root", "root", ROOT_KEY, ROOT_KEY, AUTHORITY, since=NOW + 9 * DAY, until=NOW + 10 * DAY
+    )
+    found = judged(leaf(), given=(ahead,))
+    assert isinstance(found, Fault)
+    assert (found.reason, "all at once" in found.detail) == ("CERT_UNTRUSTED", True)
 
 
 def read_der(one: x509.Certificate) -> bytes:
@@ -405,6 +456,31 @@ def test_what_is_no_certificate_is_malformed(content: bytes) -> None:
         read_certificates(content)
 
 
+def test_certificate_with_a_name_that_the_library_does_not_read_is_malformed() -> None:
+    """A name of X.400 among the alternative ones: the library raises an error of its own kind."""
+    names = x509.UnrecognizedExtension(
+        x509.SubjectAlternativeName.oid, bytes.fromhex("3004a3023000")
+    )
+    odd = leaf((names, False))
+    with pytest.raises(MalformedError, match="x400Address"):
+        read_certificates(read_der(odd))
+    given = given_authorities(Trust((authority_entry(ROOT), authority_entry(odd))))
+    assert len(given.broken) == 1
+    assert isinstance(verify_chain((leaf(), LINK), given, NOW), Chain)
+
+
+def test_attack_10_certificate_signed_with_parameters_that_are_none_is_weak() -> None:
+    """RSASSA-PSS without its parameters (RFC 4055 section 3.1): nobody can say with which hash."""
+    key = private_key("rsa-2048", "pss")
+    stated, bare = "300d06092a864886f70d01010b0500", "300b06092a864886f70d01010a"
+    der = read_der(certificate("signer", "link", key, key))
+    der = der.replace(bytes.fromhex(stated), bytes.fromhex(bare))  # twice, two bytes less each
+    inner = int.from_bytes(der[6:8]) - 2
+    der = der[:2] + (len(der) - 4).to_bytes(2) + der[4:6] + inner.to_bytes(2) + der[8:]
+    (odd,) = read_certificates(der)
+    assert reason(judged(odd)) == "ALGORITHM_WEAK"
+
+
 def test_too_many_certificates_are_malformed() -> None:
     with pytest.raises(MalformedError, match="more than 32"):
         read_certificates(pem(ROOT) * 33)
@@ -428,6 +504,23 @@ def test_broken_authority_is_set_aside_with_its_name() -> None:
     authorities = given_authorities(Trust((broken, authority_entry(ROOT))))
     assert len(authorities.members) == 1
     assert authorities.broken[0].startswith("torn: ")
+
+
+def test_broken_certificate_of_a_collection_costs_the_others_nothing() -> None:
+    """As in Microsoft's list of roots: of 555, four have texts in characters they cannot have."""
+    strange = base64.encodebytes(b"\x30\x03\x02\x01\x01")
+    torn = b"-----BEGIN CERTIFICATE-----\n" + strange + b"-----END CERTIFICATE-----\n"
+    both = TrustEntry("all", TrustKind.AUTHORITY, torn + pem(ROOT), "test")
+    authorities = given_authorities(Trust((both,)))
+    assert [each.certificate for each in authorities.members] == [ROOT]
+    assert len(authorities.broken) == 1
+    assert authorities.broken[0].startswith("all: certificate 1: not a certificate")
+    assert isinstance(verify_chain((leaf(),), authorities, NOW), Chain)
+    with pytest.raises(MalformedError, match="certificate 1"):
+        describe(both, Limits())  # whoever writes it into the settings is told
+    chosen = replace(both, only=(certificate_digest(ROOT),))
+    assert given_authorities(Trust((chosen,))).broken == ()
+    assert len(describe(chosen, Limits())) == 1
 
 
 def test_chain_lasts_as_long_as_the_longest_window_of_its_anchor() -> None:

@@ -96,9 +96,18 @@ def test_attack_16_only_what_leads_up_to_an_anchor_is_searched() -> None:
     below = certificate("below", "strange", KEYS[1], KEYS[1], AUTHORITY)
     deeper = certificate("deeper", "link", KEYS[2], KEYS[1], AUTHORITY)
     others = (strange, deeper, below, LINK, LINK, ROOT)
-    assert leading_up(others, ANCHORS) == (deeper, LINK, ROOT)
+    assert leading_up(others, ANCHORS) == (deeper, LINK)  # ROOT is one
     assert leading_up((deeper,), Anchors.of([LINK])) == (deeper,)
     assert leading_up(others, Anchors.of([])) == ()
+
+
+def test_attack_16_below_a_certificate_that_is_no_authority_nothing_is_looked_at() -> None:
+    """Whoever has one for signing may issue what they like with its key."""
+    signer = certificate("signer", "root", KEYS[1], KEYS[0])
+    below = _renewed("below", "signer", 1, 1, count=20)
+    assert leading_up((signer, *below), ANCHORS) == (signer,)
+    authority = certificate("signer", "root", KEYS[1], KEYS[0], AUTHORITY)
+    assert leading_up((authority, *below), ANCHORS) == (authority, *below)
 
 
 def test_attack_16_certificates_that_issue_each_other_cost_little() -> None:

@@ -39,7 +39,9 @@ from tests.verification.specimens import (
     private_pem,
     setting,
 )
+from tests.verification.x509.x509_material import oid, raw_sign, tlv
 from verification.cms.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
+from verification.readers.der import DerReader
 from verification.trust import describe
 from verification.verifier import verify
 from verification.x509.certificates import read_certificates
@@ -195,6 +197,50 @@ def test_attack_10_revoked_authority_of_timestamps_proves_no_time_without_a_harm
 def test_date_of_invalidity_counts_where_it_is_earlier() -> None:
     listed = revoked(SERIAL, LATER, Reason.superseded, invalid=BEFORE)
     assert judge(crl(listed), proved_at=PROVED) == "CERT_REVOKED"
+
+
+NO_DATE = x509.UnrecognizedExtension(x509.InvalidityDate.oid, b"\x05\x00")
+DATED = {  # what an answer states besides, and whether it was before the proved time
+    "date before": (x509.InvalidityDate(BEFORE), True),
+    "date after": (x509.InvalidityDate(LATER - DAY), False),
+    "no date": (NO_DATE, True),
+    "something else": (x509.OCSPNonce(b"x"), False),
+}
+
+
+@pytest.mark.parametrize(("stated", "refutes"), DATED.values(), ids=DATED)
+def test_attack_10_date_of_invalidity_counts_in_answers_too(
+    stated: x509.ExtensionType, *, refutes: bool
+) -> None:
+    """RFC 6960 section 4.4.5: what entries of lists may state, single answers may, too."""
+    given = answer(ocsp.OCSPCertStatus.REVOKED, LATER, Reason.superseded)
+    dated = entry(_with_single_extension(given.content, stated), "answer")
+    assert judge(given, proved_at=PROVED).startswith("noted")
+    assert (judge(dated, proved_at=PROVED) == "CERT_REVOKED") == refutes
+    assert judge(dated) == "CERT_REVOKED"
+
+
+def _with_single_extension(encoded: bytes, stated: x509.ExtensionType) -> bytes:
+    """Return an answer with an extension of its single answer, signed anew by the issuer."""
+    reader = DerReader(ocsp.load_der_ocsp_response(encoded).tbs_response_bytes, "made").inside(0x30)
+    before = [reader.element(), reader.element()]
+    single = reader.inside(0x30).inside(0x30)
+    parts = [single.element() for _ in range(4)]
+    extension = tlv(0x30, oid(stated.oid.dotted_string), tlv(0x04, stated.public_bytes()))
+    parts.append(tlv(0xA1, tlv(0x30, extension)))
+    signed = tlv(0x30, *before, tlv(0x30, tlv(0x30, *parts)))
+    algorithm, signature = raw_sign(LINK_KEY, signed)
+    basic = tlv(0x30, signed, algorithm, tlv(0x03, b"\0" + signature))
+    held = tlv(0x30, oid("1.3.6.1.5.5.7.48.1.1"), tlv(0x04, basic))
+    return tlv(0x30, tlv(0x0A, b"\0"), tlv(0xA0, held))
+
+
+def test_attack_10_entry_that_comes_again_counts_by_its_worst() -> None:
+    mild = revoked(SERIAL, LATER, Reason.superseded)
+    for grave in (revoked(SERIAL, LATER, Reason.key_compromise), revoked(SERIAL, BEFORE)):
+        for listed in ((mild, grave), (grave, mild)):
+            assert judge(crl(*listed), proved_at=PROVED) == "CERT_REVOKED"
+    assert judge(crl(mild, mild), proved_at=PROVED).startswith("noted")
 
 
 def test_certificate_that_is_not_listed_passes() -> None:
@@ -455,6 +501,56 @@ def test_entries_are_described_for_the_trust_page() -> None:
     assert of_answer.valid_until == NOW + DAY
     with pytest.raises(MalformedError):
         describe(entry(b"nothing"), LIMITS)
+
+
+# --- an authority with several keys ---------------------------------------------------------------
+
+NEW_KEY, LISTS_KEY = private_key("p256", "renewed link"), private_key("p256", "lists of link")
+LISTS = (
+    x509.KeyUsage(
+        crl_sign=True, digital_signature=False, content_commitment=False, key_encipherment=False,
+        data_encipherment=False, key_agreement=False, key_cert_sign=False, encipher_only=False,
+        decipher_only=False,
+    ),
+    True,
+)  # fmt: skip
+RENEWED = certificate("link", "root", NEW_KEY, ROOT_KEY, AUTHORITY, **WIDE)
+BY_LINK = certificate("link", "link", LISTS_KEY, LINK_KEY, (LISTS,), **WIDE)
+OLD_BY_NEW = certificate("link", "link", LINK_KEY, NEW_KEY, AUTHORITY, **WIDE)
+STRANGER = certificate("link", "link", LISTS_KEY, LISTS_KEY, AUTHORITY, **WIDE)
+PLAIN = certificate("link", "root", LISTS_KEY, ROOT_KEY, **WIDE)  # says neither of the two
+FURTHER = {  # the lists' key, what came along, what was given → whether its lists are the issuer's
+    "renewed by the root": (NEW_KEY, (LINK, RENEWED), (ROOT,), True),
+    "for lists alone": (LISTS_KEY, (LINK, BY_LINK), (ROOT,), True),
+    "renewed and above": (NEW_KEY, (OLD_BY_NEW, RENEWED), (ROOT,), True),
+    "under another anchor": (NEW_KEY, (LINK,), (ROOT, RENEWED), False),
+    "a stranger's": (LISTS_KEY, (LINK, STRANGER), (ROOT,), False),
+    "neither authority nor for lists": (LISTS_KEY, (LINK, PLAIN), (ROOT,), False),
+    "not at hand": (NEW_KEY, (LINK,), (ROOT,), False),
+}
+
+
+@pytest.mark.parametrize(("key", "along", "given", "counts"), FURTHER.values(), ids=FURTHER)
+def test_attack_10_list_by_another_key_of_the_issuer_refutes_and_does_not_vouch(
+    key: PrivateKey,
+    along: tuple[x509.Certificate, ...],
+    given: tuple[x509.Certificate, ...],
+    *,
+    counts: bool,
+) -> None:
+    """RFC 5280 section 6.3.3 (f): an authority may sign its lists with another of its keys."""
+
+    def found(*listed: x509.RevokedCertificate) -> Chain | Fault:
+        trust = Trust((authority_entry(*given), crl(*listed, key=key)))
+        return verify_chain((LEAF, *along), given_authorities(trust), NOW)
+
+    refuted, passed = found(revoked(SERIAL, BEFORE)), found()
+    assert isinstance(refuted, Fault) == counts
+    assert not isinstance(refuted, Fault) or refuted.reason == "CERT_REVOKED"
+    assert isinstance(passed, Chain)
+    assert not any(check.detail.startswith("CN=signer is not") for check in passed.checks)
+    words = "another key of the issuer" if counts else "does not hold under the issuer's key"
+    assert any(words in check.detail for check in passed.checks)
 
 
 # --- through the chain ----------------------------------------------------------------------------
