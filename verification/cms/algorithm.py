@@ -47,12 +47,8 @@ WEAK = {
     "1.2.840.113549.1.1.14": "RSA with SHA-224",
     "1.2.840.10045.4.1": "ECDSA with SHA-1",
     "1.2.840.10045.4.3.1": "ECDSA with SHA-224",
-    "1.2.840.10040.4.1": "DSA",
     "1.2.840.10040.4.3": "DSA with SHA-1",
     "2.16.840.1.101.3.4.3.1": "DSA with SHA-224",
-    "2.16.840.1.101.3.4.3.2": "DSA with SHA-256",
-    "2.16.840.1.101.3.4.3.3": "DSA with SHA-384",
-    "2.16.840.1.101.3.4.3.4": "DSA with SHA-512",
 }
 _KINDS: tuple[tuple[type, dict[str, str]], ...] = (
     (rsa.RSAPublicKey, _RSA | {PSS: ""}),

@@ -113,9 +113,9 @@ def _namesakes(
 
     When they are valid is not asked: a key signs lists after its certificates were renewed, too.
     """
-    names, keys = {each.subject for each in links[1:]}, {certified_spki(each) for each in links}
-    beside = [each for each in others if each.subject in names]
-    if all(certified_spki(each) in keys for each in beside):
+    names = {each.subject for each in links[1:]}
+    beside = {certified_spki(each) for each in others if each.subject in names}
+    if not beside or beside <= {certified_spki(each) for each in links}:
         return ()
     led = leading_up(others, Anchors.of(links[-1:]))
     return tuple(each for each in led if each.subject in names)

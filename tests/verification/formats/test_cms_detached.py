@@ -664,6 +664,8 @@ STATED = {
     "with parameters": (tlv(0x30, oid("1.2.840.10045.4.3.2"), tlv(4, b"x")), "MALFORMED"),
     "unknown": (tlv(0x30, oid("1.2.3")), "FORMAT_UNSUPPORTED"),
     "weak": (tlv(0x30, oid("1.2.840.10045.4.1")), "ALGORITHM_WEAK"),
+    "weak DSA": (tlv(0x30, oid("1.2.840.10040.4.3")), "ALGORITHM_WEAK"),
+    "DSA": (tlv(0x30, oid("2.16.840.1.101.3.4.3.2")), "FORMAT_UNSUPPORTED"),
 }
 
 
