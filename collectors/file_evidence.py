@@ -58,6 +58,7 @@ BY_DIGEST = re.compile(r"(sha256|sha512)[:-]([0-9a-f]{64}|[0-9a-f]{128})\.jsonl\
 SIGNED_OVER = ("sha256", "sha384", "sha512")  # kept, so that another key can be tried later
 CHECKSUMS = "text/x-checksums"
 LISTS_SHOWN = 20
+SHARED_KEY_BYTES = 1024  # a longer key could not be kept, and with it what the lists name
 _MEDIA_TYPES = (  # how the bytes begin → what they claim to be
     (b"-----BEGIN PGP SIGNATURE-----", "application/pgp-signature"),
     (b"-----BEGIN SSH SIGNATURE-----", "application/x-ssh-signature"),
@@ -99,9 +100,13 @@ class Neighbours:
         self._kept: set[str] = set()  # lists whose bytes were told already
         self._lines: dict[str, list[Listed]] = {}
         self._broken: dict[str, Unread] = {}  # signed lists that cannot be read
-        named = [(name, BY_DIGEST.match(name)) for name in files]
-        self._by_digest = {name: f"{found[1]}:{found[2]}" for name, found in named if found}
-        self._claimed: set[str] = set()  # those of them that a file here answers to
+        found = {name: BY_DIGEST.match(name) for name in files}
+        self._digests = {name: (one[1], one[2]) for name, one in found.items() if one}
+        self._by_digest: dict[str, list[str]] = {}
+        for name, digest in self._digests.items():
+            self._by_digest.setdefault(":".join(digest), []).append(name)
+        self._hashed_by = {algorithm for algorithm, _ in self._digests.values()}
+        self._claimed: set[str] = set()  # named by the digest of a file that is here
         rest = [name for name in files if not self._is_evidence(name)]
         self.artifacts = [name for name in rest if not CHECKSUM_LIST.match(name)]
         self._lists = [name for name in rest if CHECKSUM_LIST.match(name)]
@@ -111,7 +116,7 @@ class Neighbours:
 
     def unclaimed(self) -> Iterator[str]:
         """Yield what is named by the digest of no artifact, once all of them were looked at."""
-        yield from (name for name in self._by_digest if name not in self._claimed)
+        yield from (name for name in self._digests if name not in self._claimed)
 
     def algorithms(self, name: str) -> set[str]:
         """Return what to hash a file by: what lists say of it, what signatures are made over."""
@@ -119,7 +124,7 @@ class Neighbours:
         return {
             *signed,
             *(one.algorithm for each in self._lines.get(name, ()) for one in each.readings),
-            *(digest.partition(":")[0] for digest in self._by_digest.values()),
+            *self._hashed_by,
         }
 
     def set_key(self, name: str, path: str) -> str:
@@ -129,7 +134,9 @@ class Neighbours:
         own = beside or bool(self.files[name].head())
         if agreeing and not (own or other or self._broken_for(name)):
             # No path holds two slashes in a row, so no two sets share a key.
-            return f"list:{self.unit}/" + "//".join(listed.list_name for listed in agreeing)
+            key = f"list:{self.unit}/" + "//".join(listed.list_name for listed in agreeing)
+            if len(key.encode("utf-8", "surrogatepass")) <= SHARED_KEY_BYTES:
+                return key
         return f"file:{path}"
 
     def evidence_set(self, name: str, key: str) -> EvidenceSet:
@@ -208,8 +215,8 @@ class Neighbours:
         """Return the files that say by their name that they are about one with this content."""
         if not self._by_digest:
             return []
-        ours = set(map(str, self.files[name].digests(self.algorithms(name))))
-        found = [origin for origin, digest in self._by_digest.items() if digest in ours]
+        ours = map(str, self.files[name].digests(self.algorithms(name)))
+        found = [origin for digest in ours for origin in self._by_digest.get(digest, ())]
         self._claimed.update(found)
         return found
 
@@ -285,7 +292,7 @@ class Neighbours:
         return any(name + suffix in self.files for suffix in suffixes)
 
     def _is_evidence(self, name: str) -> bool:
-        if name in self._by_digest:
+        if name in self._digests:
             return True
         for suffix in (*LIST_SIGNATURES, *CERTIFICATES):
             of = name.removesuffix(suffix)

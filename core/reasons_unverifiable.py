@@ -49,12 +49,14 @@ UNVERIFIABLE = (
         _UNVERIFIABLE,
         "source",
         "Another version of the verifier judged it",
-        "The source was last read completely by another version of this program, whose verifier may"
-        " have judged otherwise: it may have called verified what this one refuses. Everything is"
-        " read again under this one; until that is complete, what stands is what the other said.",
+        "The source, or a part of it, was last read by another version of this program, whose"
+        " verifier may have judged otherwise: it may have called verified what this one refuses."
+        " Everything is read again under this one; until that is complete, what stands is what the"
+        " other said.",
         (
             "the program was upgraded, and the scan after it has not come to its end",
             "the source, or a part of it, has been out of reach since the upgrade",
+            "an older version of the program still scans into the same database",
         ),
         "Scan the source until it is complete; its errors say what is in the way. To count nothing"
         " of it meanwhile, take its trust, or the source, out of the settings.",

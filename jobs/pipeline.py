@@ -96,7 +96,7 @@ class SourceScan:
                 scans.bury(connection, source.id, began)
             with self._database.writing() as connection:
                 configuration.demand_current(connection, source.id, reading.trust)
-                self._scan_id = scans.begin(connection, source.id, slot, began)
+                self._scan_id = scans.begin(connection, source.id, slot, began, VERIFIER_VERSION)
             running = partial(scans.demand_running, scan_id=self._scan_id)
             self._guarded = self._database.guarded(running)
             try:

@@ -268,7 +268,7 @@ def _record_anchors(connection: sa.Connection, verification_id: int, anchors: Se
 
 def _record_signer(connection: sa.Connection, who: Signer, now: datetime) -> int:
     table, found_by = signer, who.recognised_by
-    if len(found_by.encode()) > INDEXED_BYTES:
+    if len(found_by.encode()) > INDEXED_BYTES or "\0" in found_by:  # no index holds it as it is
         found_by = str(digest_of(found_by.encode()))
     if who.kind is SignerKind.KEYLESS:  # its certificate belongs to the verification alone
         who = replace(who, key_algorithm=EPHEMERAL, valid_from=None, valid_until=None)

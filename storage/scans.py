@@ -74,8 +74,13 @@ def bury(connection: sa.Connection, source_id: int, now: datetime) -> None:
     connection.execute(scan.update().where(dead).values(**values))
 
 
-def begin(connection: sa.Connection, source_id: int, slot: str | None, now: datetime) -> int:
-    """Begin a scan, which answers what was asked so far; ConflictError when the slot was."""
+def begin(
+    connection: sa.Connection, source_id: int, slot: str | None, now: datetime, verifier: str
+) -> int:
+    """Begin a scan, which answers what was asked so far; ConflictError when the slot was.
+
+    From here on something may rest on this version of the verifier, however the scan ends.
+    """
     scan_id: int = take_ids(connection, scan, 1)[0]
     row = {
         "id": scan_id, "source_id": source_id, "state": ScanState.RUNNING, "slot": slot,
@@ -86,7 +91,16 @@ def begin(connection: sa.Connection, source_id: int, slot: str | None, now: date
     except IntegrityError as error:
         raise ConflictError(f"the run due at {slot} was answered already") from error
     _take_requests(connection, scan_request.c.source_id == source_id, now)
+    chosen = source.c.id == source_id
+    known = connection.execute(sa.select(source.c.verifier).where(chosen)).scalar_one()
+    oldest = min(known, verifier, key=_place_of)
+    connection.execute(source.update().where(chosen).values(verifier=oldest))
     return scan_id
+
+
+def _place_of(verifier: str) -> int:
+    """Order the versions, which are whole numbers; one that is not known may be the oldest."""
+    return int(verifier) if verifier.isdecimal() else 0
 
 
 def demand_running(connection: sa.Connection, scan_id: int) -> None:

@@ -50,22 +50,18 @@ class Instant(TypeDecorator[datetime]):
         return None if value is None else from_microseconds(value)
 
 
-class WrittenName(TypeDecorator[str]):
-    r"""Words that others wrote: PostgreSQL keeps no NUL, so each becomes `\u{0}` everywhere."""
+class Written(TypeDecorator[str]):
+    r"""Words that others wrote: PostgreSQL keeps no NUL, so each becomes `\u{0}` everywhere.
 
-    impl: type[String] = String
+    Nothing is found by them, for two may become the same.
+    """
+
+    impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Spell out what cannot be kept; in a comparison, too."""
         return value.replace("\0", r"\u{0}") if value else value
-
-
-class Written(WrittenName):
-    """The same of longer text."""
-
-    impl = Text
-    cache_ok = True
 
 
 def to_microseconds(value: datetime) -> int:
@@ -285,7 +281,7 @@ signer = Table(
     metadata,
     _id(),
     Column("kind", String, nullable=False),
-    Column("fingerprint", WrittenName, nullable=False),
+    Column("fingerprint", String, nullable=False),
     Column("issuer", Written, nullable=False, server_default=""),
     Column("identity", Written, nullable=False, server_default=""),
     Column("algorithm", String, nullable=False),

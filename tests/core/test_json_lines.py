@@ -28,6 +28,13 @@ def test_an_answer_holds_each_under_bundle(indent: int | None) -> None:
     assert list(map(json.loads, attestations_in(content, LIMITS))) == [ONE, TWO]
 
 
+def test_no_piece_is_longer_than_the_answer_it_came_in() -> None:
+    content = json.dumps(json.loads(answer({"a": "é😀" * 99, "b": [1, 2]})), ensure_ascii=False,
+                         separators=(",", ":")).encode()  # fmt: skip
+    (piece,) = attestations_in(content, LIMITS)
+    assert piece in content
+
+
 def test_one_more_than_the_limit_says_that_there_are_more() -> None:
     assert len(attestations_in(answer(*[ONE] * 9), LIMITS)) == 3
 

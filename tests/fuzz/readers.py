@@ -123,9 +123,9 @@ def _attempted(read: Callable[[int], object], field: int) -> None:
 
 def _openpgp(content: bytes) -> None:
     for packet in split_packets(content, most=LIMITS.signatures):
-        tidy = tidy_signature(packet, b"")
+        tidy = tidy_signature(packet)
         (again,) = split_packets(tidy, most=1)
-        assert tidy_signature(again, b"") == tidy
+        assert tidy_signature(again) == tidy
         signed_part(packet.body)
         _attempted(lambda _, body=packet.body: read_signature(body), 0)  # type: ignore[misc]
     read_signatures(content, limits=LIMITS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from pathlib import Path
@@ -81,6 +82,18 @@ def test_one_name_too_long_leaves_its_folder_incomplete_and_the_rest_of_it_read(
     state, errors, names = scanned(tmp_path, database_url)
     assert (state, errors) == ("failed", [(unit, "TOO_LARGE")])
     assert names == [f"{unit}/a", f"{unit}/龥z"]
+
+
+def test_many_lists_of_long_names_hide_no_file_that_they_name(
+    tmp_path: Path, database_url: str
+) -> None:
+    put(tmp_path / "r" / "plain")
+    line = f"{hashlib.sha256(b'plain').hexdigest()}  plain\n"
+    for _ in range(12):
+        name = f"{part(230, wide=False)}.checksums.txt"
+        (tmp_path / "r" / name).write_text(line)
+        put(tmp_path / "r" / f"{name}.asc")
+    assert scanned(tmp_path, database_url) == ("complete", [], ["plain"])
 
 
 def test_bytes_are_counted_not_characters() -> None:

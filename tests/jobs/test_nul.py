@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import string
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,14 +84,41 @@ def test_signer_with_a_nul_in_its_name_is_kept_and_found_again(
     workspace.close()
 
 
+LETTERS = random.Random(1).choices(string.ascii_letters + string.digits, k=4000)
+TOO_LONG = {
+    "by its letters": "".join(LETTERS),
+    "with its NULs spelled out": "\0".join("".join(LETTERS[i : i + 8]) for i in range(0, 2000, 8)),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LONG.values(), ids=TOO_LONG.keys())
 def test_signer_with_a_name_that_no_index_can_hold_is_kept(
-    tmp_path: Path, database_url: str
+    name: str, tmp_path: Path, database_url: str
 ) -> None:
     (tmp_path / "r").mkdir()
     (tmp_path / "r" / "a").write_bytes(CONTENT)
-    letters = random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=4000)
-    keyless(tmp_path, f"https://forge.example/{''.join(letters)}")
+    keyless(tmp_path, f"https://forge.example/{name}")
     workspace = Workspace.open(settings(tmp_path, database_url, "roots"), lambda: NOW)
     report = scan(workspace, "files")
     assert (report.scan.state, report.numbers.verified) == ("complete", 1)
+    workspace.close()
+
+
+def test_name_with_a_nul_is_another_signer_than_one_that_spells_it_out(
+    tmp_path: Path, database_url: str
+) -> None:
+    (tmp_path / "r").mkdir()
+    spelled = NAME.replace("\0", r"\u{0}")
+    world = World("nul")
+    (tmp_path / "roots").write_bytes(world.entry().content)
+    for file, name in (("a", NAME), ("b", spelled)):
+        content = file.encode()
+        (tmp_path / "r" / file).write_bytes(content)
+        bundle = world.message(content, Making(identity=name))
+        (tmp_path / "r" / f"{file}.sigstore.json").write_text(json.dumps(bundle))
+    workspace = Workspace.open(settings(tmp_path, database_url, "roots"), lambda: NOW)
+    assert scan(workspace, "files").numbers.verified == 2
+    with workspace.database.reading() as connection:
+        names = list(connection.execute(sa.select(schema.signer.c.identity)).scalars())
+    assert names == [spelled, spelled]
     workspace.close()

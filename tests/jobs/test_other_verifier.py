@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 import app
+from jobs import pipeline
 from jobs.pipeline import Stop
 from jobs.scheduler import Scheduler, slot_of
 from jobs.workspace import Workspace
@@ -125,3 +126,26 @@ def test_what_cannot_be_read_again_says_that_another_verifier_judged_it(
     out = capsys.readouterr().out
     assert "a: VERIFIER_CHANGED: what could not be read again was judged by earlier" in out
     assert "b: " not in out
+
+
+def test_an_older_version_that_reads_only_a_part_is_told_of(
+    scanned: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade that left a scheduler of the old version running, say."""
+    with pytest.raises(SystemExit):
+        app.main(["scan"])
+    deep = scanned.joinpath("a", *["龥" * 80] * 11)  # longer than a name may be
+    deep.mkdir(parents=True)
+    deep.joinpath("file").write_text("deep")
+    with monkeypatch.context() as older:
+        older.setattr(pipeline, "VERIFIER_VERSION", "1")
+        with pytest.raises(SystemExit):
+            app.main(["scan"])
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        app.main(["scan", "--json"])
+    found = {one["id"]: one for one in json.loads(capsys.readouterr().out)["sources"]}
+    assert found["a"]["state"] == "partial"
+    assert found["a"]["errors"][-1]["reason"] == "VERIFIER_CHANGED"
+    assert "judged by 1," in found["a"]["errors"][-1]["detail"]
+    assert found["b"]["errors"] == []

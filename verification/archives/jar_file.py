@@ -30,9 +30,9 @@ from verification.fault import Fault, malformed
 MANIFEST = "META-INF/MANIFEST.MF"
 STRONG_DIGEST = "SHA-256, SHA-384 or SHA-512"
 REFERENCE = "JAR File Specification, Signed JAR File"
-_FOLDER = "META-INF/"
-_SIGNATURE_FILE = re.compile(r"META-INF/([^/]+)\.SF", re.IGNORECASE)
-_BLOCK = re.compile(r"META-INF/([^/]+)\.(RSA|DSA|EC)", re.IGNORECASE)
+# Left out by signatures, so nothing that comes to lie in another folder when it is unpacked.
+_SIGNATURE_FILE = re.compile(r"META-INF/([^/\\]+)\.SF", re.IGNORECASE | re.ASCII)
+_BLOCK = re.compile(r"META-INF/([^/\\]+)\.(RSA|DSA|EC)", re.IGNORECASE | re.ASCII)
 _JAR_NAME = re.compile(
     rb"META-INF/(?:MANIFEST\.MF|[^/\0]{1,256}\.(?:SF|RSA|DSA|EC))", re.IGNORECASE
 )
@@ -241,7 +241,7 @@ def _folder_fault(jar: JarFile) -> Fault | None:
 
 def _states(section: Section) -> tuple[str, ...]:
     digests = stated_digests(section, _SECTION)
-    return (*digests.strong, *digests.weak)
+    return (*digests.strong, *digests.weak, *digests.foreign)
 
 
 def _entry_fault(archive: ZipArchive, entry: Entry, section: Section) -> Fault | None:

@@ -100,9 +100,9 @@ class _Names:
 def _names(certificate: x509.Certificate) -> _Names:
     signed = DerReader(certificate.tbs_certificate_bytes, "the certificate").inside(der.SEQUENCE)
     if signed.tag == der.CONTEXT_CONSTRUCTED:
-        signed.element()
-    signed.integer()
-    signed.element(der.SEQUENCE)
+        signed.element()  # the version
+    signed.element(der.INTEGER)
+    signed.element(der.SEQUENCE)  # the signature's algorithm
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         identifier = found.value.digest

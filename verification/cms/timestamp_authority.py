@@ -8,8 +8,8 @@ from datetime import datetime
 from cryptography import x509
 
 from core.frozen import dataclass
+from verification.x509.anchors import Anchors
 from verification.x509.chain import Authorities
-from verification.x509.path import Anchors
 from verification.x509.revocation_data import NONE, Revocations
 from verification.x509.usage import is_issuer
 

@@ -41,9 +41,10 @@ from verification.cms.timestamp_token import Refusal, Token, read_timestamp
 from verification.fault import Fault, malformed
 from verification.keys.keyed import signed_bytes
 from verification.keys.public_key import PublicKey
+from verification.x509.anchors import Anchors
 from verification.x509.certificates import certificate_digest, load_der
 from verification.x509.chain import path_fault
-from verification.x509.path import Anchors, CertificatePath, find_path
+from verification.x509.path import CertificatePath, find_path
 from verification.x509.revocation import RevokedLater, judge_revocation
 
 __all__ = [

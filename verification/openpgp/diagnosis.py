@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from pysequoia import Sig
+
 from core.frozen import dataclass
 from verification.openpgp.key import KeyMaterial
 from verification.openpgp.keyring import (
@@ -259,11 +261,26 @@ def _not_for_signing(case: _Case) -> Cause | None:
 def _in_error(case: _Case) -> Cause | None:
     """Look for what has to be understood and is not (5.2.3.7), in the signature itself."""
     signature = case.signature
-    if signature.version == VERSION_3 or not has_unknown_critical(signed_area(signature.head)):
+    if signature.version == VERSION_3:
         return None
-    detail = "the signature is in error: what it calls critical is not known here"
-    expected, found = "nothing critical that is unknown", "an unknown subpacket, or a notation"
-    return Cause("SIGNATURE_INVALID", detail, expected, found)
+    if has_unknown_critical(signed_area(signature.head)):
+        detail = "the signature is in error: what it calls critical is not known here"
+        expected, found = "nothing critical that is unknown", "an unknown subpacket, or a notation"
+        return Cause("SIGNATURE_INVALID", detail, expected, found)
+    if not _is_readable(signature):
+        detail = "the signature is in error: what it says of itself cannot be read"
+        expected, found = "subpackets of the form that their type has", "a broken subpacket"
+        return Cause("SIGNATURE_INVALID", detail, expected, found)
+    return None
+
+
+def _is_readable(signature: SignaturePacket) -> bool:
+    """Say whether the engine can read it: what it cannot, no other reader is sure to."""
+    try:
+        Sig.from_bytes(signature.naming(()))
+    except Exception:  # noqa: BLE001 - the engine's errors have no common class
+        return False
+    return True
 
 
 def _unknown_kind(case: _Case) -> Cause | None:

@@ -36,7 +36,7 @@ from verification.openpgp.packets import (
 )
 from verification.openpgp.reach import is_left_to_us
 from verification.openpgp.revoker import unseen_revocations
-from verification.openpgp.self_signatures import WEAK_HASHES, voids
+from verification.openpgp.self_signatures import WEAK_HASHES, standpoint, voids
 from verification.trail import Trail
 
 PACKET = "signature packet"
@@ -124,7 +124,7 @@ def judge(
             cause = _under_none([one.key.fingerprint for one in strong])
             return Judgement(_refuse(trail, MATHEMATICS, cause), strong[0].certificate)
     withdrawn = [(one, unseen_revocations(one, keyrings)) for one in eligible]
-    eligible = [one for one, said in withdrawn if not _void(said, signature)]
+    eligible = [one for one, said in withdrawn if not _void(said, one, signature)]
     if not eligible:
         return _withdrawn(trail, signature, *withdrawn[0])
     # 6. Does the mathematics hold, under a key that was valid then?
@@ -233,8 +233,14 @@ def _out_of_time(
     return _refuse(trail, TIME, Cause("KEY_EXPIRED", detail, expected, found))
 
 
-def _void(revocations: Sequence[SignaturePacket], signature: SignaturePacket) -> bool:
-    return any(voids(one, signature.created_at) for one in revocations)
+def _void(
+    revocations: Sequence[SignaturePacket], candidate: Candidate, signature: SignaturePacket
+) -> bool:
+    return any(voids(one, _moment(candidate, signature)) for one in revocations)
+
+
+def _moment(candidate: Candidate, signature: SignaturePacket) -> datetime:
+    return standpoint(candidate.certificate, candidate.key, signature.created_at)
 
 
 def _withdrawn(
@@ -245,7 +251,7 @@ def _withdrawn(
 ) -> Judgement:
     detail = "the key is revoked, by its owner or by another key that its owner named for that"
     fingerprint = candidate.certificate.fingerprint
-    cause = revoked_cause(detail, fingerprint, revocations, signature.created_at)
+    cause = revoked_cause(detail, fingerprint, revocations, _moment(candidate, signature))
     return Judgement(_refuse(trail, TIME, cause), candidate.certificate)
 
 

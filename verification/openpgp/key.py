@@ -70,7 +70,7 @@ def read_key(body: bytes) -> KeyMaterial:
     number = body[5]
     fingerprint = _fingerprint(version, body)
     if number in _RSA or number in _DISCRETE:
-        bits = int.from_bytes(material[:2], "big")
+        bits = _bits(material)
         name = f"{_DISCRETE.get(number, 'RSA')}-{bits}"
         weakness, has = _weakness(name, number, bits), bits <= _ENGINE_BITS
         return KeyMaterial(fingerprint, number, name, created_at, weakness, is_in_engine=has)
@@ -83,6 +83,12 @@ def read_key(body: bytes) -> KeyMaterial:
         return KeyMaterial(fingerprint, number, f"ECDSA-{curve}", created_at, is_in_engine=has)
     name = _NAMES.get(number, f"algorithm {number}")
     return KeyMaterial(fingerprint, number, name, created_at)
+
+
+def _bits(material: bytes) -> int:
+    """Return the length of the first number, which may be shorter than it says (section 3.2)."""
+    octets = (int.from_bytes(material[:2], "big") + 7) // 8
+    return int.from_bytes(material[2 : 2 + octets], "big").bit_length()
 
 
 def _fingerprint(version: int, body: bytes) -> str:

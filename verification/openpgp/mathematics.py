@@ -57,7 +57,12 @@ _NATIVE = b"\x40"  # before a point in its curve's own form
 
 def new_hash(signature: SignaturePacket) -> hashlib._Hash | None:
     """Return a hash of the signature's algorithm, or None where it is not carried out here."""
-    known = _HASHES.get(signature.hash_algorithm)
+    return hash_of(signature.hash_algorithm)
+
+
+def hash_of(number: int) -> hashlib._Hash | None:
+    """Return a hash of the algorithm with this number (section 9.5), or None."""
+    known = _HASHES.get(number)
     try:
         return hashlib.new(known[0], usedforsecurity=False) if known is not None else None
     except ValueError:  # RIPEMD-160, which not every OpenSSL has

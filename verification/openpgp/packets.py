@@ -8,7 +8,7 @@ in place of the unhashed area, which anybody may write, only the keys we want tr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -282,10 +282,11 @@ def embedded_signatures(body: bytes) -> tuple[SignaturePacket, ...]:
     return tuple(one for one in read if isinstance(one, SignaturePacket))
 
 
-def tidy_signature(packet: Packet, hash_start: bytes) -> bytes:
-    """Return a signature packet with canonical numbers and, where given, this start of its hash.
+def tidy_signature(packet: Packet, hash_starts: Iterable[bytes] = ()) -> bytes:
+    """Return a signature packet with canonical numbers and one of these starts of its hash.
 
-    A packet that is broken, or in order, comes back as it was.
+    Its own where that is among them, else the first. A packet that is broken, or in order, comes
+    back as it was.
     """
     body = packet.body
     try:
@@ -293,7 +294,10 @@ def tidy_signature(packet: Packet, hash_start: bytes) -> bytes:
         numbers = NUMBERS.get(body[2], untouched)(body[2], body[layout.numbers_at :])
     except MalformedError:
         return packet.raw
-    start = hash_start or body[layout.unhashed_end : layout.unhashed_end + 2]
+    stated = body[layout.unhashed_end : layout.unhashed_end + 2]
+    starts = iter(hash_starts)
+    first = next(starts, b"") or stated
+    start = stated if first == stated or stated in starts else first
     salt = body[layout.unhashed_end + 2 : layout.numbers_at]
     tidy = body[: layout.unhashed_end] + start + salt + numbers
     return packet.raw if tidy == body else _framed(tidy)

@@ -61,9 +61,7 @@ def unseen_revocations(candidate: Candidate, keyrings: Keyrings) -> tuple[Signat
     return _by_owner(candidate) + tuple(
         claim.signature
         for claim in _claims(candidate.certificate, bare)
-        if claim.key in named
-        and begins_hash(claim.signature, claim.over)
-        and not _is_refuted(claim, keyrings)
+        if claim.key in named and _counts(claim, keyrings)
     )
 
 
@@ -77,13 +75,14 @@ def _by_owner(candidate: Candidate) -> tuple[SignaturePacket, ...]:
     )
 
 
-def _is_refuted(claim: _Claim, keyrings: Keyrings) -> bool:
-    """Say whether the named key is at hand and did not sign."""
+def _counts(claim: _Claim, keyrings: Keyrings) -> bool:
+    """Say whether the named key made it, or might have where that is not at hand."""
     for _, certificate, key in keyrings.entries():
         if key.fingerprint == claim.revoker:
             body = key_packet(certificate, key).body
-            return _is_judged(claim, body) and not holds_over(body, claim.signature, claim.over)
-    return False
+            if _is_judged(claim, body):
+                return holds_over(body, claim.signature, claim.over)
+    return begins_hash(claim.signature, claim.over)
 
 
 def _is_judged(claim: _Claim, revoker: bytes) -> bool:

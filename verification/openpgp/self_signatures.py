@@ -278,13 +278,16 @@ def _places(components: Sequence[Packet], place: int, signature: SignaturePacket
         )
         subkeys = [at for at, one in enumerate(components) if one.tag == TAG_SUBKEY]
         return subkeys if is_moved else (place,)
+    if _is_over(components, place, signature):
+        return (place,)
+    if signature.type in OVER_PRIMARY:
+        return ()
     likely = (
         at
         for at, one in enumerate(components)
         if begins_hash(signature, over_key(primary, one, signature.type))
     )
-    holding = (at for at in (place, *likely) if _is_over(components, at, signature))
-    return [*islice(holding, 1)]
+    return [*islice((at for at in likely if _is_over(components, at, signature)), 1)]
 
 
 def _is_over(components: Sequence[Packet], at: int, signature: SignaturePacket) -> bool:

@@ -23,7 +23,7 @@ _REVOKER_BYTES, _IS_REVOKER = 22, 0x80  # class, algorithm and a version 4 finge
 _READ = frozenset(
     {_CREATED, _LIFETIME, _KEY_LIFETIME, _ISSUER, _KEY_FLAGS, _REVOCATION, _ISSUER_FINGERPRINT}
 )
-_KNOWN = frozenset({2, 3, 4, 5, 6, 7, 9, 11, 12, 16, *range(21, 36), 39})  # not notations
+_KNOWN = frozenset({2, 3, 4, 5, 6, 7, 9, 11, 12, 16, *range(21, 34), 35, 39})  # not notations
 _CRITICAL = 0x80
 _SIGNS = 0x02  # section 5.2.3.29: this key may be used to sign data
 _SOFT = frozenset({1, 3})  # section 5.2.3.31: superseded, retired; any other voids all it made

@@ -8,14 +8,19 @@ mathematics, so putting them right can make nothing hold that does not.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
-from verification.openpgp.packets import TAG_SIGNATURE, Packet, signed_part, tidy_signature
+from verification.openpgp.mathematics import hash_of
+from verification.openpgp.packets import (
+    TAG_SIGNATURE,
+    Packet,
+    signed_part,
+    tidy_signature,
+)
 
 TAG_SECRET_KEY, TAG_PUBLIC_KEY, TAG_USER_ID, TAG_SUBKEY, TAG_USER_ATTRIBUTE = 5, 6, 13, 14, 17
 _VERSION = 4
-_ALGORITHMS = {2: "sha1", 8: "sha256", 9: "sha384", 10: "sha512", 11: "sha224"}
 OVER_PRIMARY = frozenset({0x1F, 0x20})
 _OVER_USER_ID = frozenset({0x10, 0x11, 0x12, 0x13, 0x30})
 _OVER_SUBKEY = frozenset({0x18, 0x28})
@@ -24,27 +29,35 @@ _OVER_SUBKEY = frozenset({0x18, 0x28})
 def tidy_certificate(packets: Sequence[Packet]) -> bytes:
     """Return a certificate's packets, the signatures among them in canonical form."""
     written: list[bytes] = []
-    component = packets[0]
+    components = [one for one in packets if one.tag != TAG_SIGNATURE]
+    place = -1
     for packet in packets:
         if packet.tag != TAG_SIGNATURE:
-            component = packet
+            place += 1
             written.append(packet.raw)
         else:
-            written.append(tidy_signature(packet, _hash_start(packets[0], component, packet)))
+            written.append(tidy_signature(packet, _hash_starts(components, place, packet)))
     return b"".join(written)
 
 
-def _hash_start(primary: Packet, component: Packet, signature: Packet) -> bytes:
-    """Return the first two bytes of what a version 4 signature over a key hashes; else nothing."""
-    body = signature.body
-    if body[:1] != bytes([_VERSION]) or len(body) < _VERSION or primary.body[:1] != body[:1]:
-        return b""
-    algorithm = _ALGORITHMS.get(body[3])
-    over = over_key(primary, component, body[1])
-    head = signed_part(body)
-    if algorithm is None or not over or not head:
-        return b""
-    return hashlib.new(algorithm, over + with_trailer(head)).digest()[:2]
+def _hash_starts(components: Sequence[Packet], place: int, signature: Packet) -> Iterator[bytes]:
+    """Yield how a version 4 signature's hash begins: where it stands, then elsewhere.
+
+    The engine and others move what they cannot verify to the end of a certificate: there the
+    first two bytes of its hash alone lead to the component that it is over.
+    """
+    primary, body, head = components[0].body, signature.body, signed_part(signature.body)
+    if body[:1] != bytes([_VERSION]) or primary[:1] != body[:1] or not head:
+        return
+    kind, number = body[1], body[3]
+    elsewhere = () if kind in OVER_PRIMARY else components
+    for one in chain((components[place],), elsewhere):
+        over, hashed = over_key(components[0], one, kind), hash_of(number)
+        if over and hashed is not None:
+            hashed.update(over + with_trailer(head))
+            yield hashed.digest()[:2]
+        else:
+            yield b""
 
 
 def with_trailer(head: bytes) -> bytes:

@@ -38,7 +38,7 @@ class Logged:
     entry: LogEntry
     log: LogKey
     at: datetime | None
-    tree_size: int  # 0 where only the promise was there
+    tree_size: int  # as the log signed it; 0 where it signed the promise alone
 
 
 def check_entry(entry: LogEntry, version: str, root: TrustedRoot) -> Logged | Fault:
@@ -62,10 +62,11 @@ def check_entry(entry: LogEntry, version: str, root: TrustedRoot) -> Logged | Fa
     proof = entry.proof
     if proof is None:
         return Logged(entry, log, at, 0)
-    signer = _included(entry, proof, logs)
-    if isinstance(signer, Fault):
-        return signer
-    return Logged(entry, signer or log, at, proof.tree_size if signer else 0)
+    included = _included(entry, proof, logs)
+    if isinstance(included, Fault):
+        return included
+    signer, size = included
+    return Logged(entry, signer or log, at, size)
 
 
 def _unknown(entry: LogEntry, root: TrustedRoot) -> Fault:
@@ -126,8 +127,11 @@ def _promised(entry: LogEntry) -> bytes:
 
 def _included(
     entry: LogEntry, proof: InclusionProof, logs: Sequence[LogKey]
-) -> LogKey | Fault | None:
-    """Return the log that signed the root the entry is under; None where nobody did (only 0.1)."""
+) -> tuple[LogKey | None, int] | Fault:
+    """Return the log that signed the root the entry is under, and the size of the tree.
+
+    There is neither where the proof came without a checkpoint, which only version 0.1 allows.
+    """
     reference = "RFC 6962 2.1.1"
     checkpoint = _read_checkpoint(proof)
     if isinstance(checkpoint, Fault):
@@ -143,7 +147,7 @@ def _included(
         detail = "hashing from the entry upwards does not give the root that the proof states"
         expected, found = proof.root_hash.hex()[:64], root.hex() if root else "no root at all"
         return Fault(PROOF_STEP, "LOG_INCLUSION_INVALID", detail, expected, found, reference)
-    return None if checkpoint is None else _signed_root(checkpoint, proof, logs)
+    return (None, 0) if checkpoint is None else _signed_root(checkpoint, proof, logs)
 
 
 def _read_checkpoint(proof: InclusionProof) -> Checkpoint | Fault | None:
@@ -177,7 +181,7 @@ def _completed(
 
 def _signed_root(
     checkpoint: Checkpoint, proof: InclusionProof, logs: Sequence[LogKey]
-) -> LogKey | Fault:
+) -> tuple[LogKey, int] | Fault:
     reference = "C2SP tlog-checkpoint"
     if (checkpoint.root_hash, checkpoint.size) != (proof.root_hash, proof.tree_size):
         detail = "the checkpoint speaks of another root or size than the proof"
@@ -190,4 +194,4 @@ def _signed_root(
         names = ", ".join(line.name[:80] for line in checkpoint.signatures[:_SHOWN])
         expected = f"a signature by {logs[0].url}, with its key's hint"
         return Fault(CHECKPOINT_STEP, "LOG_CHECKPOINT_INVALID", detail, expected, names, reference)
-    return signer
+    return signer, checkpoint.size

@@ -25,12 +25,12 @@ from core.model import Trust, TrustEntry, TrustKind, digest_of
 from verification.cms.timestamps import TimestampAuthority, chain_authority
 from verification.sigstore import fields
 from verification.sigstore.log_keys import HINT_SIZE, LogKey, read_log_key
+from verification.x509.anchors import Anchors
 from verification.x509.certificates import (
     certificate_digest,
     certificate_key_algorithm,
     load_der,
 )
-from verification.x509.path import Anchors
 
 V02 = "application/vnd.dev.sigstore.trustedroot.v0.2+json"
 MEDIA_TYPES = frozenset(

@@ -34,10 +34,12 @@ _BLOCK = re.compile(
     rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{0,65536}?-----END CERTIFICATE-----"
 )
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
-# What the library raises on a certificate that it does not read, or not to its end.
-_BROKEN = (
+# What the library raises, sooner or later, on a certificate, list or answer that it does not read.
+BROKEN = (
     ValueError,
     TypeError,
+    KeyError,  # of a feature of TLS that has no name there
+    UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
@@ -76,7 +78,7 @@ def _load(encoded: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(encoded)
         _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.version)
-    except _BROKEN as error:
+    except BROKEN as error:
         raise MalformedError(f"not a certificate: {error}") from None
     # The one field outside the signature that the library lets vary: the count of unused bits.
     if not encoded.endswith(b"\x00" + certificate.signature):

@@ -1,6 +1,6 @@
 """The chain of a signer's certificate up to a given authority, at one time.
 
-Paths are found by certificate_path; what a *signer* must be stands here. Every certificate given
+Paths are found by `find_path`; what a *signer* must be stands here. Every certificate given
 as an authority is an anchor, an intermediate one too. Where a trusted timestamp or log proves when
 the signature was there, the chain has to hold at that time; without such a proof the time is now.
 Ed25519 and Ed448 authorities, policies and some name constraints are not judged by the library:
@@ -19,6 +19,7 @@ from core.frozen import dataclass
 from core.model import Check, Trust, TrustEntry, TrustKind
 from verification.fault import Fault
 from verification.keys.public_key import PublicKey, after
+from verification.x509.anchors import Anchors
 from verification.x509.certificates import (
     accepted_authorities,
     certificate_digest,
@@ -28,7 +29,6 @@ from verification.x509.diagnosis import missing_link, named_between
 from verification.x509.path import (
     MAX_CHAIN,
     SECOND,
-    Anchors,
     CertificatePath,
     depends_on_time,
     find_path,

@@ -8,58 +8,31 @@ certificates are valid: inside it nothing of the answer depends on the time.
 
 The library tries every way between the certificates it is given, and evidence may bring dozens
 that vouch for one another. It is given one way after the other, made of those alone that lead up
-to an anchor and are valid then, and no more of them than certificate_ways finds.
+to an anchor and are valid then, and no more of them than `ways_up` finds.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from operator import attrgetter
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.frozen import dataclass
+from verification.x509.anchors import Anchors, by_subject, stand_ins
 from verification.x509.certificates import certified_spki, is_issued_by
 from verification.x509.name_constraints import refused_address
-from verification.x509.usage import is_issuer, is_unknown_critical, unknown_critical
+from verification.x509.usage import is_issuer
 from verification.x509.ways import MAX_BETWEEN, Ways, ways_up
 
 MAX_CHAIN = MAX_BETWEEN
 MAX_TRIED = 64  # signatures by others, to learn which of them lead up
 SECOND = timedelta(seconds=1)  # notAfter is a closed bound in whole seconds
 _KEPT = 256
-_NOBODY = Ed25519PrivateKey.from_private_bytes(bytes(32))
-
-
-@dataclass(frozen=True, slots=True)
-class Anchors:
-    """Certificates that paths may end at; equal and hashed by their digests alone."""
-
-    certificates: tuple[x509.Certificate, ...] = field(compare=False)
-    digest: bytes
-
-    @classmethod
-    def of(cls, certificates: Iterable[x509.Certificate]) -> Anchors:
-        """Gather certificates, each once, in the order given."""
-        distinct = tuple(dict.fromkeys(certificates))
-        return cls(distinct, _digest(distinct))
-
-
-@lru_cache(maxsize=64)
-def _digest(certificates: tuple[x509.Certificate, ...]) -> bytes:
-    hashed = hashlib.sha256()
-    for certificate in certificates:
-        hashed.update(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
-    return hashed.digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +109,7 @@ def _may_be_issued(
     leaf: x509.Certificate, anchored: tuple[x509.Certificate, ...], anchors: Anchors
 ) -> bool:
     """Say whether a search is worth it: an issuer of that name leads up, or it is an anchor."""
-    if leaf.issuer in _by_subject(anchors) or leaf in anchors.certificates:
+    if leaf.issuer in by_subject(anchors) or leaf in anchors.certificates:
         return True
     return any(issuer.subject == leaf.issuer for issuer in anchored)
 
@@ -157,8 +130,8 @@ def _led(
     others: tuple[x509.Certificate, ...], anchors: Anchors
 ) -> tuple[tuple[x509.Certificate, ...], bool]:
     """Return those that lead up, and whether the search for them was cut short."""
-    given, ends = _by_subject(anchors), frozenset(anchors.certificates)
-    waiting = _grouped((each for each in dict.fromkeys(others) if each not in ends), _issuer)
+    given, ends = by_subject(anchors), frozenset(anchors.certificates)
+    waiting = _by_issuer(each for each in dict.fromkeys(others) if each not in ends)
     tops = [anchor for name in waiting for anchor in given.get(name, ())]
     issuers, most = list(tops), max(MAX_TRIED, 2 * len(others))
     found: set[x509.Certificate] = set()
@@ -175,21 +148,13 @@ def _led(
     return tuple(each for each in dict.fromkeys(others) if each in found), tried > most
 
 
-@lru_cache(maxsize=_KEPT)
-def _by_subject(anchors: Anchors) -> dict[x509.Name, list[x509.Certificate]]:
-    return _grouped(anchors.certificates, _subject)
-
-
-def _grouped(
-    certificates: Iterable[x509.Certificate], name: Callable[[x509.Certificate], x509.Name]
+def _by_issuer(
+    certificates: Iterable[x509.Certificate],
 ) -> dict[x509.Name, list[x509.Certificate]]:
     found: dict[x509.Name, list[x509.Certificate]] = {}
     for each in certificates:
-        found.setdefault(name(each), []).append(each)
+        found.setdefault(each.issuer, []).append(each)
     return found
-
-
-_subject, _issuer = attrgetter("subject"), attrgetter("issuer")
 
 
 @lru_cache(maxsize=_KEPT)
@@ -197,43 +162,10 @@ def _builder(anchors: Anchors) -> verification.PolicyBuilder:
     """Return all that paths to these anchors are asked for, but the time."""
     return (
         verification.PolicyBuilder()
-        .store(verification.Store(list(_stand_ins(anchors))))
+        .store(verification.Store(list(stand_ins(anchors))))
         .max_chain_depth(MAX_CHAIN)
         .extension_policies(ca_policy=_ISSUERS, ee_policy=_SIGNERS)
     )
-
-
-@lru_cache(maxsize=_KEPT)
-def _stand_ins(anchors: Anchors) -> dict[x509.Certificate, x509.Certificate]:
-    """Return the anchors as the library gets to see them, and what each of them stands for."""
-    return {_without_unknown(each): each for each in anchors.certificates}
-
-
-def _without_unknown(anchor: x509.Certificate) -> x509.Certificate:
-    """Return an anchor without the critical extensions that the library does not know.
-
-    An anchor is a name and a key (RFC 5280 section 6.1.1): what its certificate says besides is no
-    part of the path, and Debian's authority for booting says something of Netscape's.
-    """
-    if not unknown_critical(anchor):
-        return anchor
-    try:
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(anchor.subject)
-            .issuer_name(anchor.issuer)
-            .public_key(anchor.public_key())
-            .serial_number(anchor.serial_number)
-            .not_valid_before(anchor.not_valid_before_utc)
-            .not_valid_after(anchor.not_valid_after_utc)
-        )
-        for extension in anchor.extensions:
-            if not is_unknown_critical(extension):
-                made = made.add_extension(extension.value, extension.critical)
-        stand_in = made.sign(_NOBODY, None)  # nobody looks at an anchor's own signature
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return anchor
-    return stand_in if certified_spki(stand_in) == certified_spki(anchor) else anchor
 
 
 def _search(
@@ -245,7 +177,7 @@ def _search(
 ) -> CertificatePath | None:
     verifier = _builder(anchors).time(at).build_client_verifier()
     for way in _ways(leaf, others, anchors, purpose, at).found:
-        path = _walk(verifier, leaf, way, _stand_ins(anchors), at)
+        path = _walk(verifier, leaf, way, stand_ins(anchors), at)
         if path is not None:
             return path
     return None
@@ -266,7 +198,7 @@ def _ways(
         return Ways((tuple(fit),), is_cut_short=False)  # one issuer at most for each: no maze
     given = anchors.certificates
     fit = [each for each in fit if is_valid_at(each, at) and each not in given]
-    return ways_up(leaf, fit, _by_subject(anchors))
+    return ways_up(leaf, fit, by_subject(anchors))
 
 
 def has_more_ways(
@@ -286,7 +218,7 @@ def depends_on_time(
 ) -> bool:
     """Say whether some certificate that a path may go through is not valid at this time."""
     below = (leaf, *leading_up(others, anchors))
-    given = _by_subject(anchors)
+    given = by_subject(anchors)
     tops = [anchor for name in {each.issuer for each in below} for anchor in given.get(name, ())]
     return not all(is_valid_at(each, at) for each in (*below, *tops))
 
@@ -300,14 +232,16 @@ def _walk(
     verifier: verification.ClientVerifier,
     leaf: x509.Certificate,
     way: tuple[x509.Certificate, ...],
-    stand_ins: Mapping[x509.Certificate, x509.Certificate],
+    given: Mapping[x509.Certificate, x509.Certificate],
     at: datetime,
 ) -> CertificatePath | None:
     try:
         *below, top = verifier.verify(leaf, list(way)).chain
     except (verification.VerificationError, ValueError, OverflowError):
         return None
-    links = (*below, stand_ins.get(top, top))
+    links = (*below, given.get(top, top))
+    if links[0] != leaf:
+        return None  # what stands in for an anchor is nobody's certificate: anybody can make it
     if refused_address(links):
         return None
     begins, ends = max(link.not_valid_before_utc for link in links), _first_end(links)

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from core.frozen import dataclass
 from verification.keys.public_key import STRONG_HASHES
-from verification.x509.revocation_data import BROKEN, RevocationList
+from verification.x509.certificates import BROKEN
+from verification.x509.revocation_data import RevocationList
 from verification.x509.revocation_word import Standing, Word, is_fresh
 from verification.x509.usage import is_issuer
 

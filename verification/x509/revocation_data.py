@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
@@ -19,18 +18,10 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import TrustEntry, TrustKind, digest_of
 from verification.ssh.revocation import is_revocation_list
+from verification.x509.certificates import BROKEN
 
 _PEM_LIST = re.compile(
     rb"-----BEGIN X509 CRL-----[A-Za-z0-9+/=\s]{1,33554432}?-----END X509 CRL-----"
-)
-# What the library raises, sooner or later, on a list or answer that is broken.
-BROKEN = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
 )
 _FORMS = "give one CRL as PEM or DER, or one OCSP response as DER"
 

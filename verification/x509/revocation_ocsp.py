@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.x509 import ocsp
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -19,7 +19,7 @@ from verification.keys.keyed import signed_bytes
 from verification.keys.public_key import STRONG_HASHES, AttemptOutcome, Terms, verify_signature
 from verification.readers import der
 from verification.readers.der import DerReader
-from verification.x509.certificates import certified_key, certified_spki
+from verification.x509.certificates import BROKEN, certified_key, certified_spki, is_issued_by
 from verification.x509.revocation_data import OcspAnswer
 from verification.x509.revocation_word import Standing, Word, is_fresh
 
@@ -167,12 +167,12 @@ def _is_delegate(delegate: x509.Certificate, issuer: x509.Certificate, at: datet
         return False
     try:
         purposes = delegate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        delegate.verify_directly_issued_by(issuer)
-    except (x509.ExtensionNotFound, ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (x509.ExtensionNotFound, *BROKEN):
         return False
     try:
         usage = delegate.extensions.get_extension_for_class(x509.KeyUsage).value
         may_sign = usage.digital_signature or usage.content_commitment
     except x509.ExtensionNotFound:
         may_sign = True
-    return may_sign and ExtendedKeyUsageOID.OCSP_SIGNING in purposes
+    is_made_for_that = may_sign and ExtendedKeyUsageOID.OCSP_SIGNING in purposes
+    return is_made_for_that and is_issued_by(delegate, issuer)

@@ -8,7 +8,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.verification.specimens import certificate, private_key
+from tests.verification.x509.x509_material import SHA256_ALGORITHM, identity, tlv
 from verification.cms.naming import Certificates
+from verification.cms.syntax import Algorithm, SignerInfo
+from verification.readers.der import DerReader
 
 
 def made(name: str, issuer: str) -> x509.Certificate:
@@ -27,3 +30,17 @@ def test_chain_of_authorities_that_issued_each_other_ends() -> None:
     one, other = made("one", "other"), made("other", "one")
     held = Certificates([each.public_bytes(Encoding.DER) for each in (one, other)])
     assert held.chain(one) == (one, other)
+
+
+def test_certificate_with_a_number_of_any_length_costs_the_others_nothing() -> None:
+    who = identity().certificate
+    signed = DerReader(who.tbs_certificate_bytes, "made").inside(0x30)
+    parts = [signed.element() for _ in range(8)]
+    parts[1] = tlv(0x02, b"\x01" * 2000)
+    odd = tlv(0x30, tlv(0x30, *parts[:7]), SHA256_ALGORITHM, tlv(0x03, b"\0" + who.signature))
+    held = Certificates([odd, who.public_bytes(Encoding.DER)])
+    assert (len(held.members), held.broken) == (2, [])
+    key_identifier = who.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    none = Algorithm("1.2.3")
+    named = SignerInfo(b"", 0, key_identifier, none, none, b"", b"", b"", {}, ())
+    assert held.of(named) == who

@@ -55,9 +55,9 @@ from verification.cms.timestamps import (
 from verification.fault import Fault
 from verification.readers import der
 from verification.readers.der import DerReader
+from verification.x509.anchors import Anchors
 from verification.x509.certificates import certificate_digest
 from verification.x509.chain import given_authorities
-from verification.x509.path import Anchors
 
 LIMITS = Limits()
 EKU = x509.ExtendedKeyUsage

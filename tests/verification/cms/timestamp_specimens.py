@@ -33,7 +33,7 @@ from tests.verification.specimens import (
     private_pem,
 )
 from verification.cms.timestamps import TimestampAuthority
-from verification.x509.path import Anchors
+from verification.x509.anchors import Anchors
 
 MADE_AT = datetime(2026, 11, 20, 8, 30, 15, tzinfo=UTC)
 SIGNED = b"the signature that was stamped"

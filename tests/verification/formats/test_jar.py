@@ -241,6 +241,30 @@ def test_attack_12_manifest_that_lists_more_than_was_signed(made: Mapping[str, b
     assert judged(other).reason == "SUBJECT_MISMATCH"
 
 
+@pytest.mark.parametrize("name", ["META-INF/a\\b", "META-INF/\\b", "META-\u0131NF/b"])
+def test_attack_17_signature_files_of_another_folder_must_be_covered(
+    made: Mapping[str, bytes], name: str
+) -> None:
+    """A stranger's signature takes nothing from another; what it is in must not lie elsewhere."""
+    key = private_key("p256", "stranger")
+    who = Identity(key, certificate("stranger", "stranger", key, key))
+    whole = base64.b64encode(digest_of(part(made["ec"], MANIFEST)).raw)
+    content = VERSION + b"SHA-256-Digest-Manifest: " + whole + b"\r\n\r\n"
+    block = signed_data((signer_info(who, content),), (who.certificate,), None)
+    for folder, reason in (("META-INF/b", ""), (name, "SUBJECT_MISMATCH")):
+        added = with_entry(with_entry(made["ec"], f"{folder}.SF", content), f"{folder}.RSA", block)
+        assert judged(added).reason == reason
+
+
+@pytest.mark.parametrize("digest", [b"SHA-256", b"SHA1", b"SHA3-256"])
+def test_attack_12_entry_is_listed_by_whatever_digest(
+    made: Mapping[str, bytes], digest: bytes
+) -> None:
+    listed = b"Name: gone\r\n" + digest + b"-Digest: " + base64.b64encode(bytes(32)) + b"\r\n\r\n"
+    manifest = part(made["sections"], MANIFEST) + listed
+    assert judged(rebuilt(made["sections"], {MANIFEST: manifest})).reason == "DIGEST_MISMATCH"
+
+
 def test_main_section_is_signed_where_the_whole_manifest_is_not(
     made: Mapping[str, bytes],
 ) -> None:

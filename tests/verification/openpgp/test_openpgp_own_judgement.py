@@ -314,6 +314,20 @@ def test_attack_10_word_of_the_future_does_not_count_yet(scene: Scene) -> None:
             assert detached(signature, later, now=asked).outcome is outcome
 
 
+def test_attack_10_key_retired_by_another_before_its_copy_begins_vouches_for_nothing(
+    scene: Scene,
+) -> None:
+    """Attack class 10: dated as of the first word that is left, it would not count either."""
+    revoker = bytes([0x17, 12, 0x80, 1]) + scene.signer.key_fingerprint
+    said = scene.say(DIRECT, on(9) + revoker)
+    named = scene.say(BINDS, on(9) + SIGNS)
+    retired = scene.signer.certify(REVOKES, on(8) + RETIRED, scene.primary, scene.primary)
+    for signature in (scene.new, scene.owner.sign(TEXT, at=SIGNED_AT)):
+        for over_key, reason in ((said, ""), (retired + said, "KEY_REVOKED")):
+            ring = entry(scene.certificate(over_key, named=named))
+            assert detached(signature, ring).reason == reason
+
+
 def test_attack_10_subkey_bound_later_has_to_agree(scene: Scene) -> None:
     """Attack class 10."""
     named = scene.say(BINDS, on(1) + SIGNS)

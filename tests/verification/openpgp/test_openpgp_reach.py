@@ -19,7 +19,10 @@ from tests.verification.openpgp.openpgp_material import TEXT, Gnupg, gnupg
 from tests.verification.openpgp.openpgp_old import OldSigner, PlainSigner
 from tests.verification.openpgp.test_openpgp import NOW, detached, entry
 from tests.verification.openpgp.test_openpgp_version_3 import subpacket
-from verification.openpgp.packets import Packet, split_packets
+from verification.openpgp.key import read_key
+from verification.openpgp.packets import Packet, SignaturePacket, split_packets
+from verification.openpgp.self_signatures import hash_over
+from verification.openpgp.subpackets import key_id_of
 
 MADE = datetime(2024, 1, 1, tzinfo=UTC)
 SHA3 = (12, 14)
@@ -219,6 +222,22 @@ def test_what_is_critical_and_unknown_is_said_to_be_in_error() -> None:
             assert "critical" in verification.detail
 
 
+@pytest.mark.parametrize(
+    "broken", [subpacket(25, b""), subpacket(12, b"abcd"), subpacket(34, b"\2", critical=True)]
+)
+def test_what_the_engine_cannot_read_is_not_judged_here_either(broken: bytes) -> None:
+    estate = estates()["none"]
+    later = {f"name_{place}": estate.name(place, on(200) + CERTIFIES) for place in (0, 1)}
+    for certificate in (estate.certificate(), estate.certificate(**later)):
+        for number in (8, 12):
+            sound, made = (
+                estate.subkeys[0].sign_new(TEXT, on(100) + area, hash_number=number)
+                for area in (b"", broken)
+            )
+            assert detached(sound, entry(certificate)).outcome is Outcome.VERIFIED
+            assert detached(made, entry(certificate)).reason == "SIGNATURE_INVALID"
+
+
 @pytest.mark.parametrize("is_at_hand", [True, False])
 def test_attack_10_subkey_revoked_in_a_hash_that_the_engine_lacks_is_revoked(
     monkeypatch: pytest.MonkeyPatch,
@@ -235,6 +254,52 @@ def test_attack_10_subkey_revoked_in_a_hash_that_the_engine_lacks_is_revoked(
         assert detached(made, entry(whole.certificate())).outcome is Outcome.VERIFIED
         ring = entry(whole.certificate(**{f"key_{place}": revoked}))
         assert detached(made, ring).reason == "KEY_REVOKED"
+
+
+@pytest.mark.parametrize("number", [2, 8, SHA3[0]])
+def test_attack_10_subkey_revoked_at_the_end_of_its_certificate_is_revoked(number: int) -> None:
+    """Attack class 10: the engine and others write there what they could not verify."""
+    estate = estates()["none"]
+    revoker, other = PlainSigner(2048, MADE), PlainSigner(2048, MADE)
+    whole = Estate(estate.owner, (*estate.subkeys, other))
+    key, component = whole.primary, estate.subkeys[0].packet(SUBKEY)
+    named = bytes([0x17, 12, 0x80, 1]) + revoker.key_fingerprint
+    direct = whole.owner.certify(0x1F, on(0) + named, key, key)
+    for by in (whole.owner, revoker):
+        revoked = by.certify(REVOKES_SUBKEY, on(0) + LEAKED, key, component, hash_number=number)
+        ring = entry(whole.certificate(direct) + revoked)
+        assert detached(estate.subkeys[0].sign_new(TEXT, on(100)), ring).reason == "KEY_REVOKED"
+        assert detached(other.sign_new(TEXT, on(100)), ring).outcome is Outcome.VERIFIED
+
+
+def test_attack_10_revocation_by_a_key_at_hand_counts_whatever_it_says_of_its_hash() -> None:
+    """Attack class 10: the two bytes of the hash before its numbers are not signed."""
+    estate, revoker = estates()["none"], PlainSigner(2048, MADE)
+    key = estate.primary
+    named = bytes([0x17, 12, 0x80, 1]) + revoker.key_fingerprint
+    ring = estate.certificate(estate.owner.certify(0x1F, on(0) + named, key, key))
+    made = estate.subkeys[0].sign_new(TEXT, on(100))
+    revoked = revoker.certify(REVOKES, on(0) + LEAKED, key, key)
+    start = len(revoked) - 2048 // 8 - 4
+    untidy = revoked[:start] + bytes([revoked[start] ^ 1]) + revoked[start + 1 :]
+    at_hand = entry(Estate(revoker, ()).certificate(), name="revoker")
+    for one in (revoked, untidy):
+        found = detached(made, entry(ring), entry(one, name="revocation"), at_hand)
+        assert found.reason == "KEY_REVOKED"
+
+
+def test_rsa_key_is_as_long_as_its_modulus_and_not_as_it_says() -> None:
+    short = PlainSigner(1024, MADE)
+    modulus = short.key.public_key().public_numbers().n  # type: ignore[union-attr]
+    start = short.body[:6]
+    body = start + (4104).to_bytes(2, "big") + modulus.to_bytes(513, "big") + b"\0\x11\1\0\1"
+    padded = PlainSigner.__new__(PlainSigner)
+    padded.algorithm, padded.key, padded.body = short.algorithm, short.key, body
+    padded.key_fingerprint = bytes.fromhex(read_key(body).fingerprint)
+    padded.key_id = bytes.fromhex(key_id_of(read_key(body).fingerprint))
+    certificate = Estate(estates()["none"].owner, (padded,)).certificate()
+    for signature in (padded.sign_new(TEXT, on(100)), padded.sign(TEXT, at=MADE)):
+        assert detached(signature, entry(certificate)).reason == "ALGORITHM_WEAK"
 
 
 def test_signature_that_names_nobody_is_shown_to_the_engine_under_its_maker_alone(
@@ -259,6 +324,27 @@ def test_signature_that_names_nobody_is_shown_to_the_engine_under_its_maker_alon
     assert asked == [1]
     found = detached(made, ring, content=TEXT + b"!")
     assert (found.reason, asked) == ("SIGNATURE_INVALID", [1])
+
+
+def test_self_signatures_that_stand_in_their_place_are_hashed_over_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Hashed over every name each, those of a certificate of 240 KiB took more than a second."""
+    owner = estates()["none"].owner
+    primary, names, hashed = owner.packet(PRIMARY), [], []
+    for number in range(40):
+        (name,) = split_packets(b"\xcd\2%02d" % number, most=1)
+        names.append(name.raw + owner.certify(0x13, on(0) + SIGNS, primary, name))
+
+    def counted(signature: SignaturePacket, over: bytes) -> bytes:
+        hashed.append(over)
+        return hash_over(signature, over)
+
+    monkeypatch.setattr("verification.openpgp.self_signatures.hash_over", counted)
+    ring = entry(primary.raw + b"".join(names))
+    made = owner.sign_new(TEXT, on(100), hash_number=SHA3[0])
+    assert detached(made, ring).outcome is Outcome.VERIFIED
+    assert len(hashed) == len(names)
 
 
 # --- our own judgement beside the engine's --------------------------------------------------------
@@ -307,3 +393,22 @@ def test_attack_10_own_judgement_never_says_more_than_the_engine() -> None:
             verified += 1
             assert new.outcome is Outcome.VERIFIED, new.detail
     assert verified > 15
+
+
+def test_attack_10_what_is_judged_as_of_later_could_have_been_dated_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Attack class 10: else the relief for pruned copies would give more than a date does."""
+    estate, chance, relieved = estates()["none"], Random(12), []
+    for _ in range(150):
+        ring = entry(at_random(estate, chance))
+        signer, at = chance.choice((estate.owner, estate.subkeys[0])), chance.randrange(0, 900, 45)
+        found = detached(signer.sign_new(TEXT, on(at)), ring)
+        if found.outcome is Outcome.VERIFIED and any("later" in one.detail for one in found.checks):
+            relieved.append((ring, signer, at))
+    assert len(relieved) > 10
+    monkeypatch.setattr("verification.openpgp.judgement.judge_again", lambda *_: None)
+    for ring, signer, at in relieved:
+        dates = range(0, 900, 90)
+        later = (detached(signer.sign_new(TEXT, on(one)), ring) for one in dates if one > at)
+        assert any(one.outcome is Outcome.VERIFIED for one in later)

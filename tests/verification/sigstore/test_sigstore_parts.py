@@ -26,6 +26,7 @@ from tests.verification.sigstore.sigstore_world import (
     ACME,
     ARC,
     CONTENT,
+    DSSE2,
     FULCIO,
     REKOR2,
     SCT_LIST,
@@ -259,6 +260,26 @@ class TestPromise:
         log = hashlib.sha256(spki(ACME._key("ct"))).digest()
         bad = b"\0" + log + bytes(8) + b"\0\0\4\3\0\2\x30\0"
         assert self.check(self.listed(bad)) == "SCT_INVALID"
+
+
+class TestProof:
+    @pytest.mark.parametrize("making", [REKOR2, DSSE2], ids=["message", "envelope"])
+    @pytest.mark.parametrize(
+        "left_out",
+        [("logIndex",), ("rootHash",), ("treeSize",), ("logIndex", "rootHash", "treeSize")],
+    )
+    def test_what_a_proof_of_rekor_2_need_not_repeat_changes_nothing_that_is_said(
+        self, left_out: tuple[str, ...], making: Making
+    ) -> None:
+        case = statement_case(making) if making is DSSE2 else message_case(making)
+        whole = verify(case.evidence, case.setting)
+        document = copy.deepcopy(case.document)
+        proof = document["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]
+        for field in left_out:
+            del proof[field]
+        found = verify(replace(case, document=document).evidence, case.setting)
+        assert (found.reason, found.checks, found.claims) == ("", whole.checks, whole.claims)
+        assert found.claims["log_tree_size"] == "7"
 
 
 class TestFulcio:

@@ -31,6 +31,7 @@ from tests.verification.specimens import (
     setting,
 )
 from verification.trust import describe
+from verification.x509 import anchors
 from verification.x509.certificates import (
     certificate_claims,
     certificate_digest,
@@ -149,6 +150,17 @@ def test_anchor_is_a_name_and_a_key_whatever_else_its_certificate_says() -> None
     named = certificate("signer", "link", LEAF_KEY, LINK_KEY, mail)
     assert reason(judged(named, link, given=(root,))) == "accepted"
     assert reason(judged(named, link, given=(bound,))) != "accepted"
+
+
+def test_attack_09_certificate_that_the_library_sees_for_an_anchor_is_nobodys_own() -> None:
+    """Anybody can make it: without what is critical, a key would sign what it may not."""
+    for extensions in (((UNKNOWN, True),), (*AUTHORITY, (UNKNOWN, True))):
+        given = certificate("signer", "signer", LEAF_KEY, LEAF_KEY, extensions)
+        bare = anchors._without_unknown(given)
+        assert bare != given
+        assert reason(judged(given, given=(given,))) == "CERT_USAGE"
+        assert reason(judged(bare, given=(given,))) != "accepted"
+        assert reason(judged(bare, bare, given, given=(given,))) != "accepted"
 
 
 def test_attack_02_window_of_the_trust_entry_ends_the_chain() -> None:
@@ -456,13 +468,18 @@ def test_what_is_no_certificate_is_malformed(content: bytes) -> None:
         read_certificates(content)
 
 
-def test_certificate_with_a_name_that_the_library_does_not_read_is_malformed() -> None:
-    """A name of X.400 among the alternative ones: the library raises an error of its own kind."""
-    names = x509.UnrecognizedExtension(
-        x509.SubjectAlternativeName.oid, bytes.fromhex("3004a3023000")
-    )
-    odd = leaf((names, False))
-    with pytest.raises(MalformedError, match="x400Address"):
+UNREAD = {  # what the library raises errors of its own kinds on
+    "x400Address": (x509.SubjectAlternativeName.oid, "3004a3023000"),
+    "feature of TLS": (x509.TLSFeature.oid, "3003020106"),
+}
+
+
+@pytest.mark.parametrize(("kind", "value"), UNREAD.values(), ids=UNREAD)
+def test_certificate_with_something_that_the_library_does_not_read_is_malformed(
+    kind: x509.ObjectIdentifier, value: str
+) -> None:
+    odd = leaf((x509.UnrecognizedExtension(kind, bytes.fromhex(value)), False))
+    with pytest.raises(MalformedError, match="not a certificate"):
         read_certificates(read_der(odd))
     given = given_authorities(Trust((authority_entry(ROOT), authority_entry(odd))))
     assert len(given.broken) == 1

@@ -21,9 +21,10 @@ from tests.verification.specimens import (
     private_key,
 )
 from verification.x509 import path
+from verification.x509.anchors import Anchors
 from verification.x509.certificates import is_issued_by
 from verification.x509.chain import Chain, Fault, given_authorities, verify_chain
-from verification.x509.path import Anchors, find_path, leading_up
+from verification.x509.path import find_path, leading_up
 from verification.x509.ways import MAX_WAYS, Ways, ways_up
 
 CODE, SERVER = ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.SERVER_AUTH

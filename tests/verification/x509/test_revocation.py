@@ -457,6 +457,15 @@ def test_attack_09_delegate_of_the_issuer_must_be_made_for_answers(
     assert found.startswith(GOOD) == good, found
 
 
+@pytest.mark.parametrize("value", ["3003020106", "3004a3023000"])
+def test_responder_whose_certificate_cannot_be_read_is_none(value: str) -> None:
+    kind = x509.TLSFeature.oid if value.endswith("06") else x509.SubjectAlternativeName.oid
+    odd = (x509.UnrecognizedExtension(kind, bytes.fromhex(value)), False)
+    helper = certificate("responder", "link", HELPER_KEY, LINK_KEY, (*OCSP_SIGNING, odd),
+                         since=NOW - 9 * YEAR, until=NOW + 60 * YEAR)  # fmt: skip
+    assert "neither by" in judge(answer(signer=helper, key=HELPER_KEY, along=(helper,)))
+
+
 def test_answer_by_a_stranger_says_nothing() -> None:
     bad = answer(ocsp.OCSPCertStatus.REVOKED, BEFORE, signer=ROOT, key=ROOT_KEY)
     assert "neither by the issuer" in judge(bad)
