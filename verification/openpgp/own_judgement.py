@@ -32,9 +32,7 @@ def judge_ourselves(
     A cause where one made it and does not count; None where none did.
     """
     makers = _makers(signature, content, eligible)
-    against = [_against(one, signature, now) for one in makers]
-    good = (one for one, cause in zip(makers, against, strict=True) if cause is None)
-    return next(good, None) or next(iter(against), None)
+    return _first_that_counts([(one, _against(one, signature, now)) for one in makers])
 
 
 def judge_again(
@@ -46,9 +44,9 @@ def judge_again(
     None where none did.
     """
     makers = _makers(signature, content, eligible)
-    against = [_against(one, signature, now) or _unasked(one, signature) for one in makers]
-    good = (one for one, cause in zip(makers, against, strict=True) if cause is None)
-    return next(good, None) or next(iter(against), None)
+    return _first_that_counts(
+        [(one, _against(one, signature, now) or _unasked(one, signature)) for one in makers]
+    )
 
 
 def likely_makers(
@@ -62,6 +60,13 @@ def likely_makers(
         if not is_within_reach(signature, one.certificate, one.key)
         or holds(_body(one), signature, digest)
     ]
+
+
+def _first_that_counts(
+    judged: Sequence[tuple[Candidate, Cause | None]],
+) -> Candidate | Cause | None:
+    good = (maker for maker, cause in judged if cause is None)
+    return next(good, None) or next((cause for _, cause in judged), None)
 
 
 def _makers(

@@ -1,7 +1,8 @@
 """Find what a certificate's owner said of its keys, and which of it holds (RFC 9580 section 10.1).
 
-The engine keeps signatures that do not hold where they stood, and never says which they are: the
-mathematics are carried out here, but for keys that only the engine knows.
+The engine keeps signatures that do not hold, and those that it cannot verify at the end of the
+certificate, and never says which they are: the mathematics are carried out here, but for keys that
+only the engine knows.
 """
 
 from __future__ import annotations
@@ -237,11 +238,7 @@ def _components(packets: Iterable[Packet]) -> list[Packet]:
 
 @lru_cache(maxsize=_KEPT_CERTIFICATES)
 def _self_signatures(certificate: Certificate) -> tuple[_Own, ...]:
-    """Return signatures the primary key made, with the key they stand behind.
-
-    The engine keeps what does not hold where it stood: the mathematics are carried out here, but
-    for keys that only the engine knows.
-    """
+    """Return the signatures that the primary key made, with what each is over."""
     packets = list(split_packets(certificate.content, most=MAX_PACKETS))
     components = _components(packets)
     found: list[_Own] = []
