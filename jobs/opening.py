@@ -40,14 +40,13 @@ def open_when_mended(path: Path, clock: Clock, stop: Stop) -> Workspace | None:
 def _show(path: Path, sentence: str, clock: Clock) -> None:
     try:
         file = load(path)
-        database = Database.open(file.settings.database, base=file.folder)
+        opened = Database.open(file.settings.database, base=file.folder)
     except CountersignError:
         return  # the settings do not even say which database
     try:
-        migrate.demand_current(database)
-        with database.writing() as connection:
-            mistakes.note(connection, sentence, halts=True, now=clock())
+        with opened as database:
+            migrate.demand_current(database)
+            with database.writing() as connection:
+                mistakes.note(connection, sentence, halts=True, now=clock())
     except CountersignError as error:
         log.warning("the mistake cannot be shown", detail=str(error))
-    finally:
-        database.close()

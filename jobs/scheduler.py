@@ -69,7 +69,7 @@ class Scheduler:
         self._looked_at = LONG_AGO  # for what is asked for, while something is followed
 
     def run(self) -> None:
-        """Lead or wait to lead until stopped."""
+        """Lead or wait to lead until stopped; lets go of the database then."""
         threading.Thread(target=self._pass_on, daemon=True).start()
         while not self._stop.asked():
             database = self._workspace.database
@@ -87,6 +87,7 @@ class Scheduler:
                 self._stop.event.wait(RETRY_SECONDS)
             if self._workspace.database is not database:
                 database.close()
+        self._workspace.close()
 
     def _pass_on(self) -> None:
         self._stop.event.wait()

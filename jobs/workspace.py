@@ -7,10 +7,11 @@ prepared = workspace.prepare("debian", stop)      # then jobs.pipeline.SourceSca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
@@ -102,33 +103,36 @@ class Workspace:
         named, rules = read_trust(file), _exclusion_entries(file)
         for position, source in enumerate(file.settings.sources):
             read_options(file, position, source, collector_class(file, position, source))
-        same = before is not None and before.file.settings.database == file.settings.database
-        database = (
-            before.database
-            if before is not None and same
-            else Database.open(file.settings.database, base=file.folder)
-        )
-        migrate.demand_current(database)
-        policies, mistake = _policies(file, named, database if lenient else None)
-        now = clock()
-        with database.writing() as connection:
-            sources = configuration.sync_sources(
-                connection, _source_entries(file), now, VERIFIER_VERSION
+        with ExitStack() as undone:  # where it comes to no workspace, nobody else would close it
+            if before is not None and before.file.settings.database == file.settings.database:
+                database = before.database
+            else:
+                opened = Database.open(file.settings.database, base=file.folder)
+                database = undone.enter_context(opened)
+            migrate.demand_current(database)
+            policies, mistake = _policies(file, named, database if lenient else None)
+            now = clock()
+            with database.writing() as connection:
+                sources = configuration.sync_sources(
+                    connection, _source_entries(file), now, VERIFIER_VERSION
+                )
+                rows = configuration.sync_policies(connection, _policy_entries(policies), now)
+                ids = configuration.sync_exclusions(connection, [entry for entry, _ in rules], now)
+                for source in file.settings.sources:
+                    trust = trust_of(named, source)
+                    described = describe_all([trust], file.settings.limits)
+                    source_id = sources[source.id].id
+                    configuration.sync_trust(connection, source_id, "", [trust], described, now)
+            exclusions = [
+                ExclusionRule(row_id, kind, fields)
+                for row_id, (_, matches) in zip(ids, rules, strict=True)
+                for kind, fields in matches
+            ]
+            judge = PolicyJudge(policies, exclusions)
+            undone.pop_all()
+            return cls(
+                file, database, clock, named, policies, judge, rows, sources, stamps, mistake
             )
-            rows = configuration.sync_policies(connection, _policy_entries(policies), now)
-            ids = configuration.sync_exclusions(connection, [entry for entry, _ in rules], now)
-            for source in file.settings.sources:
-                trust = trust_of(named, source)
-                described = describe_all([trust], file.settings.limits)
-                source_id = sources[source.id].id
-                configuration.sync_trust(connection, source_id, "", [trust], described, now)
-        exclusions = [
-            ExclusionRule(row_id, kind, fields)
-            for row_id, (_, matches) in zip(ids, rules, strict=True)
-            for kind, fields in matches
-        ]
-        judge = PolicyJudge(policies, exclusions)
-        return cls(file, database, clock, named, policies, judge, rows, sources, stamps, mistake)
 
     def seal(self, name: str) -> str:
         """Return a digest of all that a source is read under; what is remembered goes with it."""
@@ -164,6 +168,12 @@ class Workspace:
         The caller closes the one that is not used any more where their databases differ.
         """
         return Workspace.open(self.file.path, self.clock, before=self, lenient=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let go of the database."""

@@ -29,19 +29,19 @@ def _open(config: Path) -> Database:
 @config_option
 def upgrade(config: Path) -> None:
     """Bring the schema up to this program's version."""
-    database = _open(config)
-    migrate.upgrade(database)
-    click.echo(f"schema {migrate.current(database)}")
+    with _open(config) as database:
+        migrate.upgrade(database)
+        click.echo(f"schema {migrate.current(database)}")
 
 
 @db.command()
 @config_option
 def check(config: Path) -> None:
     """Compare schema, rollups and rows; exits 1 and lists what differs."""
-    database = _open(config)
-    migrate.demand_current(database)
-    with database.reading() as connection:
-        found = migrate.drift(database) + rollups.differences(connection)
+    with _open(config) as database:
+        migrate.demand_current(database)
+        with database.reading() as connection:
+            found = migrate.drift(database) + rollups.differences(connection)
     for line in found:
         click.echo(line)
     click.echo(f"{len(found)} {plural(len(found), 'difference')}")
@@ -52,10 +52,10 @@ def check(config: Path) -> None:
 @config_option
 def rebuild(config: Path) -> None:
     """Count all rollups anew from the rows."""
-    database = _open(config)
-    migrate.demand_current(database)
-    with database.writing() as connection:
-        rollups.rebuild(connection, utc_now())
+    with _open(config) as database:
+        migrate.demand_current(database)
+        with database.writing() as connection:
+            rollups.rebuild(connection, utc_now())
     click.echo("rollups rebuilt")
 
 
@@ -64,5 +64,6 @@ def rebuild(config: Path) -> None:
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
 def backup_command(config: Path, target: Path) -> None:
     """Write a consistent copy of an SQLite database; use pg_dump for PostgreSQL."""
-    backup.write(_open(config), target)
+    with _open(config) as database:
+        backup.write(database, target)
     click.echo(str(target))

@@ -54,7 +54,8 @@ def init(folder: Path, *, discovering: bool, example: bool) -> None:
         with naming(target):
             target.write_text(HEAD + _body(estate, found, folder), encoding="utf-8")
         file = load(target)
-        migrate.upgrade(Database.open(file.settings.database, base=file.folder))
+        with Database.open(file.settings.database, base=file.folder) as database:
+            migrate.upgrade(database)
     except BaseException:
         target.unlink(missing_ok=True)  # half a beginning must not stand in the next one's way
         raise

@@ -6,7 +6,7 @@ import json
 import logging
 import signal
 import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +39,29 @@ def scan(config: Path, names: tuple[str, ...], *, as_json: bool) -> None:
     Exits 0 when everything was read, 3 when some source could not be read whole.
     """
     logs.configure(logging.WARNING)
-    workspace = Workspace.open(config, utc_now)
-    stop = Stop()
+    with Workspace.open(config, utc_now) as workspace:
+        began = utc_now()
+        reports, busy = _scan(workspace, names, nullcontext(None) if as_json else _bars())
+    for words in busy:
+        click.echo(words, err=True)
+    seconds = (utc_now() - began).total_seconds()
+    if as_json:
+        click.echo(json.dumps(_document(reports, seconds)))
+    else:
+        _table(reports, seconds)
+    whole = not busy and all(one.scan.state in READ for one in reports)
+    sys.exit(DONE if whole else UNDECIDED)
+
+
+def _scan(
+    workspace: Workspace, names: tuple[str, ...], shown: AbstractContextManager[Any]
+) -> tuple[list[SourceReport], list[str]]:
+    """Return how each scan went, and in words which source somebody else scans now."""
+    stop, wanted = Stop(), workspace.chosen(names)
     stop_at(stop, signal.SIGTERM)
-    began = workspace.clock()
-    wanted = workspace.chosen(names)
     reports: list[SourceReport] = []
     busy: list[str] = []
-    with (
-        open_executor(workspace.file.settings.executor) as executor,
-        nullcontext(None) if as_json else _bars() as bars,
-    ):
+    with open_executor(workspace.file.settings.executor) as executor, shown as bars:
         for name in wanted:
             try:
                 follow = _follow(bars, name)
@@ -59,15 +71,7 @@ def scan(config: Path, names: tuple[str, ...], *, as_json: bool) -> None:
             except KeyboardInterrupt:
                 stop.event.set()
                 raise
-    for words in busy:
-        click.echo(words, err=True)
-    seconds = (workspace.clock() - began).total_seconds()
-    if as_json:
-        click.echo(json.dumps(_document(reports, seconds)))
-    else:
-        _table(reports, seconds)
-    whole = not busy and all(one.scan.state in READ for one in reports)
-    sys.exit(DONE if whole else UNDECIDED)
+    return reports, busy
 
 
 def _bars() -> Any:

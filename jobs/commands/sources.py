@@ -31,8 +31,9 @@ def sources() -> None:
 @config_option
 def list_sources(config: Path) -> None:
     """Print each source: id, kind, owner, interval and what it trusts."""
-    workspace = Workspace.open(config, utc_now)
-    for source in workspace.file.settings.sources:
+    with Workspace.open(config, utc_now) as workspace:
+        listed = workspace.file.settings.sources
+    for source in listed:
         trust = ", ".join(source.trust) or "its own"
         words = f"{source.id}\t{source.kind}\t{source.owner}\tevery {source.every}\ttrust: {trust}"
         click.echo(display(words, 1000).replace("\\u{9}", "\t"))
@@ -46,8 +47,8 @@ def check_sources(config: Path, names: tuple[str, ...]) -> None:
 
     Nothing is kept. Where the settings alone name the units, the first one is asked for.
     """
-    workspace = Workspace.open(config, utc_now)
-    reached = [_check(workspace, name) for name in workspace.chosen(names)]
+    with Workspace.open(config, utc_now) as workspace:
+        reached = [_check(workspace, name) for name in workspace.chosen(names)]
     sys.exit(DONE if all(reached) else UNDECIDED)
 
 

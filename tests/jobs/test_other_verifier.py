@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,14 +15,14 @@ import sqlalchemy as sa
 
 import app
 from jobs import pipeline
-from jobs.pipeline import Stop
-from jobs.scheduler import Scheduler, slot_of
+from jobs.scheduler import slot_of
 from jobs.workspace import Workspace
 from storage import schema
 from storage.database import Database
 from storage.memory import is_sealed_so
 from tests.jobs.conftest import NOW, Make, Reopen
-from tests.jobs.test_scheduler import PATIENCE, slots, until
+from tests.jobs.scheduling import scheduling, until
+from tests.jobs.test_scheduler import ended, slots
 from verification import verifier
 from verification.format import VERIFIER_VERSION
 
@@ -32,12 +31,8 @@ Change = Callable[[Path, Workspace, pytest.MonkeyPatch], None]
 
 def lead(workspace: Workspace, wanted: int) -> None:
     """Lead until that many scans have ended."""
-    stop = Stop()
-    leading = threading.Thread(target=Scheduler(workspace, stop).run)
-    leading.start()
-    assert until(workspace, wanted).wait(PATIENCE)
-    stop.event.set()
-    leading.join(PATIENCE)
+    with scheduling(workspace):
+        until(lambda: ended(workspace) >= wanted)
 
 
 def rests_on_now(workspace: Workspace) -> bool:
