@@ -2,7 +2,8 @@
 
 A unit is one repository. Its tags are looked at in sorted order, several at a time:
 
-    tag known, and nothing changed     one HEAD, and one for each signature tag: `Unchanged`
+    tag known, and nothing changed     one HEAD, one for each tag of signatures, and one GET of what
+                                       refers to it, where there is an API: `Unchanged`
     tag new, moved or newly signed     one GET of its manifest, hashed here
     a platform of an index             one GET by digest, which the bytes must have
 
@@ -18,7 +19,8 @@ from typing import Literal, cast
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from collectors.collector import Memory, Surroundings
-from collectors.oci_evidence import SignatureReader, is_companion
+from collectors.oci_evidence import SignatureReader
+from collectors.oci_layers import is_companion
 from collectors.oci_look import Look
 from collectors.oci_registry import Registry, is_name
 from collectors.parallel import in_order

@@ -24,9 +24,11 @@ from core.model import (
     Sighting,
     Unchanged,
 )
+from core.text import display
 
 NOT_COVERED = (
-    "the index {} is signed; cosign signs the index, a pull by platform digest is not covered"
+    "the index {} is signed; signatures are over the index, a pull by platform digest is not"
+    " covered"
 )
 
 
@@ -40,7 +42,7 @@ class LookedAt:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What an evidence set's state remembers: its signature manifests, an index's children."""
+    """What an evidence set's state remembers: what was attached, and an index's children."""
 
     signed: dict[str, str]
     children: dict[str, str] = field(default_factory=dict)
@@ -69,6 +71,14 @@ class _Below:
     is_whole: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The evidence of one digest as it was read, and its state."""
+
+    evidence_set: EvidenceSet
+    signed: dict[str, str]
+
+
 class Look:
     """Looks at the tags of one repository. Safe to use from several threads."""
 
@@ -85,7 +95,7 @@ class Look:
         self._memory, self._lock = memory, threading.Lock()
         self._platforms = platforms
         self._artifacts: Once[Digest, Manifest | None] = Once()
-        self._sets: Once[str, EvidenceSet | None] = Once()
+        self._sets: Once[str, _Read | None] = Once()
         self._states: Once[Digest, dict[str, str]] = Once()
 
     def told(self, key: str) -> None:
@@ -140,19 +150,18 @@ class Look:
 
     def _found(self, place: Location, manifest: Manifest) -> LookedAt:
         self._artifacts.put(manifest.digest, _bare(manifest))
-        below = _Below()
+        below, read = _Below(), self._read(manifest.digest)
         if manifest.is_index and self._platforms == "each":
-            below = self._look_below(place, manifest)
+            is_signed = read is not None and bool(read.evidence_set.evidence)
+            below = self._look_below(place, manifest, is_signed=is_signed)
         elif manifest.is_index:
             below.notes.append("its platforms are not looked at (platforms: index)")
-        own = self._sighted(place, manifest, below)
+        own = _sighted(place, manifest, self._signatures.key(manifest.digest), read, below)
         return LookedAt([*own, *below.looked.discoveries], below.looked.faults)
 
-    def _look_below(self, place: Location, index: Manifest) -> _Below:
+    def _look_below(self, place: Location, index: Manifest, *, is_signed: bool) -> _Below:
         below = _Below()
-        notes: tuple[str, ...] = ()
-        if self._signatures.is_signed(index.digest):
-            notes = (NOT_COVERED.format(index.digest),)
+        notes = (NOT_COVERED.format(index.digest),) if is_signed else ()
         try:
             listed = children(index)
         except MalformedError as error:
@@ -162,6 +171,10 @@ class Look:
         for variant, child in variants(listed).items():
             if child.is_build_record:
                 below.notes.append(f"{child.digest} is a record of the build, not an image")
+                continue
+            if not child.is_manifest:
+                kind = display(child.media_type, 100)
+                below.notes.append(f"{child.digest} is of the type {kind}, not an image")
                 continue
             self._look_at_child(replace(place, variant=variant), child, notes, below)
         return below
@@ -195,29 +208,38 @@ class Look:
             return []
         if manifest.is_index:
             raise MalformedError("an index inside an index, which is not read")
-        return self._sighted(place, manifest, _Below(notes=list(notes)))
+        key, read = self._signatures.key(digest), self._read(digest)
+        return _sighted(place, manifest, key, read, _Below(notes=list(notes)))
 
     def _fetched(self, digest: Digest) -> Manifest | None:
         manifest = self._registry.manifest(self._unit, digest)
         return None if manifest is None else _bare(manifest)
 
-    def _sighted(self, place: Location, manifest: Manifest, below: _Below) -> list[Discovery]:
-        key = self._signatures.key(manifest.digest)
-        found = self._sets.get(key, lambda: self._evidence_set(manifest.digest, below))
-        artifact = Artifact(
-            "oci-index" if manifest.is_index else "oci-image",
-            manifest.digest,
-            DigestOrigin.COMPUTED,
-            manifest.size,
-            manifest.media_type,
+    def _read(self, digest: Digest) -> _Read | None:
+        """Return the evidence of a digest, None where its set was told already."""
+        return self._sets.get(
+            self._signatures.key(digest), lambda: _Read(*self._signatures.read(digest))
         )
-        sighting = Sighting(place, artifact, key)
-        return [sighting] if found is None else [found, sighting]
 
-    def _evidence_set(self, digest: Digest, below: _Below) -> EvidenceSet:
-        found, signed = self._signatures.read(digest, tuple(below.notes))
-        state = str(Kept(signed, below.named)) if signed and below.is_whole else ""
-        return replace(found, state=state)
+
+def _sighted(
+    place: Location, manifest: Manifest, key: str, read: _Read | None, below: _Below
+) -> list[Discovery]:
+    artifact = Artifact(
+        "oci-index" if manifest.is_index else "oci-image",
+        manifest.digest,
+        DigestOrigin.COMPUTED,
+        manifest.size,
+        manifest.media_type,
+    )
+    sighting = Sighting(place, artifact, key)
+    return [sighting] if read is None else [_told(read, below), sighting]
+
+
+def _told(read: _Read, below: _Below) -> EvidenceSet:
+    state = str(Kept(read.signed, below.named)) if read.signed and below.is_whole else ""
+    looked = (*read.evidence_set.looked, *below.notes)
+    return replace(read.evidence_set, looked=looked, state=state)
 
 
 def _bare(manifest: Manifest) -> Manifest:

@@ -47,6 +47,12 @@ class Descriptor:
     size: int
     platform: str = ""  # "linux/arm64/v8", empty where it is not stated
     annotations: Mapping[str, str] = field(default_factory=dict)
+    artifact_type: str = ""  # of the document, as whoever lists it says
+
+    @property
+    def is_manifest(self) -> bool:
+        """Say whether it is an image or an index; other types are no error (image-index.md)."""
+        return self.media_type in INDEX_TYPES | IMAGE_TYPES
 
     @property
     def is_build_record(self) -> bool:
@@ -98,10 +104,22 @@ def layers(manifest: Manifest) -> list[Descriptor]:
 
 def children(manifest: Manifest) -> list[Descriptor]:
     """Return what an index lists; TooLargeError beyond MAX_CHILDREN."""
-    written = wire.items(manifest.document, "manifests")
+    return descriptors(manifest.document)
+
+
+def descriptors(document: dict[str, object]) -> list[Descriptor]:
+    """Return what any document lists as an index does; TooLargeError beyond MAX_CHILDREN."""
+    written = wire.items(document, "manifests")
     if len(written) > MAX_CHILDREN:
         raise TooLargeError(f"an index of {len(written)} manifests, more than {MAX_CHILDREN}")
     return [_descriptor(entry, f"child {place}") for place, entry in enumerate(written)]
+
+
+def subject_of(manifest: Manifest) -> Digest | None:
+    """Return what a document says it refers to (manifest.md, `subject`)."""
+    if manifest.document.get("subject") is None:
+        return None
+    return read_digest(wire.text(wire.mapping(manifest.document, "subject"), "digest"))
 
 
 def variants(listed: Sequence[Descriptor]) -> dict[str, Descriptor]:
@@ -144,6 +162,7 @@ def _descriptor(entry: object, what: str) -> Descriptor:
         size,
         _platform(document, what),
         _annotations(document, what),
+        wire.optional_text(document, "artifactType"),
     )
 
 
@@ -163,6 +182,8 @@ def _platform(document: dict[str, object], what: str) -> str:
         return ""
     platform = wire.as_mapping(written, f"the platform of {what}")
     words = [wire.text(platform, "os"), wire.text(platform, "architecture")]
+    if words == ["", ""]:  # how some tools write what has none, such as an artifact
+        return ""
     variant = wire.optional_text(platform, "variant")
     words += [variant] if variant else []
     for word in words:

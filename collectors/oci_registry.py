@@ -6,7 +6,6 @@ a header only ever leads to an error or to a request that is not made.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -14,8 +13,10 @@ from dataclasses import dataclass
 
 from collectors.oci_manifest import (
     ACCEPT,
+    MAX_CHILDREN,
     Descriptor,
     Manifest,
+    descriptors,
     digest_over,
     read_digest,
     read_manifest,
@@ -54,20 +55,6 @@ class Names:
 
     good: list[str]
     bad: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Referrers:
-    """What the referrers API says of one manifest."""
-
-    digests: tuple[Digest, ...]
-    types: tuple[str, ...]  # different artifact types, fit to be shown
-
-    @property
-    def state(self) -> str:
-        """A digest that changes when the list does; empty for an empty list."""
-        listed = "\n".join(sorted(map(str, self.digests)))
-        return hashlib.sha256(listed.encode()).hexdigest() if listed else ""
 
 
 def is_name(text: str) -> bool:
@@ -200,8 +187,8 @@ class Registry:
             raise mismatch(place, descriptor.digest, digest)
         return response.body
 
-    def referrers(self, repository: str, digest: Digest) -> Referrers | None:
-        """Return what refers to a manifest; None where the API is not offered.
+    def referrers(self, repository: str, digest: Digest) -> list[Descriptor] | None:
+        """Return what is said to refer to a manifest, each once; None if the API is not offered.
 
         Whether it is offered is asked once per registry.
         """
@@ -219,21 +206,22 @@ class Registry:
             raise MalformedError(f"{repository}@{digest}: {sentence}")
         return found
 
-    def _ask_referrers(self, repository: str, digest: Digest) -> Referrers | None:
-        response = self._get(f"/v2/{repository}/referrers/{digest}")
-        if response.status in _NOT_OFFERED:
-            return None
-        _demand_found(response, f"the referrers of {repository}@{digest}")
-        document = wire.as_mapping(wire.read_json(response.body, limits=self._limits), "referrers")
-        digests, types = [], set()
-        for entry in wire.items(document, "manifests"):
-            descriptor = wire.as_mapping(entry, "a referrer")
-            digests.append(read_digest(wire.text(descriptor, "digest")))
-            types.add(display(wire.optional_text(descriptor, "artifactType", "untyped"), 100))
-        if _NEXT.search(response.headers.get("link", "")) and not digests:
-            sentence = "an empty page of referrers, and a next one"
-            raise MalformedError(f"{repository}@{digest}: {sentence}")
-        return Referrers(tuple(digests), tuple(sorted(types)))
+    def _ask_referrers(self, repository: str, digest: Digest) -> list[Descriptor] | None:
+        place = f"the referrers of {repository}@{digest}"
+        found: dict[Digest, Descriptor] = {}
+        for response in self._pages(f"/v2/{repository}/referrers/{digest}"):
+            if not found and response.status in _NOT_OFFERED:
+                return None
+            _demand_found(response, place)
+            document = wire.read_json(response.body, limits=self._limits)
+            before = len(found)
+            for entry in descriptors(wire.as_mapping(document, "referrers")):
+                found.setdefault(entry.digest, entry)
+            if len(found) == before and _NEXT.search(response.headers.get("link", "")):
+                raise MalformedError("a page of referrers that names no new one, and a next page")
+            if len(found) > MAX_CHILDREN:
+                raise TooLargeError(f"more than {MAX_CHILDREN} documents refer to it")
+        return list(found.values())
 
     def _get(
         self, path: str, headers: Mapping[str, str] | None = None, limit: int | None = None

@@ -183,13 +183,14 @@ UNVERIFIABLE = (
         "REFERRERS_NOT_READ",
         _UNVERIFIABLE,
         "content",
-        "The registry offers evidence that was not read",
-        "The registry lists further documents that refer to this artifact, and some of them were"
-        " not read, so we cannot say that there is no good signature among them.",
+        "There is evidence that was not read",
+        "Further documents are listed as referring to this artifact, and some of them were not"
+        " read, so we cannot say that there is no good signature among them.",
         (
             "there are more of them than the limit allows",
             "one of them could not be fetched",
-            "they are of a type that is not read yet",
+            "they are of a type that is not read, such as an SBOM that nobody signed",
+            "one of them is listed here, but says that it refers to something else",
         ),
         "See the detail for which; raise `limits.signatures` if there really are that many, and"
         " scan again.",

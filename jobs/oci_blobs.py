@@ -46,11 +46,13 @@ class Blobs:
         return content
 
     def manifest(self, descriptor: Descriptor) -> Manifest | None:
-        """Return the manifest a descriptor names, None where it is not here.
+        """Return the manifest a descriptor names, None where it is not here, or is no manifest.
 
         MalformedError for one that is none, or not as the descriptor says; TooLargeError past
         `document_bytes`, or where all that were read are too long together.
         """
+        if not descriptor.is_manifest:
+            return None
         key = (descriptor.digest, descriptor.media_type)
         if key not in self._manifests:
             self._manifests[key] = self._read_manifest(descriptor)

@@ -17,22 +17,25 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from collectors.oci_evidence import companion, is_companion
+from collectors.oci_layers import companion, is_companion
 from collectors.oci_manifest import (
     Descriptor,
     Manifest,
     children,
+    descriptors,
     layers,
     read_digest,
     read_manifest,
+    subject_of,
 )
 from core import wire
-from core.cosign_container import ENVELOPE, SIMPLE_SIGNING, layer_evidence
+from core.cosign_container import layer_evidence
 from core.errors import CollectionError, MalformedError, UsageError
 from core.limits import Limits
-from core.model import Digest, Evidence, MemoryContent, Subject, Unread, digest_of
+from core.model import Digest, Evidence, MemoryContent, Subject, Unread
+from core.signature_layers import is_signature, room_refused
 from core.text import display
-from jobs.oci_blobs import TOGETHER, Blobs
+from jobs.oci_blobs import Blobs
 from jobs.verify_inputs import read_file
 
 LAYOUT, INDEX = "oci-layout", "index.json"
@@ -40,8 +43,6 @@ _VERSION = "1.0.0"
 _TAG = "org.opencontainers.image.ref.name"
 _KIND = "kind"  # what `cosign save` writes into index.json
 _KINDS = {"dev.cosignproject.cosign/sigs": ".sig", "dev.cosignproject.cosign/atts": ".att"}
-_BUNDLE = "application/vnd.dev.sigstore.bundle"
-_WHOLE = ("application/jose+json", "application/cose", ENVELOPE)
 _SHOWN = 4
 
 
@@ -84,7 +85,11 @@ class _Listed:
     @property
     def is_image(self) -> bool:
         attached = self.subject is not None or is_companion(self.tag)
-        return not attached and self.descriptor.annotations.get(_KIND, "") not in _KINDS
+        return (
+            self.descriptor.is_manifest
+            and not attached
+            and self.descriptor.annotations.get(_KIND, "") not in _KINDS
+        )
 
 
 class _Reader:
@@ -96,8 +101,7 @@ class _Reader:
         if wire.text(written, "imageLayoutVersion") != _VERSION:
             raise MalformedError(f"{LAYOUT} is not of version {_VERSION}")
         document = wire.as_mapping(self._json(INDEX), INDEX)
-        index = Manifest(digest_of(b""), 0, "", is_index=True, document=document)
-        self._listed = [self._entry(each) for each in children(index)]
+        self._listed = [self._entry(each) for each in descriptors(document)]
 
     def read(self, wanted: str, name: str) -> Layout:
         """Return the image with all that is attached to it."""
@@ -106,6 +110,7 @@ class _Reader:
         if content is None:
             raise UsageError(f"{display(str(self._folder))}: the layout does not hold {digest}")
         found = Layout(Subject(name, (digest,), MemoryContent(content)))
+        found.unread += self._not_read(digest)
         for place, manifest in self._attached(digest).values():
             for layer in layers(manifest):
                 if not self._has_room(found):
@@ -125,7 +130,8 @@ class _Reader:
 
     def _entry(self, descriptor: Descriptor) -> _Listed:
         manifest = self._blobs.manifest(descriptor)
-        return _Listed(descriptor, manifest, _subject(manifest))
+        subject = None if manifest is None else subject_of(manifest)
+        return _Listed(descriptor, manifest, subject)
 
     def _chosen(self, wanted: str) -> Digest:
         if wanted:
@@ -166,41 +172,44 @@ class _Reader:
 
     def _referring(self, digest: Digest) -> Iterator[tuple[str, Manifest]]:
         tag = companion(digest, "")
-        listing = {
-            each.manifest.digest: each.manifest
-            for each in self._listed
-            if each.tag == tag and each.manifest is not None
-        }
-        for child in chain.from_iterable(map(children, listing.values())):
+        for child in self._under(tag):
             manifest = self._blobs.manifest(child)
-            if manifest is not None and _subject(manifest) == digest:
+            if manifest is not None and subject_of(manifest) == digest:
                 yield f"{tag} {child.digest}", manifest
         for each in self._listed:
             if each.manifest is not None and each.subject == digest:
                 yield str(each.manifest.digest), each.manifest
 
+    def _under(self, tag: str) -> Iterator[Descriptor]:
+        """Yield what the indexes under a tag list."""
+        tagged = {
+            each.manifest.digest: each.manifest
+            for each in self._listed
+            if each.tag == tag and each.manifest is not None
+        }
+        return chain.from_iterable(map(children, tagged.values()))
+
+    def _not_read(self, digest: Digest) -> list[Unread]:
+        """Name what is listed, may refer to the image, and is of no type that is read."""
+        listed = chain(
+            (each.descriptor for each in self._listed), self._under(companion(digest, ""))
+        )
+        found = (_unread(str(each.digest), each) for each in listed if not each.is_manifest)
+        return list(dict.fromkeys(found))
+
     def _has_room(self, found: Layout) -> bool:
         """Say whether more evidence is taken; where it is not, that is noted once."""
-        together = TOGETHER * self._limits.evidence_bytes
-        if len(found.evidence) >= self._limits.signatures:
-            words = f"more than {self._limits.signatures} signatures (signatures)"
-        elif sum(len(each.content) for each in found.evidence) > together:
-            words = (
-                f"signatures of more than {together} bytes together ({TOGETHER} x evidence_bytes)"
-            )
-        else:
-            return True
+        size = sum(len(each.content) for each in found.evidence)
+        words = room_refused(len(found.evidence), size, self._limits)
         refused = Unread("TOO_LARGE", words)
-        if refused not in found.unread[-1:]:
+        if words and refused not in found.unread[-1:]:
             found.unread.append(refused)
-        return False
+        return not words
 
     def _take(self, found: Layout, place: str, layer: Descriptor) -> None:
         """Take a layer of an attached document as evidence."""
-        if not _is_read(layer.media_type):
-            kind = display(layer.media_type, 100)
-            words = f"{place}: a document of the type {kind} is not read"
-            found.unread.append(Unread("REFERRERS_NOT_READ", words))
+        if not is_signature(layer.media_type):
+            found.unread.append(_unread(place, layer))
             return
         payload = self._blobs.read(layer.digest, self._limits.evidence_bytes)
         if payload is None:
@@ -242,16 +251,9 @@ class _Reader:
         )
 
 
-def _subject(manifest: Manifest | None) -> Digest | None:
-    """Return what a document says it refers to (image-spec, manifest.md, `subject`)."""
-    if manifest is None or manifest.document.get("subject") is None:
-        return None
-    subject = wire.mapping(manifest.document, "subject")
-    return read_digest(wire.text(subject, "digest"))
-
-
-def _is_read(media_type: str) -> bool:
-    return media_type in (SIMPLE_SIGNING, *_WHOLE) or media_type.startswith(_BUNDLE)
+def _unread(place: str, document: Descriptor) -> Unread:
+    kind = display(document.media_type, 100)
+    return Unread("REFERRERS_NOT_READ", f"{place}: a document of the type {kind} is not read")
 
 
 def _config(manifest: Manifest) -> Sequence[Descriptor]:

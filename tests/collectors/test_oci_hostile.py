@@ -449,6 +449,7 @@ def test_children_of_one_platform_keep_different_places_whatever_their_order() -
         child(b"x", {"os": "<b>", "architecture": "amd64"}),
         child(b"x", {"os": "linux\u202e", "architecture": "amd64"}),
         child(b"x", {"os": "linux"}),
+        child(b"x", {"os": "linux", "architecture": ""}),
         child(b"x", "linux/amd64"),
         child(b"x", annotations={"a": 1}),
     ],
@@ -475,6 +476,25 @@ def test_index_of_too_many_children_is_too_large(monkeypatch: pytest.MonkeyPatch
     assert platforms(found) == [""]
     assert isinstance(error, CollectionError)
     assert error.reason == "TOO_LARGE"
+
+
+def test_child_whose_platform_is_empty_has_none() -> None:
+    one = image("one")
+    listed = child(one, {"os": "", "architecture": ""})
+    found, error = scan(index_script(index(listed), {digest(one): manifest(one)}))
+    assert error is None
+    assert platforms(found) == ["", f"@{digest(one)[:19]}"]
+
+
+def test_child_of_an_unknown_type_is_noted_and_no_error() -> None:
+    # image-spec, image-index.md: an unknown type must not generate an error.
+    one = image("one")
+    other = {"mediaType": "application/xml", "digest": digest(b"<x/>"), "size": 4}
+    found, error = scan(index_script(index(child(one), other), {digest(one): manifest(one)}))
+    assert error is None
+    assert platforms(found) == ["", "linux/amd64"]
+    looked = [line for each in found if isinstance(each, EvidenceSet) for line in each.looked]
+    assert f"{digest(b'<x/>')} is of the type application/xml, not an image" in looked
 
 
 def test_record_of_a_build_is_noted_not_counted() -> None:
@@ -565,61 +585,6 @@ def test_layers_of_a_broken_and_a_good_signature_are_told_apart() -> None:
     [only] = [one for one in found if isinstance(one, EvidenceSet)]
     assert error is None
     assert len(only.evidence) == len(only.unread) == 1
-
-
-# --- referrers -----------------------------------------------------------------------------------
-
-
-def referrers(*types: str, **fields: str) -> Step:
-    listed = [
-        {"mediaType": IMAGE, "digest": digest(kind.encode()), "size": 1, "artifactType": kind}
-        for kind in types
-    ]
-    document = {"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}
-    return answer(200, json.dumps(document).encode(), fields={"Content_Type": INDEX, **fields})
-
-
-def referrers_script(step: Step | Callable[[Asked], Step]) -> Script:
-    return {
-        f"{BASE}/tags/list?n=1000": tags("v1"),
-        f"{BASE}/manifests/v1": manifest(GOOD),
-        f"{BASE}/referrers/{digest(GOOD)}": step,
-    }
-
-
-def test_empty_list_of_referrers_is_looked_at_and_a_full_one_is_unread() -> None:
-    script = referrers_script(referrers())
-    with HostileServer(script) as server:
-        looking, memory = collector(server), UnitMemory()
-        [empty, *_] = memory.keep(looking.collect("acme/app", memory))
-        assert isinstance(empty, EvidenceSet)
-        assert empty.unread == ()
-        assert "referrers API: an empty list" in empty.looked
-        assert len(memory.keep(looking.collect("acme/app", memory))) == 2
-        script[f"{BASE}/referrers/{digest(GOOD)}"] = referrers("application/x-new\u202e", "a/b")
-        [full, *_] = memory.keep(looking.collect("acme/app", memory))
-        assert isinstance(full, EvidenceSet)
-        assert [one.reason for one in full.unread] == ["REFERRERS_NOT_READ"]
-        assert full.unread[0].detail.isprintable()
-        assert len(memory.keep(looking.collect("acme/app", memory))) == 2
-        looking._registry._http.close()
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        answer(200, b"<html>"),
-        answer(200, b"{}"),
-        answer(200, b'{"manifests":[{"digest":"x"}]}'),
-        referrers(Link=f'<{BASE}/referrers/{digest(GOOD)}?page=2>; rel="next"'),
-    ],
-)
-def test_broken_list_of_referrers_is_unread(step: Step) -> None:
-    found, error = scan(referrers_script(step))
-    [only] = [one for one in found if isinstance(one, EvidenceSet)]
-    assert error is None
-    assert [one.reason for one in only.unread] == ["REFERRERS_NOT_READ"]
-    assert only.state == ""
 
 
 # --- re-scan of registries that say less ---------------------------------------------------------

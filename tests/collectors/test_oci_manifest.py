@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.oci_evidence import companion, is_companion, predicted_payload, simple_payload
+from collectors.oci_layers import companion, is_companion, predicted_payload, simple_payload
 from collectors.oci_manifest import (
     IMAGE_TYPES,
     INDEX_TYPES,
@@ -102,6 +102,10 @@ def test_companions_are_told_from_artifacts() -> None:
     for suffix in ("", ".sig", ".att", ".sbom"):
         assert is_companion(companion(digest, suffix))
         assert is_companion(companion(digest_of(b"x", "sha512"), suffix))
+    # distribution-spec, "Referrers Tag Schema": no tag is longer than 128 characters.
+    assert (
+        companion(digest_of(b"x", "sha512"), "") == f"sha512-{digest_of(b'x', 'sha512').value[:64]}"
+    )
     for tag in ("v1", "sha256-abc.sig", companion(digest, ".exe"), companion(digest, ".sig") + "x"):
         assert not is_companion(tag)
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import lzma
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 MADE = "20261101T000000!"  # keys and signatures: before any `now` of the tests
-COMPRESSORS = {"": bytes, ".gz": lambda raw: gzip.compress(raw, mtime=0), ".xz": lzma.compress}
+COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".bz2": bz2.compress,
+    ".gz": lambda raw: gzip.compress(raw, mtime=0),
+    ".xz": lzma.compress,
+}
 
 
 def run(*command: str, given: bytes = b"", folder: Path | None = None) -> bytes:

@@ -114,7 +114,12 @@ class Registry:
         self, repository: str, reference: str, document: object, media_type: str = IMAGE
     ) -> Pushed:
         """Push a manifest or index under a tag, or by digest where `reference` is empty."""
-        content = json.dumps(document).encode()
+        return self.push_bytes(repository, reference, json.dumps(document).encode(), media_type)
+
+    def push_bytes(
+        self, repository: str, reference: str, content: bytes, media_type: str = IMAGE
+    ) -> Pushed:
+        """Push a manifest or index as it is; references as of `push_manifest`."""
         digest = digest_of(content)
         path = f"/v2/{repository}/manifests/{reference or digest}"
         status, _, body = self._ask("PUT", path, content, media_type)

@@ -280,6 +280,30 @@ def test_what_is_not_read_is_told(made: Made, tmp_path: Path) -> None:
     assert "text/spdx+json" in found.detail
 
 
+@pytest.mark.parametrize("tag", ["", "fallback"])
+def test_a_document_of_an_unknown_type_is_no_error(made: Made, tmp_path: Path, tag: str) -> None:
+    # image-spec, image-index.md: an unknown type must not generate an error.
+    image = made.image()
+    other = made.descriptor(b"<component/>", "application/xml")
+    if tag:
+        made.document({"manifests": [other]}, tag_of(image))
+    else:
+        made.listed.append(other)
+    unsigned = asked(str(made.write()), tmp_path).verification
+    assert (unsigned.outcome, unsigned.reason) == (Outcome.UNVERIFIABLE, "REFERRERS_NOT_READ")
+    assert "application/xml" in unsigned.detail
+    made.document({"layers": [signature_layer(made, image)]}, tag_of(image, ".sig"))
+    assert asked(str(made.write()), tmp_path).verification.outcome is Outcome.VERIFIED
+
+
+def test_an_image_under_an_unknown_type_is_none(made: Made) -> None:
+    made.image()
+    made.listed[0]["mediaType"] = "application/vnd.oci.artifact.manifest.v1+json"
+    made.write()
+    with pytest.raises(UsageError, match="holds 0 images"):
+        read_layout(made.folder, "", "x", LIMITS)
+
+
 def test_several_images_want_a_name(made: Made) -> None:
     images = {made.image(b"a", "a"), made.image(b"b", "b")}
     made.write()
