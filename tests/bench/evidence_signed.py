@@ -32,11 +32,11 @@ from tests.verification.x509.stranger_chains import (
     stamped_by_strangers,
 )
 from verification.archives.pe_file import read_pe
-from verification.cms import syntax
+from verification.cms import identifiers
 from verification.cms.times import MAX_ALL_TIMES, MAX_TIMES
 from verification.formats.authenticode import INDIRECT_DATA, PE_IMAGE
 from verification.openpgp.armor import SIGNATURE, begin_line, end_line
-from verification.openpgp.packets import MAX_SIGNATURE_BYTES
+from verification.openpgp.signature import MAX_SIGNATURE_BYTES
 
 KEY = private_key("p256", "cost")
 TRUST = authority_entry(x509_material.ROOT)
@@ -125,7 +125,7 @@ def _program(parts: Parts, depth: int = 1) -> Callable[[int], Case]:
             made = x509_material.signed_data(
                 (info,), (who.certificate,), stated, content_type=INDIRECT_DATA, tag=0x30
             )
-            unsigned = (x509_material.attribute(syntax.NESTED_SIGNATURE, made),)
+            unsigned = (x509_material.attribute(identifiers.NESTED_SIGNATURE, made),)
         return x509_material.inside(_with_table(plain, made), "app.exe"), setting(TRUST)
 
     return make
@@ -144,7 +144,7 @@ def _stamped_program(size: int) -> Case:
         made = x509_material.signed_data(
             (info,), (who.certificate,), stated, content_type=INDIRECT_DATA, tag=0x30
         )
-        nested = (x509_material.attribute(syntax.NESTED_SIGNATURE, made),)
+        nested = (x509_material.attribute(identifiers.NESTED_SIGNATURE, made),)
     return x509_material.inside(_with_table(plain, made), "app.exe"), setting(TRUST)
 
 

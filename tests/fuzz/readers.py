@@ -28,17 +28,17 @@ from verification.archives.jar_manifest import read_manifest, stated_digests
 from verification.archives.pe_file import read_pe
 from verification.archives.rpm_package import begin_hash, read_package, wanted_digests
 from verification.archives.zip_archive import ZipArchive, listed_names
-from verification.cms.syntax import read_signed_data
+from verification.cms.signed_data import read_signed_data
 from verification.cms.timestamp_token import is_timestamp, read_timestamp
 from verification.git.object import read_object
 from verification.minisign import read_signature as read_minisign
 from verification.models.manifest import read_manifest as read_model
 from verification.openpgp.armor import SIGNATURE, armored_blocks, dearmor
-from verification.openpgp.packets import (
+from verification.openpgp.packets import split_packets
+from verification.openpgp.signature import (
     read_signature,
     read_signatures,
     signed_part,
-    split_packets,
     tidy_signature,
 )
 from verification.predicates import view_of

@@ -15,7 +15,8 @@ from tests.oracles.certificates import signature_table
 from tests.oracles.changes import Value, families, read_values
 from tests.oracles.oracle import Case
 from verification.archives.rpm_package import read_package
-from verification.openpgp.packets import signed_part, split_packets
+from verification.openpgp.packets import split_packets
+from verification.openpgp.signature import signed_part
 
 
 def always(_case: Case, _verification: Verification) -> bool:

@@ -44,7 +44,7 @@ from verification.inside import refuse_unsigned, refuse_without_content
 from verification.openpgp.armor import SIGNATURE, begin_line
 from verification.openpgp.conclusion import Offered, decide, whole_content, with_today
 from verification.openpgp.judgement import Signed
-from verification.openpgp.packets import read_signatures
+from verification.openpgp.signature import read_signatures
 from verification.ssh.acceptance import Purpose
 from verification.ssh.envelope import BEGIN, message_digest
 from verification.ssh.judgement import judge_ssh

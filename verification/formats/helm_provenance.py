@@ -34,7 +34,7 @@ from verification.format import Setting
 from verification.openpgp.conclusion import Offered, decide, refused, with_today
 from verification.openpgp.diagnosis import Cause
 from verification.openpgp.judgement import Signed
-from verification.openpgp.packets import read_signatures
+from verification.openpgp.signature import read_signatures
 from verification.trail import Trail
 
 FRAMING, TEXT, FILES = "limits and framing", "provenance text", "chart archive"
@@ -78,7 +78,10 @@ class HelmProvenance:
         # 1. The framing.
         try:
             message = read_cleartext(evidence.content, limit=setting.limits.evidence_bytes)
-            packets = read_signatures(message.signatures, limits=setting.limits)
+            limits = setting.limits
+            packets = read_signatures(
+                message.signatures, limits=limits, most_blocks=limits.signatures
+            )
         except MalformedError as error:
             expected = "one signed message with signatures, and nothing around it"
             return refuse_malformed(trail, FRAMING, error, expected)

@@ -32,13 +32,8 @@ from verification.format import Setting
 from verification.openpgp.armor import SIGNATURE, begin_line
 from verification.openpgp.conclusion import Case, conclude, whole_content
 from verification.openpgp.judgement import Signed
-from verification.openpgp.packets import (
-    TEXT,
-    SignaturePacket,
-    UnreadSignature,
-    read_signatures,
-    split_packets,
-)
+from verification.openpgp.packets import split_packets
+from verification.openpgp.signature import TEXT, SignaturePacket, UnreadSignature, read_signatures
 from verification.openpgp.text import line_ends
 from verification.trail import Trail
 
@@ -102,7 +97,10 @@ class OpenPgpCleartext:
         # 1. and 2. Is it one message with signatures and nothing else, within the limits?
         try:
             message = read_cleartext(evidence.content, limit=limit)
-            packets = read_signatures(message.signatures, limits=setting.limits)
+            limits = setting.limits
+            packets = read_signatures(
+                message.signatures, limits=limits, most_blocks=limits.signatures
+            )
         except MalformedError as error:
             return _unreadable(trail, error)
         trail.passed(_FRAMING, f"{len(message.text)} bytes of text", reference="RFC 9580 section 7")

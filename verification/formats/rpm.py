@@ -42,11 +42,7 @@ from verification.inside import (
 from verification.openpgp.conclusion import Decision, Offered, decide, refused, with_today
 from verification.openpgp.diagnosis import Cause
 from verification.openpgp.judgement import Signed
-from verification.openpgp.packets import (
-    SignaturePacket,
-    UnreadSignature,
-    read_signatures,
-)
+from verification.openpgp.signature import SignaturePacket, UnreadSignature, read_signatures
 from verification.trail import Trail
 
 STRUCTURE, HEADER, PAYLOAD = "limits and structure", "header digests", "payload digest"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from core.deb822 import listed_files, parse_date, read_stanza
 from core.errors import MalformedError
@@ -20,6 +20,7 @@ from core.text import display
 
 AHEAD = timedelta(hours=1)  # how far the archive's clock may be ahead of ours
 _FORMAT = "Debian repository format: "
+_LAST = datetime.max.replace(tzinfo=UTC)
 _CLAIMS = ("suite", "codename", "origin", "label")
 
 
@@ -48,7 +49,7 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class _Release:
-    """The fields that are judged, read."""
+    """The fields that are judged, read; `valid_until` is the source's where that is earlier."""
 
     fields: Mapping[str, str]
     date: datetime
@@ -62,7 +63,7 @@ def judge_release(
     """Check a Release whose signature holds against what the source asked for; never raise."""
     notes = tuple(_note(flag) for flag in expectation.flags)
     try:
-        release = _read(content)
+        release = _read(content, expectation.most_age)
     except MalformedError as error:
         check = Check(
             "release: readable, with a date",
@@ -104,17 +105,15 @@ def matches_suite(asked: str, stated: tuple[str, ...]) -> bool:
     return before in ("", ".") or before in stated
 
 
-def _read(content: bytes) -> _Release:
+def _read(content: bytes, most_age: timedelta | None) -> _Release:
     fields = read_stanza(content)
     if not fields.get("date"):
         raise MalformedError("the Release states no Date")
-    valid_until = fields.get("valid-until", "")
-    return _Release(
-        fields,
-        parse_date(fields["date"]),
-        parse_date(valid_until) if valid_until else None,
-        len(listed_files(fields)),
-    )
+    date = parse_date(fields["date"])
+    ends = [parse_date(fields["valid-until"])] if fields.get("valid-until") else []
+    if most_age is not None and date <= _LAST - most_age:
+        ends.append(date + most_age)
+    return _Release(fields, date, min(ends, default=None), len(listed_files(fields)))
 
 
 def _steps(release: _Release, asked: ReleaseExpectation, now: datetime) -> Iterator[_Step]:

@@ -2,7 +2,8 @@
 
 Nothing in armor is signed: headers and checksum are claims. A header is read over, of whatever
 name (section 6.2.2.1), the checksum is ignored as section 6.1 demands, blanks at the end of a line
-count for nothing, lines may be of any length; anything else is refused.
+count for nothing, nor do blanks and empty lines amid base64 (section 6), lines may be of any
+length; anything else is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _BASE64_LINES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 _CHECKSUM = re.compile(rb"=[A-Za-z0-9+/]{4}\Z")
 _BLANKS = b" \t"
 _BLANK_LINES = re.compile(rb"[ \t\n]*+")
-_BLANK_ENDS = re.compile(rb"(?<![ \t])[ \t]++$", re.MULTILINE)
+_EMPTY_LINES = re.compile(rb"^\n++", re.MULTILINE)
 _SHOWN = 60
 
 
@@ -97,8 +98,9 @@ def _after_headers(text: bytes, start: int, stop: int) -> int:
 
 
 def _decode(lines: bytes, label: str) -> bytes:
-    if b" " in lines or b"\t" in lines:
-        lines = _BLANK_ENDS.sub(b"", lines)
+    lines = lines.translate(None, _BLANKS)
+    if b"\n\n" in lines or lines.startswith(b"\n"):
+        lines = _EMPTY_LINES.sub(b"", lines)
     last = lines.rfind(b"\n", 0, -1) + 1
     if _CHECKSUM.match(lines[last:-1]):
         lines = lines[:last]

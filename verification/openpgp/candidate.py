@@ -11,17 +11,12 @@ from core.frozen import dataclass
 from core.model import Signer, SignerKind, TrustKind
 from verification.format import Setting
 from verification.keys.public_key import after
+from verification.openpgp.certificate import Certificate, merge, names_key, with_revocations
 from verification.openpgp.key import KeyMaterial
-from verification.openpgp.keyring import (
-    Certificate,
-    Keyring,
-    merge,
-    names_key,
-    read_keyring,
-    with_revocations,
-)
-from verification.openpgp.packets import Packet, SignaturePacket
-from verification.openpgp.self_signatures import certified_user_ids
+from verification.openpgp.keyring import Keyring, read_keyring
+from verification.openpgp.packets import Packet
+from verification.openpgp.signature import SignaturePacket
+from verification.openpgp.validity import certified_user_ids
 
 MAX_CANDIDATES = 256  # a signature that names no key is tried under all of its algorithm
 

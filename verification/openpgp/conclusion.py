@@ -28,7 +28,7 @@ from verification.openpgp.apt_release import judge_release
 from verification.openpgp.candidate import Keyrings, given_keyrings
 from verification.openpgp.diagnosis import Cause, state_of
 from verification.openpgp.judgement import Judgement, Signed, judge
-from verification.openpgp.packets import SignaturePacket, UnreadSignature
+from verification.openpgp.signature import SignaturePacket, UnreadSignature
 from verification.trail import Trail
 
 _PACKETS, _KEYRING = "packets", "keyring"

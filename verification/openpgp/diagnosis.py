@@ -18,37 +18,27 @@ from typing import NamedTuple
 from pysequoia import Sig
 
 from core.frozen import dataclass
+from verification.openpgp.certificate import MAX_PACKETS, Certificate, key_packet
 from verification.openpgp.key import KeyMaterial
-from verification.openpgp.keyring import (
-    MAX_PACKETS,
-    Certificate,
-    key_packet,
-)
-from verification.openpgp.packets import (
-    TAG_SIGNATURE,
+from verification.openpgp.packets import TAG_SIGNATURE, split_packets
+from verification.openpgp.reach import is_hash_in_engine, is_left_to_us, is_within_reach
+from verification.openpgp.self_signatures import BINDING, VERSION, WEAK_HASHES, holds_over
+from verification.openpgp.signature import (
     VERSION_3,
     SignaturePacket,
     embedded_signatures,
     signed_part,
-    split_packets,
-)
-from verification.openpgp.reach import is_left_to_us, is_within_reach
-from verification.openpgp.self_signatures import (
-    BINDING,
-    STRONG_HASHES,
-    VERSION,
-    WEAK_HASHES,
-    SelfSignatures,
-    allowed,
-    holds_over,
-    is_in_effect,
-    of_key,
-    signed_area,
-    standpoint,
-    voids,
 )
 from verification.openpgp.subpackets import has_unknown_critical
 from verification.openpgp.tidying import over_key
+from verification.openpgp.validity import (
+    SelfSignatures,
+    allowed,
+    is_in_effect,
+    of_key,
+    standpoint,
+    voids,
+)
 
 _PRIMARY_BINDING = 0x19
 
@@ -189,10 +179,10 @@ def _is_willing(case: _Case, inner: SignaturePacket) -> bool:
     return (
         inner.type == _PRIMARY_BINDING
         and inner.version == VERSION
-        and inner.hash_algorithm in STRONG_HASHES
+        and is_hash_in_engine(inner)
         and inner.created_at >= case.key.created_at
         and is_in_effect(inner, case.moment)
-        and not has_unknown_critical(signed_area(inner.head))
+        and not has_unknown_critical(inner.area)
     )
 
 
@@ -263,7 +253,7 @@ def _in_error(case: _Case) -> Cause | None:
     signature = case.signature
     if signature.version == VERSION_3:
         return None
-    if has_unknown_critical(signed_area(signature.head)):
+    if has_unknown_critical(signature.area):
         detail = "the signature is in error: what it calls critical is not known here"
         expected, found = "nothing critical that is unknown", "an unknown subpacket, or a notation"
         return Cause("SIGNATURE_INVALID", detail, expected, found)

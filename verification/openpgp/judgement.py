@@ -13,30 +13,19 @@ from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 
-from pysequoia import Sig, verify
-
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Outcome, Role, Verification
 from verification.format import Setting
 from verification.openpgp.candidate import Candidate, Keyrings, candidates, is_meant
+from verification.openpgp.certificate import Certificate
 from verification.openpgp.diagnosis import Cause, diagnose, revoked_cause
-from verification.openpgp.keyring import Certificate
-from verification.openpgp.own_judgement import (
-    begins_later,
-    judge_again,
-    judge_ourselves,
-    likely_makers,
-)
-from verification.openpgp.packets import (
-    BINARY,
-    TEXT,
-    SignaturePacket,
-    UnreadSignature,
-)
-from verification.openpgp.reach import is_left_to_us
+from verification.openpgp.maker import find_maker
+from verification.openpgp.own_judgement import likely_makers
 from verification.openpgp.revoker import unseen_revocations
-from verification.openpgp.self_signatures import WEAK_HASHES, standpoint, voids
+from verification.openpgp.self_signatures import WEAK_HASHES
+from verification.openpgp.signature import BINARY, TEXT, SignaturePacket, UnreadSignature
+from verification.openpgp.validity import standpoint, voids
 from verification.trail import Trail
 
 PACKET = "signature packet"
@@ -275,16 +264,18 @@ def _mathematics(
         expected = "lines that end in LF or CR LF"
         cause = Cause("SUBJECT_MISMATCH", detail, expected, "a carriage return alone")
         return Judgement(_refuse(trail, MATHEMATICS, cause), eligible[0].certificate)
-    winner = _try(trail, signature, signed.content, eligible, now)
-    if isinstance(winner, Candidate):
+    found = find_maker(signature, signed.content, eligible, now)
+    if found.maker is not None:
+        if found.begins_later:
+            trail.noted(TIME, _BEGINS_LATER)
         _pass(trail, TIME, f"as of {signature.created_at.isoformat()}")
         _pass(trail, MATHEMATICS)
         if signature.type == TEXT and signed.has_crlf:
             trail.noted(MATHEMATICS, _ENDS_LEFT)
-        return Judgement(_verified(trail, signature, winner), winner.certificate)
+        return Judgement(_verified(trail, signature, found.maker), found.maker.certificate)
     first = eligible[0]
-    if winner is not None:
-        cause = winner
+    if found.cause is not None:
+        cause = found.cause
     elif signature.names:
         cause = diagnose(signature, first.certificate, first.key)
     else:
@@ -302,46 +293,6 @@ def _likely(
     if signed.content is None or is_ambiguous:
         return list(eligible)
     return likely_makers(signature, signed.content, eligible)
-
-
-def _try(
-    trail: Trail,
-    signature: SignaturePacket,
-    content: bytes | Path,
-    eligible: Sequence[Candidate],
-    now: datetime,
-) -> Candidate | Cause | None:
-    """Return the candidate whose signature it is, why its maker did not count, or None."""
-    left = [one for one in eligible if is_left_to_us(signature, one.certificate, one.key)]
-    ours = judge_ourselves(signature, content, left, now)
-    judged = [one for one in eligible if one not in left]
-    if judged and not isinstance(ours, Candidate):
-        winner = _by_engine(signature, content, judged)
-        if winner is not None or ours is not None:
-            return winner or ours
-        ours = judge_again(signature, content, judged, now)
-    if isinstance(ours, Candidate) and begins_later(ours, signature):
-        trail.noted(TIME, _BEGINS_LATER)
-    return ours
-
-
-def _by_engine(
-    signature: SignaturePacket, content: bytes | Path, eligible: Sequence[Candidate]
-) -> Candidate | None:
-    """Return the candidate under which the engine finds the signature good, or None."""
-    names = tuple(dict.fromkeys(one.key.fingerprint for one in eligible))
-    certificates = [one.certificate.engine for one in eligible]
-    try:
-        packet = Sig.from_bytes(signature.naming(names))
-        if isinstance(content, Path):
-            decided = verify(file=content, store=lambda _: certificates, signature=packet)
-        else:
-            decided = verify(bytes=content, store=lambda _: certificates, signature=packet)
-        good = {(one.certificate.upper(), one.signing_key.upper()) for one in decided.valid_sigs}
-    except Exception:  # noqa: BLE001 - the engine refuses by raising; nothing else may pass either
-        return None
-    places = [(one.certificate.fingerprint, one.key.fingerprint) for one in eligible]
-    return next((one for one, place in zip(eligible, places, strict=True) if place in good), None)
 
 
 def _verified(trail: Trail, signature: SignaturePacket, winner: Candidate) -> Verification:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding,
 
 from core.errors import MalformedError
 from verification.keys.public_key import MAX_RSA_BITS
-from verification.openpgp.packets import SignaturePacket
+from verification.openpgp.signature import SignaturePacket
 
 
 class _Ripemd160(hashes.HashAlgorithm):

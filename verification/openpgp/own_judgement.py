@@ -13,13 +13,13 @@ from datetime import datetime
 from pathlib import Path
 
 from verification.openpgp.candidate import Candidate
+from verification.openpgp.certificate import key_packet
 from verification.openpgp.diagnosis import Cause, cause_of
-from verification.openpgp.keyring import key_packet
 from verification.openpgp.mathematics import holds, new_hash
-from verification.openpgp.packets import TEXT, VERSION_3, SignaturePacket
 from verification.openpgp.reach import is_within_reach
-from verification.openpgp.self_signatures import is_vouched_for, standpoint
+from verification.openpgp.signature import TEXT, VERSION_3, SignaturePacket
 from verification.openpgp.tidying import with_trailer
+from verification.openpgp.validity import is_vouched_for, standpoint
 
 _CHUNK_BYTES = 1024 * 1024
 

@@ -2,8 +2,8 @@
 
 It counts the owner's own alone. Here one by a key that the owner named for it withdraws, too:
 proved where a keyring given holds that key; also where none does, since nobody can then say that
-it is forged. And it knows none by a long RSA key, nor by SHA-3, MD5 and RIPEMD-160, in which nobody
-can forge what an owner revoked.
+it is forged. And it knows none by a long RSA key, nor by SHA-3 of RSA, MD5 and RIPEMD-160, in which
+nobody can forge what an owner revoked.
 """
 
 from __future__ import annotations
@@ -14,32 +14,15 @@ from typing import NamedTuple
 
 from core.errors import MalformedError
 from verification.openpgp.candidate import Candidate, Keyrings
+from verification.openpgp.certificate import KEY_REVOCATION, MAX_PACKETS, Certificate, key_packet
 from verification.openpgp.key import KeyMaterial, read_key
-from verification.openpgp.keyring import (
-    KEY_REVOCATION,
-    MAX_PACKETS,
-    Certificate,
-    key_packet,
-)
 from verification.openpgp.mathematics import is_carried_out, new_hash
-from verification.openpgp.packets import (
-    TAG_SIGNATURE,
-    VERSION_3,
-    Packet,
-    SignaturePacket,
-    read_signature,
-    split_packets,
-)
-from verification.openpgp.self_signatures import (
-    SEEN_HASHES,
-    SUBKEY_REVOCATION,
-    begins_hash,
-    holds_over,
-    of_key,
-    signed_area,
-)
+from verification.openpgp.packets import TAG_SIGNATURE, Packet, split_packets
+from verification.openpgp.self_signatures import SUBKEY_REVOCATION, begins_hash, holds_over, is_seen
+from verification.openpgp.signature import SignaturePacket, readable
 from verification.openpgp.subpackets import key_id_of, read_revokers
 from verification.openpgp.tidying import TAG_PUBLIC_KEY, TAG_SUBKEY, over_key
+from verification.openpgp.validity import of_key
 
 _VERSION = 4
 _KEPT_CERTIFICATES = 64
@@ -71,7 +54,7 @@ def _by_owner(candidate: Candidate) -> tuple[SignaturePacket, ...]:
         one
         for key in (certificate.primary, candidate.key)
         for one in of_key(certificate, key).revocations
-        if one.hash_algorithm not in SEEN_HASHES or not certificate.primary.is_in_engine
+        if not is_seen(one) or not certificate.primary.is_in_engine
     )
 
 
@@ -100,11 +83,9 @@ def _claims(certificate: Certificate, bare: tuple[Packet, ...]) -> tuple[_Claim,
         return ()
     revokers = {
         revoker
-        for signature in map(_read, (one for one in packets if one.tag == TAG_SIGNATURE))
-        if signature is not None
-        and _is_by(signature, certificate)
-        and signature.version != VERSION_3
-        for revoker in read_revokers(signed_area(signature.head))
+        for signature in map(readable, (one for one in packets if one.tag == TAG_SIGNATURE))
+        if signature is not None and _is_by(signature, certificate)
+        for revoker in read_revokers(signature.area)
     }
     return tuple(
         _Claim(revoker, key.fingerprint, signature, over_key(packets[0], component, signature.type))
@@ -123,7 +104,7 @@ def _foreign(
     """
     keys = [one for one in packets if one.tag in (TAG_PUBLIC_KEY, TAG_SUBKEY)]
     for packet in packets:
-        signature = _read(packet) if packet.tag == TAG_SIGNATURE else None
+        signature = readable(packet) if packet.tag == TAG_SIGNATURE else None
         if signature is None or _is_by(signature, certificate):
             continue
         for component in keys:
@@ -135,14 +116,6 @@ def _foreign(
 
 def _is_by(signature: SignaturePacket, certificate: Certificate) -> bool:
     return any(map(certificate.is_named, signature.names))
-
-
-def _read(packet: Packet) -> SignaturePacket | None:
-    try:
-        read = read_signature(packet.body)
-    except MalformedError:
-        return None
-    return read if isinstance(read, SignaturePacket) else None
 
 
 def _key(packet: Packet) -> KeyMaterial | None:

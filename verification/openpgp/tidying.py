@@ -12,12 +12,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from verification.openpgp.mathematics import hash_of
-from verification.openpgp.packets import (
-    TAG_SIGNATURE,
-    Packet,
-    signed_part,
-    tidy_signature,
-)
+from verification.openpgp.packets import TAG_SIGNATURE, Packet
+from verification.openpgp.signature import signed_part, tidy_signature
 
 TAG_SECRET_KEY, TAG_PUBLIC_KEY, TAG_USER_ID, TAG_SUBKEY, TAG_USER_ATTRIBUTE = 5, 6, 13, 14, 17
 _VERSION = 4

@@ -506,6 +506,26 @@ def test_cleartext_with_two_signers_is_verified_by_either() -> None:
     assert set(cleartext(message).anchors) == {fingerprint("ed"), fingerprint("rsa")}
 
 
+def test_cleartext_is_verified_by_a_signer_with_a_block_of_its_own() -> None:
+    """Two blocks as apt's own tests have them, which gpgv verifies, too."""
+    with gnupg() as gpg:
+        rings, messages = [], []
+        for name in ("one", "two"):
+            gpg.key(name)
+            rings.append(entry(gpg.export(name)))
+            messages.append(gpg.sign(name, mode="--clearsign"))
+        second = messages[1][messages[1].index(b"-----BEGIN PGP SIGNATURE") :]
+        both = messages[0] + second
+        (gpg.home / "both").write_bytes(both)
+        gpg.run("--verify", "both")
+    for ring in rings:
+        verification = cleartext(both, ring)
+        assert verification.outcome is Outcome.VERIFIED
+        assert verification.claims["signatures"] == "2"
+    for altered in (messages[0] + b"junk\n" + second, both + b"junk\n"):
+        assert cleartext(altered, *rings).reason == "MALFORMED"
+
+
 def test_cleartext_of_another_subject_is_refused() -> None:
     for text in (TEXT + b"\n", TEXT.rstrip(b"\n"), material().signatures["clear"]):
         verification = cleartext(material().signatures["clear"], text=text)

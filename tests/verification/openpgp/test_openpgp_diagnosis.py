@@ -11,9 +11,11 @@ from core.limits import Limits
 from core.model import Outcome
 from tests.verification.openpgp.openpgp_material import LATER, MADE, TEXT, gnupg, material
 from tests.verification.openpgp.test_openpgp import detached, entry
+from verification.openpgp.certificate import Certificate
 from verification.openpgp.diagnosis import diagnose, revocation_counts
-from verification.openpgp.keyring import Certificate, read_keyring
-from verification.openpgp.packets import SignaturePacket, read_signatures, split_packets
+from verification.openpgp.keyring import read_keyring
+from verification.openpgp.packets import split_packets
+from verification.openpgp.signature import SignaturePacket, read_signatures
 
 
 def certificate_of(content: bytes) -> Certificate:

@@ -13,7 +13,8 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import TrustEntry, TrustKind
 from tests.verification.openpgp.openpgp_material import material
-from verification.openpgp.keyring import Keyring, merge, read_keyring
+from verification.openpgp.certificate import merge
+from verification.openpgp.keyring import Keyring, read_keyring
 from verification.openpgp.packets import split_packets
 
 DEBIAN = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

@@ -17,13 +17,12 @@ from tests.verification.openpgp.openpgp_material import material
 from tests.verification.openpgp.test_openpgp import detached, trusting
 from verification.formats.openpgp import OpenPgpDetached
 from verification.openpgp.armor import SIGNATURE, armored_blocks, dearmor, dearmor_each
-from verification.openpgp.packets import (
-    Packet,
+from verification.openpgp.packets import Packet, split_packets
+from verification.openpgp.signature import (
     SignaturePacket,
     UnreadSignature,
     read_signature,
     read_signatures,
-    split_packets,
     tidy_signature,
 )
 from verification.openpgp.subpackets import read_hashed, read_hints
@@ -245,6 +244,10 @@ ARMOR = b"-----BEGIN PGP SIGNATURE-----\n\niQEz\n=abcd\n-----END PGP SIGNATURE--
         ARMOR.replace(b"\n", b" \t\n"),
         ARMOR.replace(b"\n", b" \r\n"),
         ARMOR.replace(b"\n\n", b"\nX-Tool: foo 1.0\nVersion:\nComment: \n\n", 1),
+        ARMOR.replace(b"iQEz", b" iQEz"),
+        ARMOR.replace(b"iQEz", b"\n\niQ\t \nEz"),
+        ARMOR.replace(b"iQEz", b"iQEz\n \n"),
+        ARMOR.replace(b"=abcd", b" =abcd\n\n"),
     ],
 )
 def test_armor_is_read(content: bytes) -> None:
@@ -262,11 +265,8 @@ def test_armor_is_read(content: bytes) -> None:
         ARMOR.replace(b"\n\n", b"\n: x\n\n", 1),
         ARMOR.replace(b"\n\n", b"\nA:x\n\n", 1),
         ARMOR.replace(b"\n\n", b"\nA: x\ry\n\n", 1),
-        ARMOR.replace(b"iQEz", b" iQEz"),
-        ARMOR.replace(b"iQEz", b"iQ Ez"),
         ARMOR.replace(b"iQEz", b"iQ\rEz"),
-        ARMOR.replace(b"iQEz", b"iQEz\n"),
-        ARMOR.replace(b"iQEz", b"iQEz\n "),
+        ARMOR.replace(b"iQEz", b"iQ\fEz"),
         b" " + ARMOR,
         ARMOR.replace(b"SIGNATURE-----\n\n", b"SIGNATURE----- x\n\n"),
         ARMOR.replace(b"\n-----END", b"\n -----END"),

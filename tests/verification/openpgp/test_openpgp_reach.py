@@ -1,4 +1,4 @@
-"""What the engine has no word on, judged here: SHA-3, and RSA keys of more than 4096 bits.
+"""What the engine has no word on, judged here: SHA-3 of RSA, and RSA keys of more than 4096 bits.
 
 Brainpool's curves are among the kinds of keys in test_openpgp_diagnosis.py.
 """
@@ -15,13 +15,15 @@ import pytest
 from pysequoia import verify
 
 from core.model import Outcome, Verification
+from tests.verification.openpgp.openpgp_edwards import EdwardsSigner
 from tests.verification.openpgp.openpgp_material import TEXT, Gnupg, gnupg
 from tests.verification.openpgp.openpgp_old import OldSigner, PlainSigner
 from tests.verification.openpgp.test_openpgp import NOW, detached, entry
 from tests.verification.openpgp.test_openpgp_version_3 import subpacket
 from verification.openpgp.key import read_key
-from verification.openpgp.packets import Packet, SignaturePacket, split_packets
+from verification.openpgp.packets import Packet, split_packets
 from verification.openpgp.self_signatures import hash_over
+from verification.openpgp.signature import SignaturePacket
 from verification.openpgp.subpackets import key_id_of
 
 MADE = datetime(2024, 1, 1, tzinfo=UTC)
@@ -206,6 +208,42 @@ def test_sha_3_verifies_and_of_other_content_does_not(number: int) -> None:
         assert detached(late, entry(ring), now=NOW).reason == "TIME_IN_FUTURE"
 
 
+@pytest.mark.parametrize("number", SHA3)
+@pytest.mark.parametrize("version", [4, 6])
+def test_sha_3_of_other_keys_is_judged_by_the_engine(version: int, number: int) -> None:
+    """RFC 9580 section 9.5: with a salt, too, and where the key is vouched for by it."""
+    signer = EdwardsSigner(version, MADE)
+    direct, leaked = (
+        signer.sign(signer.over, on(days) + area, kind=kind, hash_number=number)
+        for days, area, kind in ((0, SIGNS, 0x1F), (300, LEAKED, REVOKES))
+    )
+    signature = signer.sign(TEXT, on(100), hash_number=number)
+    assert outcome(detached(signature, entry(signer.raw + direct))) == "verified"
+    other = detached(signature, entry(signer.raw + direct), content=b"x")
+    assert other.reason == "SIGNATURE_INVALID"
+    assert outcome(detached(signature, entry(signer.raw + leaked + direct))) == "KEY_REVOKED"
+    assert detached(signature, entry(signer.raw)).outcome is not Outcome.VERIFIED
+
+
+@pytest.mark.parametrize("number", [8, *SHA3])
+def test_attack_10_word_over_a_picture_alone_vouches_for_no_key(number: int) -> None:
+    """Attack class 10: the engine looks for it over the key and over user ids."""
+    signer = PlainSigner(2048, MADE)
+    key = signer.packet(PRIMARY)
+    picture = Packet(17, b"\x01", b"\xd1\x01\x01")
+    name = signer.certify(0x13, on(0) + SIGNS, key, NAMES[0])
+    pictured = picture.raw + signer.certify(0x13, on(0) + SIGNS, key, picture)
+    shown = picture.raw + signer.certify(0x13, on(0) + CERTIFIES, key, picture)
+    signature = signer.sign_new(TEXT, on(100), hash_number=number)
+    ring = entry(key.raw + NAMES[0].raw + name + shown)
+    assert outcome(detached(signature, ring)) == "verified"
+    assert detached(signature, entry(key.raw + pictured)).outcome is not Outcome.VERIFIED
+    # Nor does it speak for the time before a name's word begins, nor end it.
+    later = signer.certify(0x13, on(300) + SIGNS, key, NAMES[0])
+    brief = picture.raw + signer.certify(0x13, on(0) + lasting(200), key, picture)
+    assert outcome(detached(signature, entry(key.raw + NAMES[0].raw + later + brief))) == "verified"
+
+
 def made_by(gpg: Gnupg) -> tuple[OldSigner, bytes]:
     gpg.key("one", "rsa2048")
     return OldSigner(gpg.run("--export-secret-keys", "one@acme.test")), gpg.export("one")
@@ -317,7 +355,7 @@ def test_signature_that_names_nobody_is_shown_to_the_engine_under_its_maker_alon
         asked.append(len(given["store"]([])))
         return verify(**given)
 
-    monkeypatch.setattr("verification.openpgp.judgement.verify", counted)
+    monkeypatch.setattr("verification.openpgp.maker.verify", counted)
     signer = estate.subkeys[0]
     made = signer.sign_new(TEXT, on(100), is_named=False)
     assert detached(made, ring).outcome is Outcome.VERIFIED
@@ -407,7 +445,7 @@ def test_attack_10_what_is_judged_as_of_later_could_have_been_dated_then(
         if found.outcome is Outcome.VERIFIED and any("later" in one.detail for one in found.checks):
             relieved.append((ring, signer, at))
     assert len(relieved) > 10
-    monkeypatch.setattr("verification.openpgp.judgement.judge_again", lambda *_: None)
+    monkeypatch.setattr("verification.openpgp.maker.judge_again", lambda *_: None)
     for ring, signer, at in relieved:
         dates = range(0, 900, 90)
         later = (detached(signer.sign_new(TEXT, on(one)), ring) for one in dates if one > at)

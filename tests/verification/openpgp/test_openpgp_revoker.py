@@ -150,8 +150,12 @@ def test_revocation_by_a_key_that_the_owner_never_named_counts_for_nothing(leake
     packets = list(split_packets(leaked.after, most=99))
     (naming,) = [one for one in packets if one.tag == 2 and one.body[1] == 0x1F]
     unnamed = b"".join(one.raw for one in packets if one is not naming)
-    ring = entry(unnamed + leaked.revoker)
-    assert detached(leaked.signature, ring).outcome is Outcome.VERIFIED
+    for ring in (entry(unnamed), entry(unnamed + leaked.revoker)):
+        verification = detached(leaked.signature, ring)
+        assert verification.outcome is Outcome.VERIFIED
+        assert verification.claims["key_state_now"] == "valid"
+        assert not any(one.is_revoked for one in describe(ring, Limits()) if one.identity)
+    assert all(one.is_revoked for one in describe(entry(leaked.after), Limits()))
 
 
 def test_key_retired_by_another_keeps_what_it_signed_before() -> None:

@@ -38,10 +38,12 @@ def judge(
     now: datetime = NOW,
     not_before: datetime | None = None,
     flags: tuple[str, ...] = (),
+    most_age: timedelta | None = None,
 ) -> ReleaseJudgement:
     fields = {**FIELDS, **(changed or {})}
     lines = [f"{name}: {value}\n" for name, value in fields.items() if value is not None]
-    return judge_release("".join(lines).encode(), ReleaseExpectation(suite, not_before, flags), now)
+    asked = ReleaseExpectation(suite, not_before, flags, most_age)
+    return judge_release("".join(lines).encode(), asked, now)
 
 
 def failed_reasons(judgement: ReleaseJudgement) -> list[str]:
@@ -110,6 +112,23 @@ def test_attack_19_valid_until_is_the_first_instant_it_is_expired(before: int, r
     judgement = judge(now=UNTIL - timedelta(seconds=before))
     assert judgement.reason == reason
     assert bool(judgement.due_at) is not bool(reason)
+
+
+@pytest.mark.parametrize("stated", [None, FIELDS["Valid-Until"]])
+def test_attack_19_the_source_may_end_a_release_earlier_than_it_says(stated: str | None) -> None:
+    def judged(seconds: int, days: int = 1) -> ReleaseJudgement:
+        now = MADE + timedelta(seconds=seconds)
+        return judge(changed={"Valid-Until": stated}, now=now, most_age=timedelta(days=days))
+
+    day = 24 * 60 * 60
+    last = judged(day - 1)
+    assert (last.reason, last.due_reason) == ("", "METADATA_EXPIRED")
+    assert last.due_at == MADE + timedelta(days=1)
+    assert judged(day).reason == "METADATA_EXPIRED"
+    # It never ends it later.
+    assert judged(8 * day, days=99).reason == ("METADATA_EXPIRED" if stated else "")
+    end_of_time = {"Date": "Fri, 31 Dec 9999 23:59:59 UTC", "Valid-Until": stated}
+    assert judge(changed=end_of_time, most_age=timedelta(days=1)).reason == "TIME_IN_FUTURE"
 
 
 @pytest.mark.parametrize(("later", "reason"), [(0, ""), (1, "METADATA_ROLLBACK")])

@@ -1,0 +1,70 @@
+"""Find the key that made a signature, and counted then (RFC 9580 section 5.2.4).
+
+The engine says it of all that it has a word on; the rest is judged here, and what it refuses is
+asked again where it lacks a key's beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from pysequoia import Sig, verify
+
+from verification.openpgp.candidate import Candidate
+from verification.openpgp.diagnosis import Cause
+from verification.openpgp.own_judgement import begins_later, judge_again, judge_ourselves
+from verification.openpgp.reach import is_left_to_us
+from verification.openpgp.signature import SignaturePacket
+
+
+class Found(NamedTuple):
+    """Whose signature it is, or why its maker did not count; neither where it is of none."""
+
+    maker: Candidate | None = None
+    cause: Cause | None = None
+    begins_later: bool = False  # the copy of the maker's key, than what it signed
+
+
+def find_maker(
+    signature: SignaturePacket,
+    content: bytes | Path,
+    eligible: Sequence[Candidate],
+    now: datetime,
+) -> Found:
+    """Return the candidate whose signature over the content it is, or why its maker did not count.
+
+    A cause of ours yields to a maker that the engine knows.
+    """
+    left = [one for one in eligible if is_left_to_us(signature, one.certificate, one.key)]
+    judged = [one for one in eligible if one not in left]
+    ours = judge_ourselves(signature, content, left, now)
+    if judged and not isinstance(ours, Candidate):
+        maker = _by_engine(signature, content, judged)
+        if maker is not None:
+            return Found(maker)
+        ours = ours or judge_again(signature, content, judged, now)
+    if isinstance(ours, Candidate):
+        return Found(ours, begins_later=begins_later(ours, signature))
+    return Found(cause=ours)
+
+
+def _by_engine(
+    signature: SignaturePacket, content: bytes | Path, eligible: Sequence[Candidate]
+) -> Candidate | None:
+    """Return the candidate under which the engine finds the signature good, or None."""
+    names = tuple(dict.fromkeys(one.key.fingerprint for one in eligible))
+    certificates = [one.certificate.engine for one in eligible]
+    try:
+        packet = Sig.from_bytes(signature.naming(names))
+        if isinstance(content, Path):
+            decided = verify(file=content, store=lambda _: certificates, signature=packet)
+        else:
+            decided = verify(bytes=content, store=lambda _: certificates, signature=packet)
+        good = {(one.certificate.upper(), one.signing_key.upper()) for one in decided.valid_sigs}
+    except Exception:  # noqa: BLE001 - the engine refuses by raising; nothing else may pass either
+        return None
+    places = [(one.certificate.fingerprint, one.key.fingerprint) for one in eligible]
+    return next((one for one, place in zip(eligible, places, strict=True) if place in good), None)
