@@ -245,6 +245,11 @@ def _states(section: Section) -> tuple[str, ...]:
 
 
 def _entry_fault(archive: ZipArchive, entry: Entry, section: Section) -> Fault | None:
+    magic = section.attributes.get("magic")
+    if magic is not None:
+        detail = f"what is to be hashed of {shown(entry)} is said in words unknown to us"
+        expected, found = "no attribute Magic", display(magic, _SHOWN_DIGESTS)
+        return Fault("entries", "FORMAT_UNSUPPORTED", detail, expected, found, REFERENCE)
     stated = stated_digests(section, _SECTION)
     if not stated.strong:
         detail = f"the manifest digests {shown(entry)} by nothing that still means something"

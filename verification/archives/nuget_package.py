@@ -15,8 +15,8 @@ from core.errors import MalformedError
 from core.model import Content
 from verification.archives.zip_archive import ZipArchive
 from verification.archives.zip_directory import STORED, Entry
-from verification.cms import syntax
-from verification.cms.syntax import SignerInfo
+from verification.cms import identifiers
+from verification.cms.signer_info import SignerInfo
 from verification.readers import der
 from verification.readers.der import DerReader
 
@@ -97,14 +97,14 @@ def stated_digest(content: bytes) -> tuple[str, bytes]:
         if not colon or key in section:
             raise MalformedError("the signed text has a line that is no property, or one twice")
         section[key] = value
-    known = {oid: section[oid + _HASH] for oid in syntax.DIGESTS if oid + _HASH in section}
+    known = {oid: section[oid + _HASH] for oid in identifiers.DIGESTS if oid + _HASH in section}
     if len(known) != 1:
         raise MalformedError("the signed text does not state one digest by SHA-256, 384 or 512")
     oid, encoded = next(iter(known.items()))
     digest = wire.decode_base64(encoded, what="the package's digest")
-    if len(digest) != hashlib.new(syntax.DIGESTS[oid]).digest_size:
+    if len(digest) != hashlib.new(identifiers.DIGESTS[oid]).digest_size:
         raise MalformedError("the signed text states a digest of another length")
-    return syntax.DIGESTS[oid], digest
+    return identifiers.DIGESTS[oid], digest
 
 
 def commitments(signer: SignerInfo) -> tuple[str, ...]:
@@ -122,6 +122,8 @@ def repository_claims(signer: SignerInfo) -> Mapping[str, str]:
         reader = DerReader(signer.signed[SERVICE_INDEX], "the repository's address")
         claims["nuget_repository"] = _text(reader, _IA5_STRING)
         reader.finish()
+        if not claims["nuget_repository"].startswith("https://"):
+            raise MalformedError("the repository's address is no URL of HTTPS")
     if OWNERS in signer.signed:
         listed = DerReader(signer.signed[OWNERS], "the owners").inside(der.SEQUENCE)
         owners: list[str] = []

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAl
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Subject
-from verification.cms.syntax import SignerInfo
+from verification.cms.signer_info import SignerInfo
 from verification.fault import Fault, malformed
 from verification.keys.public_key import (
     STRONG_KEYS,

@@ -18,10 +18,11 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Outcome, Signer, Verification
 from core.reasons import outcome_of
-from verification.cms import syntax
+from verification.cms import identifiers
 from verification.cms.naming import Certificates
 from verification.cms.signature import Held, Signed, check_signer
-from verification.cms.syntax import SignedData, SignerInfo
+from verification.cms.signed_data import SignedData
+from verification.cms.signer_info import SignerInfo
 from verification.cms.times import (
     CLAIMED,
     MAX_ALL_TIMES,
@@ -126,7 +127,7 @@ def judge(
 def _note_unread(trail: Trail, data: SignedData) -> None:
     """Say which unsigned attributes nothing reads: anybody may have written them."""
     kinds = {kind for signer in data.signers for kind, _ in signer.unsigned}
-    unread = sorted(kinds - syntax.READ_UNSIGNED)
+    unread = sorted(kinds - identifiers.READ_UNSIGNED)
     if unread:
         words = f"covered by no signature and not read: {', '.join(unread[:_SHOWN_KINDS])}"
         trail.noted("unsigned attributes", words)
@@ -192,7 +193,9 @@ class _Vouching:
     def _by_key(
         self, trail: Trail, info: SignerInfo, held: Held, key: PublicKey, proved: Proved | None
     ) -> Vouched | Fault:
-        at = proved.at if proved is not None else self.setting.now
+        # RFC 3161 section 2.4.2: with the accuracy added, the last moment it may have been made at.
+        before, now = proved.before if proved is not None else None, self.setting.now
+        at = now if before is None else min(before, now)
         if key.window(at) is not Window.WITHIN:
             detail = "the signature holds, but outside the window of the key given"
             expected = f"from {key.valid_from} until {key.valid_until}"
@@ -200,7 +203,8 @@ class _Vouching:
             due_at = key.valid_from if is_early else None
             return Fault(_CHAIN, "KEY_EXPIRED", detail, expected, at.isoformat(), due_at=due_at)
         trail.passed("given key", key.fingerprint)
-        due_at = key.due_at if proved is None else None
+        is_held_for_good = before is not None and (key.due_at is None or key.due_at > before)
+        due_at = None if is_held_for_good else key.due_at
         return Vouched(
             key_signer(key),
             certificate_claims(held.certificate),
@@ -223,7 +227,7 @@ class _Vouching:
             self.at_hand.beside(held.certificate),
             self.authorities,
             self.setting.now,
-            proved_at=proved.at if proved is not None and not ends else None,
+            proved_at=proved.before if proved is not None and not ends else None,
             purposes=self.rules.purposes,
         )
         if isinstance(chain, Fault):

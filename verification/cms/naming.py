@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.text import display
-from verification.cms import syntax
-from verification.cms.syntax import SignerInfo
+from verification.cms import identifiers, signer_info
+from verification.cms.signer_info import SignerInfo
 from verification.fault import Fault
 from verification.readers import der
 from verification.readers.der import DerReader
@@ -31,6 +31,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
+_NAMED = identifiers.DIGESTS | {"1.3.14.3.2.26": "sha1"}  # RFC 5035 section 4: any hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def certificate_ids(signer: SignerInfo) -> tuple[CertificateId, ...]:
 
     Raises MalformedError for one in another form, or with a hash that no id may have.
     """
-    kinds = (syntax.SIGNING_CERTIFICATE, syntax.SIGNING_CERTIFICATE_V2)
+    kinds = (identifiers.SIGNING_CERTIFICATE, identifiers.SIGNING_CERTIFICATE_V2)
     return tuple(
         _certificate_id(kind, signer.signed[kind]) for kind in kinds if kind in signer.signed
     )
@@ -69,9 +70,9 @@ def certificate_ids(signer: SignerInfo) -> tuple[CertificateId, ...]:
 def _certificate_id(kind: str, value: bytes) -> CertificateId:
     reader = DerReader(value, _WHAT).inside(der.SEQUENCE).inside(der.SEQUENCE).inside(der.SEQUENCE)
     hash_name = "sha1"
-    if kind == syntax.SIGNING_CERTIFICATE_V2:
-        stated = syntax.read_algorithm(reader).oid if reader.tag == der.SEQUENCE else ""
-        hash_name = syntax.DIGESTS.get(stated, "") if stated else "sha256"
+    if kind == identifiers.SIGNING_CERTIFICATE_V2:
+        stated = signer_info.read_algorithm(reader).oid if reader.tag == der.SEQUENCE else ""
+        hash_name = _NAMED.get(stated, "") if stated else "sha256"
         if not hash_name:
             raise MalformedError(f"the signing certificate is named by the digest {stated}")
     digest = reader.octets()

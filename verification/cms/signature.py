@@ -15,10 +15,10 @@ from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Subject
 from core.text import display
-from verification.cms import syntax
+from verification.cms import identifiers, signer_info
 from verification.cms.algorithm import STEP, WEAK, algorithm_fault, signature_scheme
 from verification.cms.naming import SIGNER, Certificates, certificate_ids
-from verification.cms.syntax import Algorithm, SignerInfo
+from verification.cms.signer_info import Algorithm, SignerInfo
 from verification.fault import Fault
 from verification.keys.keyed import signed_bytes
 from verification.keys.public_key import STRONG_KEYS, PublicKey
@@ -106,13 +106,13 @@ def _weak_key(key: PublicKey) -> Fault:
 def digest_algorithm(signer: SignerInfo) -> str | Fault:
     """Return the name of the hash that the signer uses, or why it is none to be accepted."""
     stated = signer.digest
-    algorithm = syntax.DIGESTS.get(stated.oid, "")
+    algorithm = identifiers.DIGESTS.get(stated.oid, "")
     if algorithm and not stated.parameters:
         return algorithm
     if algorithm:
         detail, expected = "a digest with parameters", "no parameters, or NULL"
         return Fault(STEP, "MALFORMED", detail, expected, "others", "RFC 5754 2")
-    weak = syntax.WEAK_DIGESTS.get(stated.oid)
+    weak = identifiers.WEAK_DIGESTS.get(stated.oid)
     if weak:
         detail = f"{weak} can be forged"
         return Fault(STEP, "ALGORITHM_WEAK", detail, STRONG_DIGEST, weak, "RFC 5754")
@@ -126,7 +126,7 @@ def bind_content(signer: SignerInfo, signed: Signed, algorithm: str) -> Bound | 
         return _bare_content(signed, algorithm)
     try:
         stated_type = _stated_type(signer, signed)
-        stated = _one(signer, syntax.MESSAGE_DIGEST).octets()
+        stated = _one(signer, identifiers.MESSAGE_DIGEST).octets()
     except MalformedError as error:
         expected = "a content type and a message digest"
         found = "an attribute that is missing or of another form"
@@ -149,14 +149,14 @@ def bind_content(signer: SignerInfo, signed: Signed, algorithm: str) -> Bound | 
 
 def _stated_type(signer: SignerInfo, signed: Signed) -> str:
     """Return the type that the attributes name; a countersignature's name none (RFC 5652 11.4)."""
-    if signed.is_countersignature and syntax.CONTENT_TYPE not in signer.signed:
+    if signed.is_countersignature and identifiers.CONTENT_TYPE not in signer.signed:
         return signed.content_type
-    return _one(signer, syntax.CONTENT_TYPE).oid()
+    return _one(signer, identifiers.CONTENT_TYPE).oid()
 
 
 def _bare_content(signed: Signed, algorithm: str) -> Bound | Fault:
     """Return the content itself, where no attributes stand between it and the signature."""
-    if signed.content_type != syntax.DATA:
+    if signed.content_type != identifiers.DATA:
         detail = "content that is no plain data is signed without attributes"
         expected, found = "signed attributes", f"none, over {signed.content_type}"
         return Fault(_ATTRIBUTES, "MALFORMED", detail, expected, found, "RFC 5652 5.3")
@@ -168,7 +168,7 @@ def _bare_content(signed: Signed, algorithm: str) -> Bound | Fault:
             _ATTRIBUTES, "CONTENT_NEEDED", detail, "the bytes of the artifact", found, "RFC 5652 14"
         )
     # A signature over attributes is one over content of the same bytes: never read it as that.
-    if syntax.reads_as_attributes(content.read_at(0, _ATTRIBUTES_READ), content.size):
+    if signer_info.reads_as_attributes(content.read_at(0, _ATTRIBUTES_READ), content.size):
         detail = "the content reads as the signed attributes of another signature"
         expected, found = "content that is no set of attributes", "signed attributes"
         return Fault(_ATTRIBUTES, "MALFORMED", detail, expected, found, "RFC 5652 14")
@@ -198,11 +198,11 @@ def _formless(error: MalformedError) -> Fault:
 
 def _protection_fault(signer: SignerInfo) -> Fault | None:
     """Compare the algorithms used with what a signed attribute says of them (RFC 6211)."""
-    if syntax.ALGORITHM_PROTECTION not in signer.signed:
+    if identifiers.ALGORITHM_PROTECTION not in signer.signed:
         return None
     try:
-        stated = _one(signer, syntax.ALGORITHM_PROTECTION).inside(der.SEQUENCE)
-        digest = syntax.read_algorithm(stated)
+        stated = _one(signer, identifiers.ALGORITHM_PROTECTION).inside(der.SEQUENCE)
+        digest = signer_info.read_algorithm(stated)
         signing = _tagged_algorithm(stated)
         stated.finish()
     except MalformedError as error:
@@ -218,7 +218,7 @@ def _protection_fault(signer: SignerInfo) -> Fault | None:
 def _tagged_algorithm(reader: DerReader) -> Algorithm:
     """Read an AlgorithmIdentifier under the implicit tag [1] that RFC 6211 gives it."""
     body = reader.element(der.CONTEXT_CONSTRUCTED + 1)
-    return syntax.read_algorithm(
+    return signer_info.read_algorithm(
         DerReader(bytes([der.SEQUENCE]) + body[1:], "the signed attributes")
     )
 

@@ -18,10 +18,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
-from verification.cms import syntax
+from verification.cms import identifiers, signer_info
 from verification.cms.naming import Certificates
 from verification.cms.signature import Signed, check_signer
-from verification.cms.syntax import SignerInfo
+from verification.cms.signer_info import SignerInfo
 from verification.cms.timestamp_token import read_inner_timestamp
 from verification.cms.timestamps import (
     broken_time,
@@ -37,7 +37,7 @@ from verification.x509.revocation import RevokedLater
 RFC3161, COUNTERSIGNED, CLAIMED = "rfc3161", "countersignature", "signing-time"
 MAX_TIMES = 16
 MAX_ALL_TIMES = 32  # on all signatures of one CMS, those nested in it too
-_TOKENS = (syntax.TIMESTAMP, syntax.MICROSOFT_TIMESTAMP)
+_TOKENS = (identifiers.TIMESTAMP, identifiers.MICROSOFT_TIMESTAMP)
 _STEP = "timestamp"
 _TIME_STAMPING = (ExtendedKeyUsageOID.TIME_STAMPING,)
 _UTC_TIME, _GENERALIZED_TIME = 0x17, 0x18
@@ -83,7 +83,7 @@ def read_times(
     """Return the earliest time proved for a signature, or the fault of one that is broken."""
     tokens = [each for each in signer.unsigned if each[0] in _TOKENS]
     are_times = countersignatures is Countersignatures.TIMES
-    older = signer.unsigned_values(syntax.COUNTERSIGNATURE) if are_times else ()
+    older = signer.unsigned_values(identifiers.COUNTERSIGNATURE) if are_times else ()
     if len(tokens) + len(older) > MAX_TIMES:
         detail = f"more than {MAX_TIMES} timestamps on one signature"
         return Fault(_STEP, "TOO_LARGE", detail, f"at most {MAX_TIMES}", str(len(tokens)))
@@ -108,7 +108,9 @@ def read_times(
 
 def count_times(signers: Iterable[SignerInfo]) -> int:
     """Return how many timestamps and countersignatures came along with signatures."""
-    return sum(len(each.unsigned_values(*_TOKENS, syntax.COUNTERSIGNATURE)) for each in signers)
+    return sum(
+        len(each.unsigned_values(*_TOKENS, identifiers.COUNTERSIGNATURE)) for each in signers
+    )
 
 
 def _passes(fault: Fault) -> bool:
@@ -127,7 +129,7 @@ def _token(
         given_timestamp_authorities(authorities),
         limits,
         read_inner_timestamp,
-        must_be_critical=kind != syntax.MICROSOFT_TIMESTAMP,
+        must_be_critical=kind != identifiers.MICROSOFT_TIMESTAMP,
     )
     if isinstance(proved, Fault):
         return proved
@@ -144,12 +146,12 @@ def _countersigned(
 ) -> Proved | Fault:
     """Judge a countersignature that states a time (RFC 5652 section 11.4), as Authenticode has."""
     try:
-        other = syntax.read_countersigner(encoded, limits, "the countersignature")
+        other = signer_info.read_countersigner(encoded, limits, "the countersignature")
     except MalformedError as error:
         expected, found = "a countersignature in its form", str(error)
         return Fault(_STEP, "MALFORMED", str(error), expected, found, "RFC 5652 11.4")
     at_hand = Certificates((), certificates)
-    signed = Signed(syntax.DATA, signed_bytes(signer.signature), is_countersignature=True)
+    signed = Signed(identifiers.DATA, signed_bytes(signer.signature), is_countersignature=True)
     held = check_signer(other, signed, at_hand, limits)
     if isinstance(held, Fault):
         return broken_time(held, "the countersignature")
@@ -185,7 +187,7 @@ def _is_for_timestamps(certificate: x509.Certificate) -> bool:
 
 def claimed_time(signer: SignerInfo) -> datetime | None:
     """Return the time that the signer itself states (RFC 5652 section 11.3), None where none."""
-    value = signer.signed.get(syntax.SIGNING_TIME, b"")
+    value = signer.signed.get(identifiers.SIGNING_TIME, b"")
     if value[:1] not in (bytes([_UTC_TIME]), bytes([_GENERALIZED_TIME])):
         return None
     try:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.errors import MalformedError
 from core.frozen import dataclass
-from verification.cms.syntax import Algorithm, read_algorithm
+from verification.cms.signer_info import Algorithm, read_algorithm
 from verification.readers import der
 from verification.readers.der import DerReader
 
@@ -27,6 +27,7 @@ class TstInfo:
     serial: int
     made_at: datetime
     accuracy: timedelta
+    authority: bytes  # DER of the GeneralName it states for itself, empty where it states none
 
 
 def read_info(content: bytes) -> TstInfo:
@@ -47,12 +48,15 @@ def read_info(content: bytes) -> TstInfo:
         reader.boolean()  # the order among one authority's timestamps is nobody's question here
     if reader.tag == der.INTEGER:
         reader.integer()  # the nonce ties an answer to its request, which nobody keeps
+    authority = b""
     if reader.tag == der.CONTEXT_CONSTRUCTED:
-        reader.inside(der.CONTEXT_CONSTRUCTED)  # a hint of who it is; ESSCertID says so
+        named = reader.inside(der.CONTEXT_CONSTRUCTED)
+        authority = named.element()
+        named.finish()
     if reader.tag == der.CONTEXT_CONSTRUCTED + 1:
         _refuse_critical(reader.inside(der.CONTEXT_CONSTRUCTED + 1))
     reader.finish()
-    return TstInfo(policy, imprint, digest, serial, made_at, accuracy)
+    return TstInfo(policy, imprint, digest, serial, made_at, accuracy, authority)
 
 
 def _time(spelled: bytes) -> datetime:

@@ -13,14 +13,10 @@ import re
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
+from verification.cms.identifiers import CONTENT_TYPE, MESSAGE_DIGEST, TST_INFO
 from verification.cms.naming import CertificateId, certificate_ids
-from verification.cms.syntax import (
-    CONTENT_TYPE,
-    MESSAGE_DIGEST,
-    TST_INFO,
-    SignerInfo,
-    read_content_info,
-)
+from verification.cms.signed_data import read_content_info
+from verification.cms.signer_info import SignerInfo
 from verification.cms.timestamp_info import TstInfo, read_info
 from verification.readers import ber, der
 from verification.readers.der import DerReader

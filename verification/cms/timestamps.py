@@ -20,6 +20,8 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest, digest_of
+from core.text import display
+from verification.cms.identifiers import DIGESTS, TST_INFO, WEAK_DIGESTS
 from verification.cms.naming import is_named
 from verification.cms.signature import (
     STRONG_DIGEST,
@@ -29,12 +31,12 @@ from verification.cms.signature import (
     check_signature,
     digest_algorithm,
 )
-from verification.cms.syntax import DIGESTS, TST_INFO, WEAK_DIGESTS
 from verification.cms.timestamp_authority import (
     TimestampAuthority,
     chain_authority,
     given_timestamp_authorities,
 )
+from verification.cms.timestamp_name import bears_name
 from verification.cms.timestamp_signer import PURPOSE as _PURPOSE
 from verification.cms.timestamp_signer import usable_key
 from verification.cms.timestamp_token import Refusal, Token, read_timestamp
@@ -59,7 +61,7 @@ __all__ = [
 ]
 
 _STEP = "timestamp"
-_SHOWN = 4
+_SHOWN, _SHOWN_NAME = 4, 120
 IMPRINT_STEP, _CHAIN = "timestamp imprint", "timestamp authority"
 _WHAT = "the timestamp"
 Reader = Callable[[bytes, Limits], Token | Refusal]
@@ -254,6 +256,12 @@ def _unknown_signer(token: Token, authorities: Sequence[TimestampAuthority]) -> 
     return Fault(_CHAIN, reason, detail, expected, found, "RFC 3161 2.4.2")
 
 
+def _misnamed(signer: x509.Certificate) -> Fault:
+    detail = "the timestamp names another authority than the certificate that signed it"
+    expected = display(signer.subject.rfc4514_string(), _SHOWN_NAME)
+    return Fault(_CHAIN, "TIMESTAMP_INVALID", detail, expected, "another name", "RFC 3161 2.4.2")
+
+
 def _chain_fault(
     signer: x509.Certificate,
     embedded: tuple[x509.Certificate, ...],
@@ -302,8 +310,10 @@ def _outside_window(authority: TimestampAuthority, at: datetime) -> Fault:
 
 def _proved(
     token: Token, imprint: Digest, path: CertificatePath, key: PublicKey, scheme: str
-) -> ProvedTime:
+) -> ProvedTime | Fault:
     info = token.info
+    if info.authority and not bears_name(path.links[0], info.authority):
+        return _misnamed(path.links[0])
     return ProvedTime(
         info.made_at,
         _shifted(info.made_at, -info.accuracy),

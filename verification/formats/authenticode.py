@@ -18,10 +18,10 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
 from verification.archives.pe_file import MAX_SIGNATURES, PeFile, is_pe, read_pe
-from verification.cms import syntax
+from verification.cms import identifiers, signer_info
 from verification.cms.judgement import Rules, conclude, judge
 from verification.cms.signature import STRONG_DIGEST, Signed
-from verification.cms.syntax import SignedData, read_content_info, read_signed_data
+from verification.cms.signed_data import SignedData, read_content_info, read_signed_data
 from verification.cms.times import MAX_ALL_TIMES, Countersignatures, count_times
 from verification.fault import refuse_malformed
 from verification.format import Setting
@@ -80,7 +80,7 @@ def _signatures(encoded: Sequence[bytes], limits: Limits) -> list[SignedData]:
     waiting = [
         nested
         for each in found
-        for nested in each.signers[0].unsigned_values(syntax.NESTED_SIGNATURE)
+        for nested in each.signers[0].unsigned_values(identifiers.NESTED_SIGNATURE)
     ]
     while waiting:
         if len(found) == MAX_SIGNATURES:
@@ -88,7 +88,7 @@ def _signatures(encoded: Sequence[bytes], limits: Limits) -> list[SignedData]:
         # Its form was checked with that of the signature around it, and once is enough.
         nested = DerReader(waiting.pop(0), _WHAT).inside(der.SEQUENCE)
         found.append(_with_one_signer(read_content_info(nested, _WHAT)))
-        waiting += found[-1].signers[0].unsigned_values(syntax.NESTED_SIGNATURE)
+        waiting += found[-1].signers[0].unsigned_values(identifiers.NESTED_SIGNATURE)
     stamps = count_times(each.signers[0] for each in found)
     if stamps > MAX_ALL_TIMES:
         raise TooLargeError(f"{stamps} timestamps on one file, more than {MAX_ALL_TIMES}")
@@ -120,9 +120,9 @@ def _judge(trail: Trail, pe: PeFile, data: SignedData, setting: Setting) -> Veri
     if kind not in _PE_KINDS:
         detail = "the signature is over another kind of file"
         return trail.refuse("content", "PAYLOAD_TYPE", detail, expected=PE_IMAGE, found=kind)
-    name = syntax.DIGESTS.get(algorithm)
+    name = identifiers.DIGESTS.get(algorithm)
     if name is None:
-        weak = syntax.WEAK_DIGESTS.get(algorithm)
+        weak = identifiers.WEAK_DIGESTS.get(algorithm)
         reason = "ALGORITHM_WEAK" if weak else "FORMAT_UNSUPPORTED"
         detail = f"the file is digested by {weak or algorithm}"
         return trail.refuse(
@@ -162,7 +162,7 @@ def _indirect(content: bytes, tag: int) -> tuple[str, str, bytes]:
     about.finish()
     digest = reader.inside(der.SEQUENCE)
     reader.finish()
-    algorithm = syntax.read_algorithm(digest)
+    algorithm = signer_info.read_algorithm(digest)
     stated = digest.octets()
     digest.finish()
     if algorithm.parameters:

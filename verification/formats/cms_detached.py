@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from core.errors import MalformedError
 from core.model import Evidence, Role, Verification
-from verification.cms import syntax
+from verification.cms import identifiers
 from verification.cms.judgement import Rules, conclude, judge
 from verification.cms.signature import Signed
-from verification.cms.syntax import SignedData, is_signed_data, read_signed_data
+from verification.cms.signed_data import SignedData, is_signed_data, read_signed_data
 from verification.cms.timestamp_token import is_timestamp
 from verification.fault import refuse_malformed
 from verification.format import Setting
@@ -62,9 +62,9 @@ def _signed(trail: Trail, data: SignedData, evidence: Evidence) -> Signed | Veri
     if data.content is None:
         trail.passed("content", "detached: the artifact's own bytes")
         return Signed(data.content_type, subject)
-    if data.content_tag != der.OCTET_STRING or data.content_type != syntax.DATA:
+    if data.content_tag != der.OCTET_STRING or data.content_type != identifiers.DATA:
         detail = "what is signed is no plain data, but a document of another format"
-        expected, found = f"content of the type {syntax.DATA}", data.content_type
+        expected, found = f"content of the type {identifiers.DATA}", data.content_type
         return trail.refuse(
             "content", "PAYLOAD_TYPE", detail, expected=expected, found=found, reference=_REFERENCE
         )

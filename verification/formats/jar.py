@@ -21,10 +21,10 @@ from verification.archives.jar_file import (
     uncovered,
 )
 from verification.archives.zip_archive import ZipArchive, listed_names, lists_none
-from verification.cms import syntax
+from verification.cms import identifiers
 from verification.cms.judgement import Vouched, conclude, judge
 from verification.cms.signature import Signed
-from verification.cms.syntax import read_signed_data
+from verification.cms.signed_data import read_signed_data
 from verification.fault import Fault, refuse_fault, refuse_malformed
 from verification.format import Setting
 from verification.inside import known_content, refuse_unsigned
@@ -115,13 +115,13 @@ def _judge_signature(
         except MalformedError as error:
             expected = "a CMS SignedData over the signature file"
             return refuse_malformed(trail, "signature block", error, expected)
-        if data.content not in (None, signature.content) or data.content_type != syntax.DATA:
+        if data.content not in (None, signature.content) or data.content_type != identifiers.DATA:
             detail = "the block holds content of its own, which is not the signature file"
             expected = f"detached, over META-INF/{signature.name}.SF"
             return trail.refuse(
                 "signature block", "SUBJECT_MISMATCH", detail, expected=expected, found="others"
             )
-        signed = Signed(syntax.DATA, signed_bytes(signature.content))
+        signed = Signed(identifiers.DATA, signed_bytes(signature.content))
         vouched = judge(trail, data, signed, setting)
         if isinstance(vouched, Verification):
             return vouched

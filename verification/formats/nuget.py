@@ -20,6 +20,7 @@ from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verificatio
 from verification.archives.nuget_package import (
     AUTHOR,
     REPOSITORY,
+    SERVICE_INDEX,
     SIGNATURE,
     commitments,
     content_digests,
@@ -28,10 +29,11 @@ from verification.archives.nuget_package import (
     stated_digest,
 )
 from verification.archives.zip_archive import ZipArchive, listed_names, lists_none
-from verification.cms import syntax
+from verification.cms import identifiers
 from verification.cms.judgement import Vouched, conclude, judge
 from verification.cms.signature import Signed
-from verification.cms.syntax import SignedData, SignerInfo, read_countersigner, read_signed_data
+from verification.cms.signed_data import SignedData, read_signed_data
+from verification.cms.signer_info import SignerInfo, read_countersigner
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.inside import known_content, refuse_unsigned
@@ -111,7 +113,7 @@ def _statement(data: SignedData) -> tuple[str, bytes]:
         raise MalformedError(f"the package has {len(data.signers)} primary signatures, not one")
     if data.content is None or data.content_tag != der.OCTET_STRING:
         raise MalformedError("the package signature does not hold what is signed")
-    if data.content_type != syntax.DATA:
+    if data.content_type != identifiers.DATA:
         raise MalformedError(f"the package signature holds {data.content_type}, no plain data")
     return stated_digest(data.content)
 
@@ -123,11 +125,15 @@ def _package(
     kind = _kind(primary)
     found = [
         read_countersigner(each, limits, "the countersignature")
-        for each in primary.unsigned_values(syntax.COUNTERSIGNATURE)
+        for each in primary.unsigned_values(identifiers.COUNTERSIGNATURE)
     ]
     repository = [each for each in found if _kind(each) == "repository"]
     if len(repository) > 1 or (repository and kind == "repository"):
         raise MalformedError("the package has more than one signature of a repository")
+    # It is over the primary signature's bytes alone. Whoever need not name a certificate in what
+    # they sign can make a key under which the same bytes are their signature of anything else.
+    if repository and kind != "author":
+        raise MalformedError("a repository countersigned what is no signature of an author")
     countersigner = repository[0] if repository else None
     return _Package(data, kind, countersigner, algorithm, stated, ours)
 
@@ -135,18 +141,20 @@ def _package(
 def _kind(signer: SignerInfo) -> str:
     """Return whose signature it is by its commitment, of which it has one or none we know."""
     kinds = [_KINDS[each] for each in commitments(signer) if each in _KINDS]
-    if kinds and syntax.SIGNING_CERTIFICATE_V2 not in signer.signed:
+    if kinds and identifiers.SIGNING_CERTIFICATE_V2 not in signer.signed:
         raise MalformedError(f"the signature of the {kinds[0]} does not name its certificate")
+    if "repository" in kinds and SERVICE_INDEX not in signer.signed:
+        raise MalformedError("the signature of the repository does not say where the repository is")
     return kinds[0] if kinds else "unknown"
 
 
 def _judged(trail: Trail, package: _Package, setting: Setting) -> list[Verification]:
     content = package.data.content or b""
-    primary = Signed(syntax.DATA, signed_bytes(content))
+    primary = Signed(identifiers.DATA, signed_bytes(content))
     judged = [_judge(trail, package.data, primary, package.kind, setting)]
     if package.countersigner is not None:
         over = signed_bytes(package.data.signers[0].signature)
-        signed = Signed(syntax.DATA, over, is_countersignature=True)
+        signed = Signed(identifiers.DATA, over, is_countersignature=True)
         data = replace(package.data, signers=(package.countersigner,))
         judged.append(_judge(trail, data, signed, "repository", setting))
     return judged

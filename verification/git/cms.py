@@ -19,11 +19,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import TrustKind, Verification, digest_of
-from verification.cms import syntax
+from verification.cms import identifiers
 from verification.cms.judgement import Rules, conclude, judge
 from verification.cms.naming import Certificates
 from verification.cms.signature import Held, Signed, check_signer
-from verification.cms.syntax import SignedData, SignerInfo, read_signed_data
+from verification.cms.signed_data import SignedData, read_signed_data
+from verification.cms.signer_info import SignerInfo
 from verification.fault import Fault, refuse_fault, refuse_malformed
 from verification.format import Setting
 from verification.keys.keyed import signed_bytes
@@ -47,15 +48,15 @@ def judge_git_cms(trail: Trail, signature: bytes, payload: bytes, setting: Setti
         data = read_signed_data(signature, setting.limits, "the signature")
     except MalformedError as error:
         return _refuse_malformed(trail, error)
-    if data.content is not None or data.content_type != syntax.DATA:
+    if data.content is not None or data.content_type != identifiers.DATA:
         detail = "the signature holds content of its own, which is not the object"
         expected, found = "a detached signature", data.content_type
         return trail.refuse(_STEP, "SUBJECT_MISMATCH", detail, expected=expected, found=found)
     trail.passed(_STEP, f"{len(data.signers)} signers", reference=_REFERENCE)
-    signed = Signed(syntax.DATA, signed_bytes(payload))
+    signed = Signed(identifiers.DATA, signed_bytes(payload))
     # 2. gitsign's way, where a trusted root of Sigstore is given; else authorities and keys.
     kinds = {entry.kind for entry in setting.trust.entries}
-    logged = bool(data.signers) and bool(data.signers[0].unsigned_values(syntax.REKOR_ENTRY))
+    logged = bool(data.signers) and bool(data.signers[0].unsigned_values(identifiers.REKOR_ENTRY))
     if TrustKind.ROOT in kinds and (logged or not kinds & {TrustKind.AUTHORITY, TrustKind.KEY}):
         return _keyless(trail, data, signed, setting)
     vouched = judge(trail, data, signed, setting, Rules(CONTENT_SIGNING))
@@ -100,7 +101,8 @@ def _document(
 ) -> dict[str, object]:
     """Return the document of a Sigstore bundle with what the CMS holds."""
     entries = [
-        _entry(each, signer, held, limits) for each in signer.unsigned_values(syntax.REKOR_ENTRY)
+        _entry(each, signer, held, limits)
+        for each in signer.unsigned_values(identifiers.REKOR_ENTRY)
     ]
     with_promise = all("inclusionPromise" in each for each in entries)
     encoded = [each.public_bytes(Encoding.DER) for each in chain]
@@ -109,11 +111,14 @@ def _document(
         "algorithm": "SHA2_" + held.algorithm.removeprefix("sha"),
         "digest": _base64(digest_of(signer.attributes, held.algorithm).raw),
     }
+    tokens = signer.unsigned_values(identifiers.TIMESTAMP)
+    stamps = [{"signedTimestamp": _base64(each)} for each in tokens]
     return {
         "mediaType": _V01 if with_promise else _V02,
         "verificationMaterial": {
             "x509CertificateChain": {"certificates": certificates},
             "tlogEntries": entries,
+            "timestampVerificationData": {"rfc3161Timestamps": stamps},
         },
         "messageSignature": {"messageDigest": digest, "signature": _base64(signer.signature)},
     }

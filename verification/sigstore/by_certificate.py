@@ -59,7 +59,7 @@ def prove_by_certificate(
     if isinstance(proved, Fault):
         return refuse_fault(trail, proved)
     # 3. The chain, then or now, and that nobody took it back.
-    at = proved.at if proved is not None else None
+    at = proved.before if proved is not None else None
     chain = verify_chain(bundle.certificates, authorities, setting.now, proved_at=at)
     if isinstance(chain, Fault):
         return refuse_fault(trail, chain)

@@ -9,6 +9,7 @@ what leads up through them is `unverifiable`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -148,11 +149,12 @@ def verify_chain(
 ) -> Chain | Fault:
     """Check that the first certificate may sign, and chains to an authority.
 
-    It has to do so `proved_at` a time that a trusted timestamp or log states, else now. Where it
-    limits its purposes, one of `purposes` is among them. The lists and answers given with the
-    authorities must not say that a certificate of the chain was revoked before that time.
+    It has to do so `proved_at` a time by which a trusted timestamp or log says that it had signed,
+    else now; now, too, as long as that time has not come. Where it limits its purposes, one of
+    `purposes` is among them. The lists and answers given with the authorities must not say that a
+    certificate of the chain was revoked before that time.
     """
-    leaf, at = certificates[0], proved_at or now
+    leaf, at = certificates[0], now if proved_at is None else min(proved_at, now)
     # 1. What the certificate is for, and how strong it is.
     key = _signing_key(leaf, purposes)
     if isinstance(key, Fault):
@@ -164,7 +166,8 @@ def verify_chain(
     tried = (find_path(leaf, certificates[1:], anchors, each, at) for each in served)
     path = next((each for each in tried if each is not None), None)
     if path is None:
-        return path_fault(certificates, anchors, served[0], at, is_proved=proved_at is not None)
+        fault = path_fault(certificates, anchors, served[0], at, is_proved=proved_at is not None)
+        return fault if proved_at is not None else _until_one_opens(fault, authorities, now)
     # 3. A certificate that may issue others does not sign artifacts, unless it was given itself.
     is_pinned = len(path.links) == 1
     if may_issue(leaf) and not is_pinned:
@@ -174,14 +177,23 @@ def verify_chain(
         path.links,
         authorities.revocations,
         now,
-        proved_at=proved_at,
+        proved_at=at if proved_at is not None else None,
         later=later,
         namesakes=path.namesakes,
     )
     if isinstance(checks, Fault):
         return checks
-    due_at, due_reason = (None, "") if proved_at else _due(path, members)
+    due_at, due_reason = _due(path, members)
+    if proved_at is not None and (due_at is None or due_at > proved_at):
+        due_at, due_reason = None, ""
     return _chain(path, key, checks, due_at, due_reason)
+
+
+def _until_one_opens(fault: Fault, authorities: Authorities, now: datetime) -> Fault:
+    """Return the fault with the instant at which an authority's window may mend it."""
+    opening = [one.valid_from for one in authorities.members if one.valid_from is not None]
+    due = _earliest([fault.due_at, *(moment for moment in opening if moment > now)])
+    return replace(fault, due_at=due)
 
 
 def _signing_key(

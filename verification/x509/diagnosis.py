@@ -22,6 +22,7 @@ from verification.readers.der import DerReader
 from verification.x509.certificates import certified_spki, is_issued_by, issuer_name
 from verification.x509.name_constraints import refused_address
 from verification.x509.usage import demands_policy
+from verification.x509.version_one import is_plain
 
 _SHOWN_NAME = 120
 _SHOWN_ANCHORS = 4
@@ -137,11 +138,12 @@ def _unjudged(walked: Sequence[x509.Certificate]) -> str:
     renewed = next((one for one in walked[1:-1] if one.subject == one.issuer), None)
     if renewed is not None and any(_path_length(one) is not None for one in walked):
         return f"{_name(renewed)} issued itself anew below a path length (pathLenConstraint)"
+    plain = next(filter(is_plain, walked), None)
+    if plain is not None:
+        return f"{_name(plain)} is of X.509 version 1, and no signer below an anchor of all names"
     for issuer in walked[1:]:
         if isinstance(issuer.public_key(), ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             return f"{_name(issuer)} is an authority with an Ed25519 or Ed448 key"
-        if issuer.version is x509.Version.v1:
-            return f"{_name(issuer)} is an authority of X.509 version 1"
         kinds = _unjudged_names(issuer)
         if kinds:
             return f"{_name(issuer)} constrains names of the kind {kinds} (nameConstraints)"
@@ -156,6 +158,8 @@ def _odd_fields(certificate: x509.Certificate) -> str:
     number = signed.octets(der.INTEGER)
     if number[0] & _SIGN_BIT or len(number) > _MOST_NUMBER_BYTES:
         return "a serial number below zero, or of more than 20 bytes"  # RFC 5280 section 4.1.2.2
+    if is_plain(certificate) and len(certificate.extensions):
+        return "extensions, which X.509 version 1 has not"  # RFC 5280 section 4.1.2.9
     signed.element()  # the signature's algorithm
     signed.element()  # the issuer
     life = signed.inside(der.SEQUENCE)

@@ -27,6 +27,7 @@ from verification.x509.anchors import Anchors, by_subject, stand_ins
 from verification.x509.certificates import certified_spki, is_issued_by
 from verification.x509.name_constraints import refused_address
 from verification.x509.usage import is_issuer
+from verification.x509.version_one import is_plain, plain_links
 from verification.x509.ways import MAX_BETWEEN, Ways, ways_up
 
 MAX_CHAIN = MAX_BETWEEN
@@ -175,6 +176,9 @@ def _search(
     purpose: x509.ObjectIdentifier,
     at: datetime,
 ) -> CertificatePath | None:
+    if is_plain(leaf):
+        paths = (_path(links, at) for links in plain_links(leaf, anchors))
+        return next(filter(None, paths), None)
     verifier = _builder(anchors).time(at).build_client_verifier()
     for way in _ways(leaf, others, anchors, purpose, at).found:
         path = _walk(verifier, leaf, way, stand_ins(anchors), at)
@@ -244,6 +248,11 @@ def _walk(
         return None  # what stands in for an anchor is nobody's certificate: anybody can make it
     if refused_address(links):
         return None
+    return _path(links, at)
+
+
+def _path(links: tuple[x509.Certificate, ...], at: datetime) -> CertificatePath | None:
+    """Return the path of these links, None where one of them is not valid at that time."""
     begins, ends = max(link.not_valid_before_utc for link in links), _first_end(links)
     return CertificatePath(links, begins, ends) if begins <= at < ends else None
 

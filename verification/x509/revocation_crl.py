@@ -13,7 +13,7 @@ from core.frozen import dataclass
 from verification.keys.public_key import STRONG_HASHES
 from verification.x509.certificates import BROKEN
 from verification.x509.revocation_data import RevocationList
-from verification.x509.revocation_word import Standing, Word, is_fresh
+from verification.x509.revocation_word import Standing, Word, is_fresh, is_over
 from verification.x509.usage import is_issuer
 
 _KNOWN_IN_LIST = frozenset(
@@ -52,9 +52,9 @@ def list_words(
     except BROKEN:
         yield Word(Standing.UNSURE, source, "its entries cannot be read")
         return
-    fresh = is_fresh(crl.last_update_utc, crl.next_update_utc, now)
+    over = is_over(crl.last_update_utc, crl.next_update_utc, now)
     for entry in entries:
-        yield _listed(entry, source, fresh=fresh)
+        yield _listed(entry, source, over=over)
     if entries:
         return
     unsure = _unsure(crl, now) or scope.partial
@@ -77,7 +77,7 @@ def _unsure(crl: x509.CertificateRevocationList, now: datetime) -> str:
     return ""
 
 
-def _listed(entry: x509.RevokedCertificate, source: str, *, fresh: bool) -> Word:
+def _listed(entry: x509.RevokedCertificate, source: str, *, over: bool) -> Word:
     reason, effective = None, entry.revocation_date_utc
     try:
         extensions = list(entry.extensions)
@@ -92,7 +92,7 @@ def _listed(entry: x509.RevokedCertificate, source: str, *, fresh: bool) -> Word
             effective = min(effective, extension.value.invalidity_date_utc)
     if reason is x509.ReasonFlags.remove_from_crl:
         return Word(Standing.UNSURE, source, "it was taken off a list that is not at hand")
-    if reason is x509.ReasonFlags.certificate_hold and not fresh:
+    if reason is x509.ReasonFlags.certificate_hold and over:
         return Word(Standing.UNSURE, source, "it was on hold in a list that is out of date")
     return Word(Standing.REVOKED, source, "", effective, reason)
 

@@ -21,7 +21,7 @@ from verification.readers import der
 from verification.readers.der import DerReader
 from verification.x509.certificates import BROKEN, certified_key, certified_spki, is_issued_by
 from verification.x509.revocation_data import OcspAnswer
-from verification.x509.revocation_word import Standing, Word, is_fresh
+from verification.x509.revocation_word import Standing, Word, is_fresh, is_over
 
 _HASHES: dict[type[HashAlgorithm], str] = {
     SHA1: "sha1",
@@ -55,16 +55,16 @@ def _answered(
     wrong = _responder_wrong(given, issuer)
     if wrong:
         return Word(Standing.UNSURE, source, wrong)
-    fresh = is_fresh(single.this_update_utc, single.next_update_utc, now)
     if single.certificate_status is ocsp.OCSPCertStatus.REVOKED:
         reason = single.revocation_reason
-        if reason is x509.ReasonFlags.certificate_hold and not fresh:
+        over = is_over(single.this_update_utc, single.next_update_utc, now)
+        if reason is x509.ReasonFlags.certificate_hold and over:
             return Word(Standing.UNSURE, source, "it was on hold in an answer that is out of date")
         since = [single.revocation_time_utc, _invalid_since(given)[place]]
         return Word(Standing.REVOKED, source, "", min(filter(None, since), default=None), reason)
     if single.certificate_status is not ocsp.OCSPCertStatus.GOOD:
         return Word(Standing.UNSURE, source, "the responder does not know the certificate")
-    if not fresh:
+    if not is_fresh(single.this_update_utc, single.next_update_utc, now):
         end = single.next_update_utc.isoformat() if single.next_update_utc else "not stated"
         return Word(Standing.UNSURE, source, f"it is out of date: the next one was due {end}")
     return Word(Standing.GOOD, source, f"as of {single.this_update_utc.isoformat()}")

@@ -57,4 +57,9 @@ class Word:
 
 def is_fresh(begins: datetime, ends: datetime | None, now: datetime) -> bool:
     """Say whether something said at `begins`, good until `ends`, still counts."""
-    return begins <= now <= (ends if ends is not None else begins + UNDATED_FOR)
+    return begins <= now and not is_over(begins, ends, now)
+
+
+def is_over(begins: datetime, ends: datetime | None, now: datetime) -> bool:
+    """Say whether a later word was due; one of a clock ahead of ours, the newest, is not over."""
+    return now > (ends if ends is not None else begins + UNDATED_FOR)

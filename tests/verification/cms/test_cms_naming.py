@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.verification.specimens import certificate, private_key
 from tests.verification.x509.x509_material import SHA256_ALGORITHM, identity, tlv
 from verification.cms.naming import Certificates
-from verification.cms.syntax import Algorithm, SignerInfo
+from verification.cms.signer_info import Algorithm, SignerInfo
 from verification.readers.der import DerReader
 
 

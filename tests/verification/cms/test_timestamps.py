@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from asn1crypto import cms
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -135,7 +136,7 @@ def test_attack_08_ed25519_goes_with_sha512_alone() -> None:
     assert reason(token(made, digest="sha256"), made) == "FORMAT_UNSUPPORTED"
 
 
-@pytest.mark.parametrize("ess", [("v1",), ("v2",), ("v1", "v2")])
+@pytest.mark.parametrize("ess", [("v1",), ("v2",), ("v1", "v2"), ("v2 by SHA-1",)])
 @pytest.mark.parametrize("by_key", [False, True])
 def test_signer_may_be_named_in_every_way_there_is(ess: tuple[str, ...], by_key: bool) -> None:  # noqa: FBT001
     assert proved(token(ess=ess, by_key=by_key)).at == MADE_AT
@@ -351,6 +352,32 @@ def test_attack_10_short_keys_are_weak() -> None:
 )
 def test_what_is_wrong_has_its_reason(given_parts: dict[str, Any], expected: str) -> None:
     assert reason(token(**given_parts)) == expected
+
+
+def _directory(*parts: dict[str, str]) -> asn1_x509.GeneralName:
+    return asn1_x509.GeneralName("directory_name", asn1_x509.Name.build(*parts))
+
+
+def test_name_that_the_authority_states_is_one_of_its_certificate() -> None:
+    """RFC 3161 section 2.4.2: where it is present it must be; openssl refuses others, too."""
+    beside = x509.SubjectAlternativeName([x509.DNSName("tsa.example")])
+    made = stamper(extensions=(*STAMPING, (beside, False)), name="named")
+    subject = {"common_name": "stamper named"}
+    for stated in (
+        _directory(subject),
+        _directory({"common_name": "Stamper  NAMED"}),
+        asn1_x509.GeneralName("dns_name", "tsa.example"),
+    ):
+        assert proved(token(made, tsa=stated), made).at == MADE_AT
+    for stated in (
+        _directory({"common_name": "stamper other"}),
+        _directory({"organization_name": "stamper named"}),
+        _directory(subject | {"organization_name": "acme"}),
+        asn1_x509.GeneralName("dns_name", "other.example"),
+        asn1_x509.GeneralName("uniform_resource_identifier", "tsa.example"),
+    ):
+        assert reason(token(made, tsa=stated), made) == "TIMESTAMP_INVALID"
+    assert reason(token(tsa=_directory(subject))) == "TIMESTAMP_INVALID"
 
 
 def test_extension_that_is_not_critical_is_let_through() -> None:

@@ -100,6 +100,7 @@ class Recipe:
     without: tuple[str, ...] = ()
     twice: tuple[str, ...] = ()
     padding: str = "pkcs1"
+    tsa: Any = None  # who the authority says it is
 
 
 STAMPER = stamper()
@@ -174,6 +175,8 @@ def _info(recipe: Recipe) -> tsp.TSTInfo:
     }
     if recipe.accuracy is not None:
         stated["accuracy"] = recipe.accuracy
+    if recipe.tsa is not None:
+        stated["tsa"] = recipe.tsa
     if recipe.extensions:
         stated["extensions"] = recipe.extensions
     return tsp.TSTInfo(stated)
@@ -192,6 +195,9 @@ def _attributes(recipe: Recipe, info: tsp.TSTInfo, made: Stamper) -> cms.CMSAttr
     if "v2" in recipe.ess:
         ids = [{"cert_hash": hashlib.sha256(named).digest()}]
         values.append({"type": "signing_certificate_v2", "values": [{"certs": ids}]})
+    if "v2 by SHA-1" in recipe.ess:
+        one = {"hash_algorithm": {"algorithm": "sha1"}, "cert_hash": hashlib.sha1(named).digest()}
+        values.append({"type": "signing_certificate_v2", "values": [{"certs": [one]}]})
     kept = [each for each in values if each["type"] not in recipe.without]
     kept += [each for each in values if each["type"] in recipe.twice]
     return cms.CMSAttributes(kept)

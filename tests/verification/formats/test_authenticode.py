@@ -46,8 +46,8 @@ from tests.verification.x509.x509_material import (
     with_unsigned,
 )
 from verification.archives.pe_file import read_pe
-from verification.cms import syntax
-from verification.cms.syntax import read_signed_data
+from verification.cms import identifiers
+from verification.cms.signed_data import read_signed_data
 from verification.cms.times import MAX_TIMES
 from verification.format import Setting
 from verification.formats.authenticode import INDIRECT_DATA, PE_IMAGE, Authenticode
@@ -252,7 +252,9 @@ def resigned(
             (whole,), tuple(certificates), content, content_type=content_type, tag=tag
         )
 
-    inner = (attribute(syntax.NESTED_SIGNATURE, *[block_of(*stamps)] * nested),) if nested else ()
+    inner = (
+        (attribute(identifiers.NESTED_SIGNATURE, *[block_of(*stamps)] * nested),) if nested else ()
+    )
     block = block_of(*stamps, *inner)
     at, _ = struct.unpack_from("<2L", made, TABLE_ENTRY)
     body = block + bytes(-len(block) % 8)
@@ -315,7 +317,7 @@ def test_nested_signature_that_is_broken_refuses_the_program(tmp_path: Path) -> 
     held = inside(made).subject.content
     assert held is not None
     outer = read_signed_data(read_pe(held, Limits()).signatures[0], Limits())
-    (encoded,) = outer.signers[0].unsigned_values(syntax.NESTED_SIGNATURE)
+    (encoded,) = outer.signers[0].unsigned_values(identifiers.NESTED_SIGNATURE)
     begin = made.index(encoded)
     said: dict[str, int] = {}
     for place in range(begin, begin + len(encoded)):
@@ -395,12 +397,12 @@ def token_on(made: bytes, who: Identity, kind: str, authority: Identity) -> Veri
 
 
 WINDOWS_READS = {  # the timestamp's attribute, the purposes, critical → reason
-    "Microsoft's": (syntax.MICROSOFT_TIMESTAMP, (TIMES,), True, ""),
-    "Microsoft's, not critical": (syntax.MICROSOFT_TIMESTAMP, (TIMES,), False, ""),
-    "Microsoft's, for more": (syntax.MICROSOFT_TIMESTAMP, (TIMES, CODE), False, "CERT_USAGE"),
-    "Microsoft's, for nothing": (syntax.MICROSOFT_TIMESTAMP, (), False, "CERT_USAGE"),
-    "RFC 3161's": (syntax.TIMESTAMP, (TIMES,), True, ""),
-    "RFC 3161's, not critical": (syntax.TIMESTAMP, (TIMES,), False, "CERT_USAGE"),
+    "Microsoft's": (identifiers.MICROSOFT_TIMESTAMP, (TIMES,), True, ""),
+    "Microsoft's, not critical": (identifiers.MICROSOFT_TIMESTAMP, (TIMES,), False, ""),
+    "Microsoft's, for more": (identifiers.MICROSOFT_TIMESTAMP, (TIMES, CODE), False, "CERT_USAGE"),
+    "Microsoft's, for nothing": (identifiers.MICROSOFT_TIMESTAMP, (), False, "CERT_USAGE"),
+    "RFC 3161's": (identifiers.TIMESTAMP, (TIMES,), True, ""),
+    "RFC 3161's, not critical": (identifiers.TIMESTAMP, (TIMES,), False, "CERT_USAGE"),
 }
 
 
@@ -427,7 +429,9 @@ def test_attack_16_timestamps_of_nested_signatures_are_counted_together(tmp_path
     made = signed(tmp_path, program(), who)
     tsa = identity("p256", TIMES, name="tsa", critical=True)
     for nested, reason in ((1, ""), (2, "TOO_LARGE")):
-        whole = resigned(made, who, stamped_by=(syntax.MICROSOFT_TIMESTAMP, tsa), nested=nested)
+        whole = resigned(
+            made, who, stamped_by=(identifiers.MICROSOFT_TIMESTAMP, tsa), nested=nested
+        )
         assert judged(whole).reason == reason
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from core.model import (
     Verification,
     digest_of,
 )
+from tests.verification.cms.timestamp_specimens import STAMPER, token
 from tests.verification.specimens import (
     AUTHORITY,
     CONTENT,
@@ -61,7 +62,7 @@ from tests.verification.x509.x509_material import (
     tlv,
     with_unsigned,
 )
-from verification.cms import syntax
+from verification.cms import identifiers
 from verification.formats.cms_detached import CmsDetached
 from verification.readers import der
 from verification.readers.der import DerReader
@@ -71,6 +72,7 @@ FORMAT = CmsDetached()
 TRUST = authority_entry(ROOT)
 DATA = "1.2.840.113549.1.7.1"
 LATER = NOW + 30 * DAY
+HOUR = timedelta(hours=1)
 
 
 def judged(
@@ -177,7 +179,9 @@ def test_pss_is_checked_with_the_parameters_stated(words: str, tmp_path: Path) -
 
 def pss_parameters(hashed: str, masked: str, salt_bytes: int) -> bytes:
     def algorithm(name: str) -> bytes:
-        return tlv(0x30, oid(next(each for each, known in syntax.DIGESTS.items() if known == name)))
+        return tlv(
+            0x30, oid(next(each for each, known in identifiers.DIGESTS.items() if known == name))
+        )
 
     mask = tlv(0x30, oid("1.2.840.113549.1.1.8"), algorithm(masked))
     salt = tlv(0xA2, tlv(0x02, bytes([salt_bytes])))
@@ -344,7 +348,7 @@ def made_with(*attributes: bytes, **options: object) -> bytes:
 ALGORITHMS = tlv(0x30, oid("2.16.840.1.101.3.4.2.1"))
 ECDSA_SHA256 = tlv(0xA1, oid("1.2.840.10045.4.3.2"))
 OTHER_ALGORITHMS = tlv(0x30, ALGORITHMS, tlv(0xA1, oid("1.2.3")))
-TWICE = tuple(attribute(syntax.SIGNING_TIME, value) for value in (b"\x17\x00", b"\x05\x00"))
+TWICE = tuple(attribute(identifiers.SIGNING_TIME, value) for value in (b"\x17\x00", b"\x05\x00"))
 ATTRIBUTES = {
     "another content type": (made_with(content_type="1.2.3"), "PAYLOAD_TYPE"),
     "no content type": (made_with(content_type=None), "MALFORMED"),
@@ -352,7 +356,7 @@ ATTRIBUTES = {
     "digest of another length": (made_with(digest=b"\0"), "DIGEST_MISMATCH"),
     "an attribute twice": (made_with(*TWICE), "MALFORMED"),
     "two values": (
-        made_with(attribute(syntax.SIGNING_TIME, b"\x17\x00", b"\x05\x00")),
+        made_with(attribute(identifiers.SIGNING_TIME, b"\x17\x00", b"\x05\x00")),
         "MALFORMED",
     ),
     "the certificate of another": (
@@ -360,11 +364,11 @@ ATTRIBUTES = {
         "MALFORMED",
     ),
     "other algorithms": (
-        made_with(attribute(syntax.ALGORITHM_PROTECTION, OTHER_ALGORITHMS)),
+        made_with(attribute(identifiers.ALGORITHM_PROTECTION, OTHER_ALGORITHMS)),
         "ALGORITHM_MISMATCH",
     ),
     "broken algorithms": (
-        made_with(attribute(syntax.ALGORITHM_PROTECTION, b"\x30\x00")),
+        made_with(attribute(identifiers.ALGORITHM_PROTECTION, b"\x30\x00")),
         "MALFORMED",
     ),
 }  # fmt: skip
@@ -376,7 +380,7 @@ def test_signed_attributes_that_do_not_fit(made: bytes, reason: str) -> None:
 
 
 def test_algorithms_in_a_signed_attribute_that_fit() -> None:
-    stated = attribute(syntax.ALGORITHM_PROTECTION, tlv(0x30, ALGORITHMS, ECDSA_SHA256))
+    stated = attribute(identifiers.ALGORITHM_PROTECTION, tlv(0x30, ALGORITHMS, ECDSA_SHA256))
     assert judged(made_with(stated)).outcome is Outcome.VERIFIED
 
 
@@ -385,8 +389,8 @@ def test_attack_04_attributes_of_one_signature_are_not_content_of_another() -> N
     who = identity("p256", EMAIL)
     info = signer_info(who, CONTENT)
     signature = signature_of(info)
-    digest = attribute(syntax.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
-    body = b"".join(sorted((attribute(syntax.CONTENT_TYPE, oid(DATA)), digest)))
+    digest = attribute(identifiers.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    body = b"".join(sorted((attribute(identifiers.CONTENT_TYPE, oid(DATA)), digest)))
     forged = tlv(0x31, body)
     reader = DerReader(info, "made").inside(0x30)
     version, sid, algorithm, _, signing = (reader.element() for _ in range(5))
@@ -413,8 +417,8 @@ def test_attack_04_attributes_of_one_signature_are_not_content_of_another() -> N
 def test_attack_04_attributes_that_we_refuse_are_not_content_either(odd: tuple[bytes, ...]) -> None:
     """Other readers take them: a signer may well have signed them as what they are."""
     who = identity("p256", EMAIL)
-    digest = attribute(syntax.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
-    forged = tlv(0x31, *sorted((attribute(syntax.CONTENT_TYPE, oid(DATA)), digest, *odd)))
+    digest = attribute(identifiers.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    forged = tlv(0x31, *sorted((attribute(identifiers.CONTENT_TYPE, oid(DATA)), digest, *odd)))
     assert judged(bare_signature(who, forged), subject=artifact(forged)).reason == "MALFORMED"
     for plain in (forged + b"\0", forged[:-1], b"\x30" + forged[1:], tlv(0x31, *odd), b"1"):
         found = judged(bare_signature(who, plain), subject=artifact(plain))
@@ -424,7 +428,7 @@ def test_attack_04_attributes_that_we_refuse_are_not_content_either(odd: tuple[b
 def test_attack_04_more_attributes_than_are_looked_through_are_not_content() -> None:
     """DER sorts a set: small attributes push the message digest as far back as one likes."""
     who = identity("p256", EMAIL)
-    digest = attribute(syntax.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    digest = attribute(identifiers.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
     small = (attribute(f"1.2.3.{number}", b"\x05\x00") for number in range(7_000))
     forged = tlv(0x31, *sorted((*small, digest)))
     assert forged.index(digest) > 64 * 1024
@@ -457,8 +461,8 @@ def test_signed_attribute_that_nothing_reads_may_have_several_values(
 def test_attributes_in_another_order_than_der_hold_as_der_sorts_them() -> None:
     who = identity("p256", EMAIL)
     info = signer_info(who, CONTENT)
-    digest = attribute(syntax.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
-    kind = attribute(syntax.CONTENT_TYPE, oid(DATA))
+    digest = attribute(identifiers.MESSAGE_DIGEST, tlv(0x04, hashlib.sha256(CONTENT).digest()))
+    kind = attribute(identifiers.CONTENT_TYPE, oid(DATA))
     ordered, other = sorted((kind, digest)), sorted((kind, digest), reverse=True)
     swapped = info.replace(b"".join(ordered), b"".join(other))
     assert swapped != info
@@ -505,7 +509,7 @@ def test_expired_certificate_holds_by_a_timestamp_from_its_time_and_by_nothing_e
     who = identity("p256", EMAIL)
     bare = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
     assert judged(bare, now=LATER).reason == "CERT_EXPIRED_AT_SIGNING"
-    claimed = attribute(syntax.SIGNING_TIME, tlv(0x17, b"261123120000Z"))
+    claimed = attribute(identifiers.SIGNING_TIME, tlv(0x17, b"261123120000Z"))
     assert judged(made_with(claimed), now=LATER).reason == "CERT_EXPIRED_AT_SIGNING"
     late = tsa(until=NOW + 20 * DAY)
     assert judged(timestamped(who, CONTENT, late, NOW), now=LATER).outcome is Outcome.VERIFIED
@@ -513,8 +517,58 @@ def test_expired_certificate_holds_by_a_timestamp_from_its_time_and_by_nothing_e
     assert judged(after, now=LATER).outcome is Outcome.UNTRUSTED
 
 
+def superseded(who: Identity, at: datetime) -> TrustEntry:
+    """Return ROOT's list with a certificate that was given another since."""
+    builder = x509.RevokedCertificateBuilder().serial_number(who.certificate.serial_number)
+    reason = x509.CRLReason(x509.ReasonFlags.superseded)
+    listed = builder.revocation_date(at).add_extension(reason, critical=False).build()
+    crl = x509.CertificateRevocationListBuilder().issuer_name(ROOT.subject)
+    crl = crl.last_update(NOW - HOUR).next_update(NOW + DAY).add_revoked_certificate(listed)
+    encoded = crl.sign(ROOT_KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    return TrustEntry("list", TrustKind.REVOCATION, encoded, "test")
+
+
+def test_attack_10_revoked_within_the_accuracy_of_a_timestamp_is_revoked() -> None:
+    """RFC 3161 section 2.4.2: with the accuracy added, it is the upper limit of its time."""
+    who = identity("p256", EMAIL)
+    bare = signer_info(who, CONTENT)
+    over = signature_of(bare)
+    for minutes, reason in ((5, ""), (15, "CERT_REVOKED"), (40, "CERT_REVOKED")):
+        made = token(signed=over, made_at=NOW - 9 * HOUR, accuracy={"seconds": minutes * 60})
+        info = with_unsigned(bare, attribute(TOKEN, made))
+        found = signed_data((info,), (who.certificate,), None)
+        at = NOW - 9 * HOUR + timedelta(minutes=10)
+        listed = superseded(who, at)
+        stampers = authority_entry(STAMPER.root)
+        assert judged(found, TRUST, stampers, listed).reason == reason, minutes
+
+
+def test_accuracy_that_reaches_past_now_ends_no_certificate_that_is_valid_now() -> None:
+    who, authority = identity("p256", EMAIL, until=NOW + HOUR / 2), authority_entry(STAMPER.root)
+    key = key_entry(who.key, until=NOW + HOUR / 2)
+    bare = signer_info(who, CONTENT)
+    for seconds, is_for_good in ((3600, False), (60, True)):
+        made = token(signed=signature_of(bare), made_at=NOW, accuracy={"seconds": seconds})
+        info = with_unsigned(bare, attribute(TOKEN, made))
+        found = signed_data((info,), (who.certificate,), None)
+        for given in (TRUST, key):
+            at_first = judged(found, given, authority)
+            assert (at_first.reason, at_first.due_at is None) == ("", is_for_good)
+            later = judged(found, given, authority, now=NOW + HOUR)
+            assert (later.reason == "") == is_for_good
+            if not is_for_good:
+                assert (later.reason, at_first.due_reason) == (at_first.due_reason,) * 2
+                due = at_first.due_at
+                assert due is not None
+                assert judged(found, given, authority, now=due).reason == at_first.due_reason
+                before = due - timedelta(microseconds=1)
+                assert judged(found, given, authority, now=before).reason == ""
+
+
 def test_attack_03_claimed_time_is_told_and_not_trusted() -> None:
-    verification = judged(made_with(attribute(syntax.SIGNING_TIME, tlv(0x17, b"261123110000Z"))))
+    verification = judged(
+        made_with(attribute(identifiers.SIGNING_TIME, tlv(0x17, b"261123110000Z")))
+    )
     assert verification.outcome is Outcome.VERIFIED
     assert verification.signed_at == NOW - timedelta(hours=1)
     assert (verification.time_trusted, verification.time_source) == (False, "signing-time")
@@ -714,16 +768,16 @@ def test_attack_16_timestamps_of_all_signers_together_are_bounded() -> None:
 
 def test_limits_are_counted_before_anything_is_read() -> None:
     limits = Limits(evidence_bytes=2048)
-    large = tlv(0x30, oid(syntax.SIGNED_DATA), tlv(0xA0, bytes(4096)))
+    large = tlv(0x30, oid(identifiers.SIGNED_DATA), tlv(0xA0, bytes(4096)))
     for content in (large, b"\x30\x80" + large[4:]):
         verification = FORMAT.verify(evidence(content), setting(TRUST, limits=limits))
         assert verification.reason == "TOO_LARGE"
     deep = b""
     for _ in range(70):
         deep = tlv(0x30, deep)
-    nested = tlv(0x30, oid(syntax.SIGNED_DATA), tlv(0xA0, deep))
+    nested = tlv(0x30, oid(identifiers.SIGNED_DATA), tlv(0xA0, deep))
     assert judged(nested).reason == "TOO_LARGE"
-    streamed = b"\x30\x80" + oid(syntax.SIGNED_DATA) + b"\xa0\x80" + b"\x30\x80" * 100
+    streamed = b"\x30\x80" + oid(identifiers.SIGNED_DATA) + b"\xa0\x80" + b"\x30\x80" * 100
     assert judged(streamed).reason == "TOO_LARGE"
 
 

@@ -265,6 +265,16 @@ def test_attack_12_entry_is_listed_by_whatever_digest(
     assert judged(rebuilt(made["sections"], {MANIFEST: manifest})).reason == "DIGEST_MISMATCH"
 
 
+@needs_jarsigner
+def test_attack_04_magic_that_nobody_here_understands_is_not_judged(tmp_path: Path) -> None:
+    """JAR File Specification, "The Magic Attribute": it says what was hashed."""
+    key_store(tmp_path, identity("p256", CODE), "signer")
+    for magic, reason in ((b"", ""), (b"Magic: javascript.title\r\n", "FORMAT_UNSUPPORTED")):
+        manifest = b"Manifest-Version: 1.0\r\n\r\nName: a\r\n" + magic + b"\r\n"
+        archive = plain_archive({MANIFEST: manifest, "a": b"1"})
+        assert judged(signed(tmp_path, archive, "signer")).reason == reason
+
+
 def test_main_section_is_signed_where_the_whole_manifest_is_not(
     made: Mapping[str, bytes],
 ) -> None:

@@ -36,6 +36,7 @@ from tests.verification.x509.x509_material import (
     certificate_named,
     identity,
     inside,
+    oid,
     package_signature,
     plain_archive,
     signature_of,
@@ -43,6 +44,7 @@ from tests.verification.x509.x509_material import (
     signed_package,
     signer_info,
     timestamp,
+    tlv,
     with_entry,
     with_unsigned,
 )
@@ -54,6 +56,8 @@ TRUST = authority_entry(ROOT)
 SIGNATURE = ".signature.p7s"
 WHO = identity("rsa-2048", CODE, name="author")
 FEED = identity("rsa-2048", CODE, name="repository")
+COMMITTED = "1.2.840.113549.1.9.16.2.16"
+PLACE = "1.3.6.1.4.1.311.84.2.1.1.1"
 
 
 def judged(package: bytes, *entries: TrustEntry) -> Verification:
@@ -262,6 +266,29 @@ def test_commitment_may_be_left_out() -> None:
     info = signer_info(WHO, text)
     made = signed_data((info,), (WHO.certificate,), text)
     assert judged(_with_signature(made)).claims["nuget_signature"] == "unknown"
+
+
+def test_attack_01_repository_countersigns_no_signature_that_names_no_certificate() -> None:
+    """It is over the signature's bytes, which are also a signature by a key made to fit them.
+
+    Such a key is found in minutes, for any other package. What names its certificate names its key.
+    """
+    text = TEXTS["good"][0]
+    for committed in ((), (attribute(COMMITTED, tlv(0x30, oid("1.2.840.113549.1.9.16.6.5"))),)):
+        bare = signer_info(stranger(), text, attributes=committed)
+        named = (REPOSITORY, SERVICE, certificate_named(FEED))
+        other = signer_info(FEED, signature_of(bare), content_type=None, attributes=named)
+        info = with_unsigned(bare, attribute("1.2.840.113549.1.9.6", other))
+        made = signed_data((info,), (stranger().certificate, FEED.certificate), text)
+        assert judged(_with_signature(made)).reason == "MALFORMED"
+    assert judged(signed_package(stranger(), countersigner=FEED)).reason == ""
+
+
+@pytest.mark.parametrize("address", [None, b"feed.acme.example", b"http://feed.acme.example"])
+def test_repository_says_where_it_is(address: bytes | None) -> None:
+    place = () if address is None else (attribute(PLACE, tlv(0x16, address)),)
+    assert judged(signed_package(FEED, REPOSITORY, *place)).reason == "MALFORMED"
+    assert judged(signed_package(FEED, REPOSITORY, SERVICE)).reason == ""
 
 
 CERTIFICATES = {

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.errors import MalformedError
 from core.model import Outcome, Role, SignerKind, TrustEntry, Verification
+from tests.verification.cms.timestamp_specimens import token
 from tests.verification.sigstore.sigstore_world import ACME, SIGNED_AT, Making, World
 from tests.verification.specimens import NOW, authority_entry, key_entry, private_key, setting
 from tests.verification.x509.x509_material import (
@@ -28,7 +29,7 @@ from tests.verification.x509.x509_material import (
     tlv,
     with_unsigned,
 )
-from verification.cms import syntax
+from verification.cms import identifiers
 from verification.formats.git_object import GitObjectSignature
 from verification.git.cms import BEGIN, judge_git_cms
 from verification.readers.der import DerReader
@@ -106,7 +107,7 @@ def gitsign(
         digest = hashlib.sha256(attributes).digest()
         body = world.body(making, signature, leaf, digest, b"")
         logged = entry or protobuf(world.log_entry(making, body))
-        info = with_unsigned(info, attribute(syntax.REKOR_ENTRY, tlv(0x04, logged)))
+        info = with_unsigned(info, attribute(identifiers.REKOR_ENTRY, tlv(0x04, logged)))
     return signed_data((info,), (leaf,), None)
 
 
@@ -152,6 +153,28 @@ def test_attack_01_log_entry_of_another_signature() -> None:
 def test_attack_03_time_of_the_log_counts_by_its_promise_alone() -> None:
     making = replace(KEYLESS, promised=False)
     assert judged(gitsign(making=making)).outcome is not Outcome.VERIFIED
+
+
+def stamped(making: Making, over: bytes = b"") -> bytes:
+    """Return a signature with a timestamp, which gitsign asks for where it is told to."""
+    leaf = ACME.certificate(making)
+    info = signer_info(Identity(ACME.signer_key(making), leaf), PAYLOAD)
+    signature = signature_of(info)
+    body = ACME.body(making, signature, leaf, hashlib.sha256(attributes_of(info)).digest(), b"")
+    entry = tlv(0x04, protobuf(ACME.log_entry(making, body)))
+    made = token(ACME.stamper, signed=over or signature, made_at=SIGNED_AT, accuracy=None)
+    unsigned = attribute(identifiers.REKOR_ENTRY, entry), attribute(identifiers.TIMESTAMP, made)
+    return signed_data((with_unsigned(info, *unsigned),), (leaf,), None)
+
+
+def test_attack_03_timestamp_proves_the_time_or_refuses() -> None:
+    """RFC 3161 appendix A: over the signature; a root that names its authority is believed."""
+    making = replace(KEYLESS, promised=False)
+    assert judged(gitsign(making=making)).reason == "TIMESTAMP_MISSING"
+    found = judged(stamped(making))
+    assert (found.reason, found.signed_at, found.time_trusted) == ("", SIGNED_AT, True)
+    for case in (making, KEYLESS):
+        assert judged(stamped(case, over=b"other")).reason == "TIMESTAMP_INVALID"
 
 
 def test_certificate_that_had_ended() -> None:

@@ -37,7 +37,7 @@ from tests.verification.x509.x509_material import (
     tlv,
     with_unsigned,
 )
-from verification.cms.syntax import MAX_SIGNERS
+from verification.cms.signed_data import MAX_SIGNERS
 from verification.cms.times import MAX_TIMES
 from verification.sigstore.bundle import MAX_TIMESTAMPS
 from verification.x509.certificates import MAX_CERTIFICATES

@@ -308,6 +308,14 @@ def test_hold_counts_while_it_is_fresh() -> None:
     assert "on hold" in judge(old)
 
 
+def test_hold_of_a_clock_ahead_of_ours_counts() -> None:
+    """Else it would begin to count by time alone, when nobody looks."""
+    listed, soon = revoked(SERIAL, BEFORE, Reason.certificate_hold), NOW + timedelta(minutes=1)
+    assert judge(crl(listed, since=soon)) == "CERT_REVOKED"
+    said = ocsp.OCSPCertStatus.REVOKED
+    assert judge(answer(said, BEFORE, Reason.certificate_hold, since=soon)) == "CERT_REVOKED"
+
+
 # --- who says so ----------------------------------------------------------------------------------
 
 
