@@ -46,7 +46,9 @@ def _answered(content: bytes, limits: Limits) -> list[bytes]:
         listed = [
             wire.as_mapping(item, "an attestation") for item in wire.items(document, "attestations")
         ]
-        bundles = [wire.mapping(item, "bundle") for item in listed]
+        # Of a bundle that it only points to (`bundle_url`) the answer says null.
+        held = [item for item in listed if item.get("bundle", "missing") is not None]
+        bundles = [wire.mapping(item, "bundle") for item in held]
     except MalformedError:
         return []
     if any("predicateType" in item for item in listed):

@@ -48,9 +48,19 @@ def read_statement(payload: bytes, limits: Limits) -> Statement:
     subjects = tuple(_subject(item, limits) for item in wire.items(document, "subject"))
     if not subjects:
         raise MalformedError("a statement without any subject says nothing of anything")
+    return Statement(predicate_type, subjects, _predicate(document))
+
+
+def _predicate(document: dict[str, object]) -> dict[str, object]:
+    """Return the predicate's fields: none where it is unset, or the text of another format.
+
+    cosign signs SBOMs that are no JSON as text (`attest --type spdx`): a predicate that breaks
+    its own form, so that it claims nothing.
+    """
     predicate = document.get("predicate")
-    body = {} if predicate is None else wire.as_mapping(predicate, "the predicate")
-    return Statement(predicate_type, subjects, body)
+    if predicate is None or isinstance(predicate, str):
+        return {}
+    return wire.as_mapping(predicate, "the predicate")
 
 
 def _subject(item: object, limits: Limits) -> Subject:

@@ -43,7 +43,7 @@ def test_one_more_than_the_limit_says_that_there_are_more() -> None:
     "content",
     [
         answer(),
-        answer(None, ONE),  # its bundle is kept elsewhere (bundle_url)
+        answer(None),  # its bundle is kept elsewhere (bundle_url)
         answer("text"),
         answer(ONE, predicateType="https://slsa.dev/provenance/v1"),  # a registry's
         answer(ONE)[:-1],
@@ -54,3 +54,9 @@ def test_one_more_than_the_limit_says_that_there_are_more() -> None:
 )
 def test_any_other_document_is_one(content: bytes) -> None:
     assert attestations_in(content, LIMITS) == [content]
+
+
+def test_a_bundle_that_the_answer_only_points_to_is_passed_over() -> None:
+    pointed = {"bundle": None, "bundle_url": "https://forge.example/bundle"}
+    content = json.dumps({"attestations": [pointed, {"bundle": ONE}]}).encode()
+    assert list(map(json.loads, attestations_in(content, LIMITS))) == [ONE]

@@ -46,6 +46,7 @@ from verification.x509.chain import names_authorities
 PAYLOAD_TYPE = "cosign container image signature"
 _CRITICAL = {"identity", "image", "type"}
 _REFERENCE = "containers/image signature formats; cosign SIGNATURE_SPEC"
+_REGISTERED = ("sha256", "sha512")  # image-spec, descriptor.md: what images are named by
 _CLAIM_CHARACTERS = 1024
 
 
@@ -123,10 +124,11 @@ def _refuse_payload(trail: Trail, payload: _Payload, subject: Subject) -> Verifi
             found=payload.type[:_CLAIM_CHARACTERS],
         )
     trail.passed("payload type", PAYLOAD_TYPE)
-    ours = subject.digest("sha256")
+    algorithm = payload.digest.partition(":")[0]
+    ours = subject.digest(algorithm if algorithm in _REGISTERED else _REGISTERED[0])
     if ours is None:
-        detail = "the image's sha256 digest is not at hand"
-        expected = "the sha256 digest of the image"
+        detail = "the image's digest of the payload's algorithm is not at hand"
+        expected = payload.digest[:_CLAIM_CHARACTERS]
         found = ", ".join(map(str, subject.digests)) or "no digest"
         return trail.refuse("subject", "CONTENT_NEEDED", detail, expected=expected, found=found)
     if payload.digest != str(ours):

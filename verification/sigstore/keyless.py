@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -32,6 +34,7 @@ from verification.sigstore.sct import check_promise
 from verification.sigstore.times import Moment, Times, prove_times
 from verification.sigstore.trusted_root import CertificateAuthority, TrustedRoot
 from verification.trail import Trail
+from verification.x509.certificates import certificate_digest
 from verification.x509.diagnosis import missing_link
 from verification.x509.path import CertificatePath, find_path
 from verification.x509.revocation import judge_revocation
@@ -39,6 +42,7 @@ from verification.x509.revocation_data import NONE, given_revocations
 
 _CHAIN, _USAGE = "certificate chain", "certificate usage"
 _CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING
+_digest_of = lru_cache(maxsize=64)(certificate_digest)
 
 
 def prove_keyless(
@@ -101,9 +105,9 @@ def _by_a_newer_log(bundle: Bundle, root: TrustedRoot, fault: Fault, trail: Trai
 
 @dataclass(frozen=True, slots=True)
 class _Vouched:
-    """Who vouches for a certificate: the authority, and the log that promised to show it."""
+    """Who vouches for a certificate: its issuer, and the log that promised to show it."""
 
-    authority: CertificateAuthority
+    issuer: x509.Certificate
     promised: LogKey | None
 
 
@@ -115,32 +119,34 @@ def _vouch(
     vouched = _vouched(bundle, root, times.moments)
     if isinstance(vouched, Fault):
         return vouched
-    authority, path = vouched
+    path, issuer = vouched, vouched.links[1]
     trail.passed(_CHAIN, f"{len(path.links)} certificates", reference="RFC 5280 6.1")
     fault = _revoked(path, times, setting, trail)
     if fault is not None:
         return fault
     if not root.demands_promise:
         trail.skipped(SCT_STEP, "the trusted root names no certificate transparency log")
-        return _Vouched(authority, None)
-    promised = check_promise(leaf, path.links[1], root)
+        return _Vouched(issuer, None)
+    promised = check_promise(leaf, issuer, root)
     if isinstance(promised, Fault):
         return promised
     trail.passed(SCT_STEP, promised.url, reference="RFC 6962 3.2")
-    return _Vouched(authority, promised)
+    return _Vouched(issuer, promised)
 
 
 def _revoked(path: CertificatePath, times: Times, setting: Setting, trail: Trail) -> Fault | None:
     """Look the chain up in the lists and answers given, at the first time that is proved.
 
+    The accuracy of a timestamp makes that later than the time stated (RFC 3161 section 2.4.2).
     Where none is given nothing is noted: authorities of this kind issue for minutes and few have
     lists.
     """
     given = given_revocations(setting.trust.entries)
     if given == NONE or times.first is None:
         return None
+    at = min(times.first.before, setting.now)
     judged = judge_revocation(
-        path.links, given, setting.now, proved_at=times.first.at, namesakes=path.namesakes
+        path.links, given, setting.now, proved_at=at, namesakes=path.namesakes
     )
     if isinstance(judged, Fault):
         return judged
@@ -157,9 +163,14 @@ def _name(
     except MalformedError as error:
         expected = "a certificate as Fulcio issues them"
         return Fault("certificate", "MALFORMED", str(error), expected, str(error))
-    trail.claims |= leaf.facts(vouched.authority.name) | log_claims(times)
+    trail.claims |= leaf.facts(_name_of(vouched.issuer)) | log_claims(times)
     trail.claims |= {"trusted_root": root.digest, "trusted_root_name": root.name}
     return None
+
+
+@lru_cache(maxsize=64)
+def _name_of(issuer: x509.Certificate) -> str:
+    return issuer.subject.rfc4514_string()
 
 
 def _form_fault(bundle: Bundle) -> Fault | None:
@@ -206,8 +217,8 @@ def _timeless(bundle: Bundle, root: TrustedRoot) -> Fault:
 
 def _vouched(
     bundle: Bundle, root: TrustedRoot, moments: Sequence[Moment]
-) -> tuple[CertificateAuthority, CertificatePath] | Fault:
-    """Return the authority whose chain holds at every time; never one time under each of two."""
+) -> CertificatePath | Fault:
+    """Return a path to an authority that holds at every time; never one time under each of two."""
     leaf = bundle.certificates[0]
     begins, ends = leaf.not_valid_before_utc, leaf.not_valid_after_utc
     for moment in moments:
@@ -219,14 +230,16 @@ def _vouched(
     outside, fitting = None, root.authorities
     if len(fitting) > 1:
         issuer = leaf.issuer
-        fitting = tuple(each for each in fitting if each.chain[0].subject == issuer)
+        fitting = tuple(
+            each for each in fitting if any(link.subject == issuer for link in each.chain)
+        )
     for authority in fitting:
         path = _path(leaf, authority, moments)
         if path is None:
             continue
         late = next((each for each in moments if not authority.window.covers(each.at)), None)
         if late is None:
-            return authority, path
+            return path
         outside = outside or _outside(authority, late)
     return outside or _no_path(bundle, root)
 
@@ -234,14 +247,19 @@ def _vouched(
 def _path(
     leaf: x509.Certificate, authority: CertificateAuthority, moments: Sequence[Moment]
 ) -> CertificatePath | None:
-    """Return the path to an authority at all times; one that is valid at none has its own fault."""
+    """Return the path to an authority at all times, with its chain above the certificate it met.
+
+    One that is valid at none has its own fault.
+    """
     found = None
     for moment in moments:
-        path = find_path(leaf, authority.others, authority.anchors, _CODE_SIGNING, moment.at)
-        if path is None or len(path.links) == 1:
+        found = find_path(leaf, authority.others, authority.anchors, _CODE_SIGNING, moment.at)
+        if found is None or len(found.links) == 1:
             return None
-        found = path
-    return found
+    if found is None:
+        return None
+    above = authority.chain[authority.chain.index(found.links[-1]) + 1 :]
+    return replace(found, links=(*found.links, *above))
 
 
 def _outside(authority: CertificateAuthority, moment: Moment) -> Fault:
@@ -293,7 +311,7 @@ def _proof(
     first = times.first
     if trail.signer is None or first is None:
         raise ValueError("nothing is proved without a signer and a time")
-    anchors = [root.digest, vouched.authority.fingerprint]
+    anchors = [root.digest, _digest_of(vouched.issuer)]
     anchors += [one.log.key.fingerprint for one in times.logged]
     anchors += [moment.anchor for moment in times.moments]
     anchors += [vouched.promised.key.fingerprint] if vouched.promised is not None else []

@@ -8,7 +8,8 @@ does not excuse a bad one beside it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from core.frozen import dataclass
 from verification.cms.timestamps import ProvedTime, verify_timestamp
@@ -17,6 +18,7 @@ from verification.format import Setting
 from verification.keys.public_key import after
 from verification.sigstore.bundle import Bundle, LogEntry
 from verification.sigstore.log_entry import LOG_STEP, Logged, check_entry
+from verification.sigstore.log_keys import LogKey
 from verification.sigstore.trusted_root import TrustedRoot
 from verification.trail import Trail
 
@@ -60,8 +62,9 @@ def prove_times(bundle: Bundle, root: TrustedRoot, setting: Setting, trail: Trai
         return stamped
     moments += stamped
     # 3. No proof is of a time to come, and logs counted when they took the entry.
-    fault = _future(moments, setting.now) or _log_window(logged, moments, setting.now)
-    return fault or Times(tuple(moments), logged)
+    fault = _future(moments, setting.now)
+    counted = fault or _counted(logged, moments, root, setting.now)
+    return counted if isinstance(counted, Fault) else Times(tuple(moments), counted)
 
 
 def _logged(bundle: Bundle, root: TrustedRoot, trail: Trail) -> tuple[Logged, ...] | Fault:
@@ -121,7 +124,8 @@ def _counting(entry: LogEntry, version: str, root: TrustedRoot, now: datetime) -
     if isinstance(checked, Fault):
         return checked
     moments = [] if checked.at is None else [_logged_moment(checked, checked.at)]
-    return _future(moments, now) or _log_window([checked], moments, now) or checked
+    counted = _future(moments, now) or _counted((checked,), moments, root, now)
+    return counted if isinstance(counted, Fault) else counted[0]
 
 
 def ends_of(logged: Sequence[Logged]) -> list[tuple[datetime, str]]:
@@ -176,14 +180,34 @@ def _future(moments: Sequence[Moment], now: datetime) -> Fault | None:
     return Fault(TIME_STEP, "TIME_IN_FUTURE", detail, expected, found, due_at=last)
 
 
-def _log_window(logged: Sequence[Logged], moments: Sequence[Moment], now: datetime) -> Fault | None:
-    """Compare each log's window with the time it promised, else with all that is proved."""
+def _counted(
+    logged: Sequence[Logged], moments: Sequence[Moment], root: TrustedRoot, now: datetime
+) -> tuple[Logged, ...] | Fault:
+    """Compare each log's window with the time it promised, else with all that is proved.
+
+    A root may list one key with several windows, as it does its authorities: one of them has to
+    cover all of it, and the one that ends last is what the entry goes by.
+    """
     proved = [moment.at for moment in moments] or [now]
+    found: list[Logged] = []
     for one in logged:
-        for at in [one.at] if one.at is not None else proved:
-            if not one.log.counts(at):
-                ends = one.log.valid_until.isoformat() if one.log.valid_until else "any time"
-                detail = "the entry is of a time at which the log's key does not count"
-                expected = f"from {one.log.valid_from.isoformat()} until {ends}"
-                return Fault(LOG_STEP, "LOG_UNKNOWN", detail, expected, at.isoformat())
-    return None
+        times = [one.at] if one.at is not None else proved
+        named = root.logs_named(one.entry.log_id)
+        same = [each for each in named if each.key.fingerprint == one.log.key.fingerprint]
+        fitting = [each for each in same if all(map(each.counts, times))]
+        if not fitting:
+            return _outside_window(one.log, times)
+        found.append(replace(one, log=max(fitting, key=_end)))
+    return tuple(found)
+
+
+def _end(log: LogKey) -> datetime:
+    return log.valid_until or datetime.max.replace(tzinfo=UTC)
+
+
+def _outside_window(log: LogKey, times: Sequence[datetime]) -> Fault:
+    at = next((each for each in times if not log.counts(each)), times[0])
+    ends = log.valid_until.isoformat() if log.valid_until else "any time"
+    detail = "the entry is of a time at which the log's key does not count"
+    expected = f"from {log.valid_from.isoformat()} until {ends}"
+    return Fault(LOG_STEP, "LOG_UNKNOWN", detail, expected, at.isoformat())

@@ -70,18 +70,16 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class CertificateAuthority:
-    """One chain that issues signers' certificates: the issuing certificate first, the root last.
+    """One chain that issues signers' certificates, the root last; each of it may issue them.
 
-    Its own signatures were checked when it was read, so that paths may end at `anchors`, the
-    issuing certificate, as soon as `window` says that all of the chain counts.
+    Its own signatures were checked when it was read, so that paths may end at `anchors`, any
+    certificate of it, as soon as `window` says that all of the chain counts.
     """
 
     chain: tuple[x509.Certificate, ...]
     anchors: Anchors
     others: tuple[x509.Certificate, ...]
     window: Window
-    fingerprint: str  # of the issuing certificate
-    name: str  # of it, as RFC 4514 writes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,9 +275,8 @@ def _authority(part: fields.Document, window: Window) -> CertificateAuthority:
     if any(_constrains_names(each) for each in chain[1:]):
         anchors, others = Anchors.of([chain[-1]]), chain[:-1]
     else:
-        anchors, others = Anchors.of([chain[0]]), ()
-    name = chain[0].subject.rfc4514_string()
-    return CertificateAuthority(chain, anchors, others, whole, certificate_digest(chain[0]), name)
+        anchors, others = Anchors.of(chain), ()
+    return CertificateAuthority(chain, anchors, others, whole)
 
 
 def _check_links(chain: tuple[x509.Certificate, ...]) -> None:

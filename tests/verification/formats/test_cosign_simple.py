@@ -128,7 +128,8 @@ def test_claims_are_told_once_the_signature_holds() -> None:
 
 PAYLOADS = {
     "other digest": (payload(digest_of(b"other")), "SUBJECT_MISMATCH"),
-    "other algorithm": (payload(digest_of(CONTENT, "sha512")), "SUBJECT_MISMATCH"),
+    "another image by SHA-512": (payload(digest_of(b"x", "sha512")), "SUBJECT_MISMATCH"),
+    "by SHA-384": (payload(digest_of(CONTENT, "sha384")), "SUBJECT_MISMATCH"),
     "upper case": (payload(str(digest_of(CONTENT)).upper()), "SUBJECT_MISMATCH"),
     "bare hex": (payload(digest_of(CONTENT).value), "SUBJECT_MISMATCH"),
     "simple signing of GPG": (payload(type="atomic container signature"), "PAYLOAD_TYPE"),
@@ -233,6 +234,15 @@ def test_attack_04_container_of_something_else_is_no_image_signature() -> None:
     for kind in ("text/plain", "application/vnd.dsse.envelope.v1+json"):
         other = container(kind, held.payload, held.annotations)
         assert judged(other).reason == "FORMAT_UNSUPPORTED"
+
+
+def test_an_image_may_be_named_by_its_sha512() -> None:
+    # containers-signature(5): a digest as registries write it, of whatever algorithm they use.
+    content = signed(payload(digest_of(CONTENT, "sha512")))
+    for subject in (None, Subject("app", (digest_of(CONTENT, "sha512"),))):
+        assert judged(content, subject=subject).outcome is Outcome.VERIFIED
+    by_sha256 = Subject("app", (digest_of(CONTENT),))
+    assert judged(content, subject=by_sha256).reason == "CONTENT_NEEDED"
 
 
 def test_image_without_a_strong_digest_is_compared_with_nothing() -> None:

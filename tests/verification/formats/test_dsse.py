@@ -88,6 +88,16 @@ def test_provenance_that_breaks_its_form_holds_but_proves_no_provenance() -> Non
     assert "builder_id" not in judgement.claims
 
 
+@pytest.mark.parametrize("predicate_type", ["https://spdx.dev/Document", SLSA])
+def test_a_document_of_another_format_as_text_holds_and_claims_nothing(predicate_type: str) -> None:
+    # `cosign attest --type spdx` writes a document of tags and values so.
+    document = statement(OURS, predicate_type=predicate_type) | {"predicate": "SPDXVersion: SPDX"}
+    judgement = judged(envelope(document, KEY))
+    assert (judgement.outcome, judgement.role) == (Outcome.VERIFIED, Role.ATTESTATION)
+    assert judgement.checks[-1].reason == "MALFORMED"
+    assert not {"sbom_format", "builder_id"} & judgement.claims.keys()
+
+
 def test_claims_of_a_predicate_come_only_with_a_signature_that_holds() -> None:
     signed = envelope(statement(OURS, predicate_type=SLSA) | {"predicate": PREDICATES[SLSA]}, KEY)
     builder = PREDICATES[SLSA]["runDetails"]["builder"]["id"]

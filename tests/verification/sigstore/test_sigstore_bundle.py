@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 
 from core.model import CheckOutcome, Outcome, Role, SignerKind, Verification, digest_of
+from tests.verification.cms.timestamp_specimens import STAMPER, response, token
 from tests.verification.sigstore.sigstore_world import (
     ACME,
     DSSE1,
@@ -22,14 +26,18 @@ from tests.verification.sigstore.sigstore_world import (
     V1,
     V2,
     Case,
+    Document,
     Making,
     World,
+    _authority,
     der,
+    instant,
     message_case,
     statement_case,
 )
 from tests.verification.specimens import CONTENT, DAY, NOW, authority_entry, key_entry
 from verification.verifier import IdentityDemand, demand_identity, verify
+from verification.x509.certificates import certificate_digest
 
 MESSAGES = {
     "v1 0.3": Making(),
@@ -289,6 +297,41 @@ def replace_name(decoy: World) -> dict[str, object]:
     return decoy.authority(twin)
 
 
+class TestAuthorityInTheRoot:
+    """A chain that the trusted root names: its last certificate is the anchor, whoever issued."""
+
+    def root_below(self) -> tuple[Document, x509.Certificate, x509.Certificate]:
+        """Return a root whose chain begins below who issues signers' certificates, and both."""
+        top, issuing = ACME._key("root"), ACME._key("intermediate")
+        chain = (
+            _authority("acme below", "acme fulcio", ACME._key("below"), issuing, 0),
+            _authority("acme fulcio", "acme root", issuing, top, 1),
+            _authority("acme root", "acme root", top, top, 2),
+        )
+        return ACME.root(certificateAuthorities=[ACME.authority(*chain)]), chain[1], chain[0]
+
+    def test_a_certificate_by_one_in_the_middle_of_the_chain_is_accepted(self) -> None:
+        # So are the release attestations of a large forge: by the one above its usual issuer.
+        root, issuer, below = self.root_below()
+        verification = judged(replace(message_case(), entries=(ACME.entry(root),)))
+        assert verification.reason == ""
+        assert verification.claims["issuer"] == "CN=acme fulcio"
+        assert certificate_digest(issuer) in verification.anchors
+        assert certificate_digest(below) not in verification.anchors
+
+    def test_beside_other_authorities_too(self) -> None:
+        root, *_ = self.root_below()
+        other = World("other").root()["certificateAuthorities"]
+        root["certificateAuthorities"] = other + root["certificateAuthorities"]
+        assert judged(replace(message_case(), entries=(ACME.entry(root),))).reason == ""
+
+    def test_the_window_of_the_authority_counts_for_it(self) -> None:
+        root, *_ = self.root_below()
+        root["certificateAuthorities"][0]["validFor"]["end"] = instant(SIGNED_AT - DAY)
+        refused = judged(replace(message_case(), entries=(ACME.entry(root),)))
+        assert refused.reason == "CERT_EXPIRED_AT_SIGNING"
+
+
 class TestCertificateAuthority:
     """A chain in a bundle of version 0.3: for an authority that was given, never for Fulcio."""
 
@@ -334,6 +377,23 @@ class TestCertificateAuthority:
         case = replace(self.chained(), entries=entries, now=NOW + 2 * DAY)
         assert judged(case).reason == "CERT_EXPIRED_AT_SIGNING"
 
+    @pytest.mark.parametrize(("seconds", "reason"), [(60, ""), (3600, "CERT_EXPIRED_AT_SIGNING")])
+    def test_it_has_to_hold_at_the_last_moment_that_a_timestamp_allows(
+        self, seconds: int, reason: str
+    ) -> None:
+        """RFC 3161 section 2.4.2: the time with the accuracy added is the upper limit."""
+        entries = (authority_entry(ACME.root_certificate, STAMPER.root),)
+        case = replace(self.chained(), entries=entries, now=NOW + 2 * DAY)
+        made = token(
+            signed=b64decode(case.document["messageSignature"]["signature"]),
+            made_at=NOW + DAY - timedelta(minutes=10),
+            accuracy={"seconds": seconds},
+        )
+        case.document["verificationMaterial"]["timestampVerificationData"] = {
+            "rfc3161Timestamps": [{"signedTimestamp": _b64(response(made))}]
+        }
+        assert judged(case).reason == reason
+
     def test_a_chain_that_is_none_is_refused(self) -> None:
         case = replace(self.chained(), entries=(authority_entry(ACME.root_certificate),))
         listed = case.document["verificationMaterial"]["x509CertificateChain"]["certificates"]
@@ -367,6 +427,42 @@ class TestKeys:
 
 
 class TestTimes:
+    @pytest.mark.parametrize(("place", "making"), [(0, Making()), (1, REKOR2), (1, DSSE2)])
+    def test_a_key_of_a_log_may_have_several_windows(self, place: int, making: Making) -> None:
+        root = ACME.root()
+        past = json.loads(json.dumps(root["tlogs"][place]))
+        past["publicKey"]["validFor"]["end"] = instant(SIGNED_AT - DAY)
+        case = statement_case(making) if making is DSSE2 else message_case(making)
+        only = ACME.root(tlogs=[past])
+        assert judged(replace(case, entries=(ACME.entry(only),))).reason == "LOG_UNKNOWN"
+        for listed in ([past, *root["tlogs"]], [*root["tlogs"], past]):
+            both = ACME.root(tlogs=listed)
+            assert judged(replace(case, entries=(ACME.entry(both),))).reason == ""
+
+    def test_the_window_that_ends_last_is_when_a_key_of_a_log_stops_to_count(self) -> None:
+        """The key signed, and nothing proves when: what is due then has to be true then."""
+        making = replace(REKOR2, keyed=True, stamped_at=())
+        root, key = ACME.root(), key_entry(ACME.signer_key(making))
+        lasting = root["tlogs"][1]
+        ending = json.loads(json.dumps(lasting))
+        ending["publicKey"]["validFor"]["end"] = instant(NOW + DAY)
+        for listed, is_due in (([ending], True), ([ending, lasting], False)):
+            entries = (ACME.entry(ACME.root(tlogs=listed)), key)
+            verification = judged(replace(message_case(making), entries=entries))
+            assert verification.reason == ""
+            assert (verification.due_reason == "LOG_UNKNOWN") is is_due
+
+    def test_one_window_has_to_cover_every_time(self) -> None:
+        times = tuple(SIGNED_AT + timedelta(seconds=each) for each in (1, 9))
+        case = message_case(replace(REKOR2, stamped_at=times))
+        assert judged(case).reason == ""
+        root = ACME.root()
+        before, after = (json.loads(json.dumps(root["tlogs"][1])) for _ in range(2))
+        before["publicKey"]["validFor"]["end"] = instant(SIGNED_AT + timedelta(seconds=5))
+        after["publicKey"]["validFor"]["start"] = instant(SIGNED_AT + timedelta(seconds=6))
+        split = ACME.root(tlogs=[before, after])
+        assert judged(replace(case, entries=(ACME.entry(split),))).reason == "LOG_UNKNOWN"
+
     def test_a_time_to_come_is_refused(self) -> None:
         case = replace(message_case(), now=SIGNED_AT)
         assert judged(case).reason == "TIME_IN_FUTURE"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode, b64encode
 from datetime import timedelta
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.limits import Limits
 from core.model import Outcome, TrustEntry, TrustKind, Verification
-from tests.verification.sigstore.sigstore_world import ACME, Making
+from tests.verification.cms.timestamp_specimens import response, token
+from tests.verification.sigstore.sigstore_world import ACME, REKOR2, SIGNED_AT, Making
 from tests.verification.specimens import CONTENT, DAY, NOW, evidence, private_key, setting
 from verification.sigstore.bundle import read_bundle
 from verification.verifier import verify
@@ -23,10 +26,15 @@ HOUR = timedelta(hours=1)
 
 
 def listed(
-    reason: x509.ReasonFlags, at: timedelta, *, serial: int = LEAF.serial_number, name: str = ""
+    reason: x509.ReasonFlags,
+    at: timedelta,
+    *,
+    serial: int = LEAF.serial_number,
+    issuer: x509.Certificate = ACME.intermediate,
+    name: str = "",
 ) -> TrustEntry:
-    """Return the authority's list, with one certificate withdrawn that long after it began."""
-    issuer, key = ACME.intermediate, ACME._key("intermediate")
+    """Return an authority's list, with one certificate withdrawn that long after ours began."""
+    key = ACME._key("intermediate" if issuer == ACME.intermediate else "root")
     if name:
         key = private_key("p256", name)
     revoked = (
@@ -48,8 +56,8 @@ def listed(
     return TrustEntry("list", TrustKind.REVOCATION, encoded, "list.crl")
 
 
-def judged(*lists: TrustEntry) -> Verification:
-    return verify(evidence(CONTENT_BUNDLE), setting(ACME.entry(), *lists))
+def judged(*lists: TrustEntry, content: bytes = CONTENT_BUNDLE) -> Verification:
+    return verify(evidence(content), setting(ACME.entry(), *lists))
 
 
 def said(verification: Verification) -> str:
@@ -75,6 +83,34 @@ def test_certificate_withdrawn_later_for_another_reason_is_noted() -> None:
     found = judged(listed(x509.ReasonFlags.cessation_of_operation, HOUR))
     assert found.outcome is Outcome.VERIFIED
     assert "after the time that is proved" in said(found)
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(60, ""), (300, "CERT_REVOKED")])
+def test_what_counts_is_the_last_moment_that_a_timestamp_allows(seconds: int, reason: str) -> None:
+    """RFC 3161 section 2.4.2: the time with the accuracy added is the upper limit."""
+    bundle = ACME.message(CONTENT, REKOR2)
+    made = token(
+        ACME.stamper,
+        signed=b64decode(bundle["messageSignature"]["signature"]),
+        made_at=SIGNED_AT,
+        accuracy={"seconds": seconds},
+        certificates=(),
+    )
+    stamped = [{"signedTimestamp": b64encode(response(made)).decode()}]
+    bundle["verificationMaterial"]["timestampVerificationData"] = {"rfc3161Timestamps": stamped}
+    content = json.dumps(bundle).encode()
+    leaf = read_bundle(content, Limits()).certificates[0]
+    at = SIGNED_AT + timedelta(minutes=4) - LEAF.not_valid_before_utc
+    withdrawn = listed(x509.ReasonFlags.superseded, at, serial=leaf.serial_number)
+    assert judged(withdrawn, content=content).reason == reason
+
+
+def test_authority_withdrawn_by_the_one_above_it_is_refused() -> None:
+    serial = ACME.intermediate.serial_number
+    withdrawn = listed(
+        x509.ReasonFlags.ca_compromise, HOUR, serial=serial, issuer=ACME.root_certificate
+    )
+    assert judged(withdrawn).reason == "CERT_REVOKED"
 
 
 def test_list_that_names_others_says_that_this_one_is_in_good_standing() -> None:
