@@ -50,7 +50,11 @@ LIST_SIGNATURES = (
 CERTIFICATES = (".pem", ".crt", ".cert")
 CHECKSUM_SUFFIX = re.compile(r"\.sha(256|384|512)(sums?)?\Z", re.IGNORECASE)
 CHECKSUM_LIST = re.compile(
-    r"((sha(256|384|512)|b2)sums?(\.txt)?|(.*[._-])?checksums\.txt|.+\.sha(256|384|512)(sums?)?)\Z",
+    r"((sha(256|384|512)|b2)sums?(\.txt)?"
+    # `app_1.0_SHA256SUMS` of HashiCorp, `SHASUMS256.txt` of Node.js
+    r"|(.*[._-])?((sha(256|384|512)|b2)sums|shasums(256|384|512)|checksums(?=\.txt))(\.txt)?"
+    r"|(?-i:SHA(256|384|512)|CHECKSUMS?)"  # OpenBSD, Fedora; in small letters these are programs
+    r"|.+\.sha(256|384|512)(sums?)?)\Z",
     re.IGNORECASE,
 )
 # What `gh attestation download` calls its file, on Windows with a dash.

@@ -4,8 +4,10 @@ Two spellings are read, also mixed: that of GNU coreutils (`<hex>  <name>`, `<he
 backslash in front where the name is escaped) and the tagged one of BSD (`SHA256 (<name>) = <hex>`),
 which OpenSSL writes with other blanks and names (`SHA2-256(<name>)= <hex>`).
 128 digits without a tag may be SHA-512 or BLAKE2b: both are as strong, and either binds the bytes.
-Blank lines and lines that start with `#` are passed over; anything else is refused, since a line
-that one reader skips and another believes is how lists are forged.
+A comment such as Gentoo's `# BLAKE2B HASH` says it of the lines below it, as a tag would. Lines of
+weaker hashes, which Qubes OS writes beside the strong ones, are read and bind nothing.
+Blank lines and other comments are passed over; anything else is refused, since a line that one
+reader skips and another believes is how lists are forged.
 """
 
 from __future__ import annotations
@@ -26,14 +28,19 @@ _OPENSSL_TAGS = {
     "BLAKE2B-512": "blake2b512",
     "BLAKE2b512": "blake2b512",
 }
-_ALL_TAGS = _TAGS | _OPENSSL_TAGS
+_STRONG_TAGS = _TAGS | _OPENSSL_TAGS
+_WEAK_TAGS = {"MD5": 32, "SHA1": 40, "RMD160": 40, "SHA224": 56, "SHA2-224": 56}
 _BY_LENGTH = {
     length: tuple(each for each in _TAGS.values() if HEX_LENGTH[each] == length)
     for length in map(HEX_LENGTH.__getitem__, _TAGS.values())
 }
-_DIGITS = r"([0-9a-fA-F]{128}|[0-9a-fA-F]{96}|[0-9a-fA-F]{64})"
+_LENGTHS = sorted({*_BY_LENGTH, *_WEAK_TAGS.values()}, reverse=True)
+_DIGITS = "(" + "|".join(f"[0-9a-fA-F]{{{length}}}" for length in _LENGTHS) + ")"
+_NAMED = "|".join([*_STRONG_TAGS, *_WEAK_TAGS])
 _GNU = re.compile(rf"(\\?){_DIGITS} (?: |\*|(?![ *]))(.+)", re.DOTALL)
-_TAGGED = re.compile(rf"(\\?)({'|'.join(_ALL_TAGS)}) ?\((.+)\)[ \t]*=[ \t]*{_DIGITS}", re.DOTALL)
+_TAGGED = re.compile(rf"(\\?)({_NAMED}) ?\((.+)\)[ \t]*=[ \t]*{_DIGITS}", re.DOTALL)
+_HEADING = re.compile(r"# ([A-Z0-9_]{1,32}) HASH")
+_HEADINGS = {tag.upper(): algorithm for tag, algorithm in _TAGS.items()}
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 _ESCAPED = {"\\": "\\", "n": "\n", "r": "\r"}
 _SHOWN = 80
@@ -43,27 +50,37 @@ _SNIFFED_BYTES = 16 * 1024
 def read_checksums(content: bytes, limits: Limits) -> dict[str, Readings]:
     """Return name → what its digest may be; where a name has several lines, its SHA-256.
 
+    A name with weaker hashes alone has no reading at all.
+
     Raises TooLargeError past `index_bytes` or `files`, and MalformedError naming the line for one
     that is in neither spelling, a name that leads out of its folder, and a name with two digests.
     """
     if len(content) > limits.index_bytes:
         raise TooLargeError(f"{len(content)} bytes of checksums, more than index_bytes")
     listed: dict[tuple[str, str], Readings] = {}
+    heading = ""
     for number, line in enumerate(_lines(content), start=1):
         if not _counts(line):
+            headed = _HEADING.fullmatch(line)
+            heading = _HEADINGS.get(headed[1], headed[1]) if headed is not None else heading
             continue
         if len(listed) >= limits.files:
             raise TooLargeError(f"more than {limits.files} checksums in one list (files)")
-        name, readings = _read_line(line, number)
+        name, readings = _read_line(line, number, heading)
         _refuse_name(name, number, limits)
-        known = listed.get((name, readings[0].algorithm), readings)
-        if known[0] != readings[0]:
+        key = name, readings[0].algorithm if readings else ""
+        known = listed.get(key, readings)
+        if known[:1] != readings[:1]:
             raise MalformedError(f"line {number}: {name[:_SHOWN]!r} has two different digests")
         # Of a line with a tag and one without, the tag says which it is.
-        listed[name, readings[0].algorithm] = min(known, readings, key=len)
+        listed[key] = min(known, readings, key=len)
+    return _strongest(listed)
+
+
+def _strongest(listed: dict[tuple[str, str], Readings]) -> dict[str, Readings]:
     found: dict[str, Readings] = {}
     for (name, _), readings in listed.items():
-        found.setdefault(name, listed.get((name, "sha256"), readings))
+        found[name] = listed.get((name, "sha256")) or found.get(name) or readings
     return found
 
 
@@ -92,22 +109,25 @@ def _counts(line: str) -> bool:
     return bool(line.strip(" \t")) and not line.startswith("#")
 
 
-def _read_line(line: str, number: int) -> tuple[str, Readings]:
+def _read_line(line: str, number: int, heading: str) -> tuple[str, Readings]:
     tagged = _TAGGED.fullmatch(line)
     found = _GNU.fullmatch(line)
     if tagged is not None:
         escaped, tag, name, value = tagged.groups()
-        algorithms: tuple[str, ...] = (_ALL_TAGS[tag],)
+        algorithms = tuple(filter(None, [_STRONG_TAGS.get(tag)]))
+        length = HEX_LENGTH[algorithms[0]] if algorithms else _WEAK_TAGS[tag]
     elif found is not None:
         escaped, value, name = found.groups()
-        algorithms = _BY_LENGTH[len(value)]
+        possible = _BY_LENGTH.get(len(value), ())
+        is_plain = len(possible) == 1 or not heading
+        algorithms = possible if is_plain else tuple(one for one in possible if one == heading)
+        length = len(value)
     else:
-        words = "no line of SHA-256, SHA-384, SHA-512 or BLAKE2b"
+        words = "no line of SHA-256, SHA-384, SHA-512, BLAKE2b or a weaker hash"
         raise MalformedError(f"line {number} is {words}: {line[:_SHOWN]!r}")
-    try:
-        readings = tuple(Digest.parse(f"{one}:{value.lower()}") for one in algorithms)
-    except MalformedError:
-        raise MalformedError(f"line {number}: the digest is too short or too long") from None
+    if len(value) != length:
+        raise MalformedError(f"line {number}: the digest is too short or too long")
+    readings = tuple(Digest(one, value.lower()) for one in algorithms)
     return (_unescape(name, number) if escaped else name).removeprefix("./"), readings
 
 

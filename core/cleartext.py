@@ -2,7 +2,8 @@
 
 A consumer that reads around a signature, not inside it, can be fed lines nobody signed (this is
 how apt was once deceived). So a document is one message and nothing else: blank lines may stand
-around it, any other byte is refused, and callers use `Cleartext.text`, never the file.
+around it, any other byte is refused, and callers use `Cleartext.text`, never the file. Blanks at
+the end of a line count for nothing, in the lines of the framework neither (section 6.2.1).
 
 Pure and shared: who collects a signed list and who verifies it must see the same text.
 """
@@ -21,7 +22,8 @@ _BLANKS = b" \t"  # what RFC 9580 section 7.2 strips from the end of a line, and
 _SHOWN = 60
 _HASH = rb"(?:MD5|SHA1|RIPEMD160|SHA224|SHA256|SHA384|SHA512|SHA3-256|SHA3-512)"
 _UNESCAPED = re.compile(rb"\n-(?! )")
-_HASH_HEADER = re.compile(rb"Hash: " + _HASH + rb"(?:, ?" + _HASH + rb"){0,8}\Z")
+_HASH_HEADER = re.compile(rb"Hash:[ \t]*+" + _HASH + rb"(?:[ \t]*+,[ \t]*+" + _HASH + rb"){0,8}\Z")
+_BLANK_LINES = re.compile(rb"[ \t\n]*+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Cleartext:
     lines joined by CRLF, none at the end (the line end before the signature is not signed).
     `text` is the same lines, each ended by LF; it is empty exactly where `canonical` is. Each
     follows from the other, so whoever reads `text` reads nothing that is not signed.
-    `signatures` is the armored block with its first and last line.
+    `signatures` are the armored blocks with their first and last lines.
     """
 
     text: bytes
@@ -51,8 +53,11 @@ def read_cleartext(content: bytes, *, limit: int) -> Cleartext:
     start = _after_headers(whole, _next_line(whole, begin))
     signature = _signature_at(whole, start)
     body = _unescaped(whole, start, signature)
-    end = _end_of_block(whole, signature)
-    after = _after_blank_lines(whole, end + 1)
+    end = after = signature
+    # Several may have signed, in a block each.
+    while _line(whole, after) == SIGNATURE_BEGIN:
+        end = _end_of_block(whole, after)
+        after = _after_blank_lines(whole, end + 1)
     if after <= len(whole):
         raise _refused(whole, after, "nothing may follow the signature")
     canonical = body.replace(b"\n", b"\r\n")
@@ -80,7 +85,8 @@ def _refused(whole: bytes, at: int, why: str) -> MalformedError:
 
 
 def _line(whole: bytes, at: int) -> bytes:
-    return whole[at : _next_line(whole, at) - 1]
+    """Return the line without the blanks at its end."""
+    return whole[at : _next_line(whole, at) - 1].rstrip(_BLANKS)
 
 
 def _next_line(whole: bytes, at: int) -> int:
@@ -90,14 +96,13 @@ def _next_line(whole: bytes, at: int) -> int:
 
 
 def _after_blank_lines(whole: bytes, at: int) -> int:
-    rest = len(whole[at:].lstrip(_BLANKS + b"\n"))
-    if not rest:
-        return len(whole) + 1
-    return max(at, whole.rfind(b"\n", at, len(whole) - rest) + 1)
+    found = _BLANK_LINES.match(whole, at)
+    end = found.end() if found is not None else at
+    return len(whole) + 1 if end == len(whole) else max(at, whole.rfind(b"\n", at, end) + 1)
 
 
 def _after_headers(whole: bytes, at: int) -> int:
-    """Return where the text begins: past `Hash:` headers and the one empty line."""
+    """Return where the text begins: past `Hash:` headers and the one blank line."""
     while line := _line(whole, at):
         # Any other header would be text to a careless reader, and nobody signs headers.
         if not _HASH_HEADER.match(line):
@@ -140,4 +145,4 @@ def _end_of_block(whole: bytes, begin: int) -> int:
         raise _refused(whole, len(whole) + 1, f"no {SIGNATURE_END.decode()}")
     if _line(whole, at) != SIGNATURE_END:
         raise _refused(whole, at, "an armored block inside another")
-    return at + len(SIGNATURE_END)
+    return _next_line(whole, at) - 1

@@ -1,9 +1,11 @@
 """Debian's control format (deb822), read strictly and within bounds.
 
 `rows` streams a Packages file, `read_stanzas` reads the small documents (Release, *.sources) whole,
-`listed_files` and `parse_date` read what a Release says in its fields.
+`listed_files` and `parse_date` read what a Release says in its fields, `source_files` what a source
+package does.
 
-References: Debian Policy 5.1 (syntax), the Debian repository format (Release, Packages).
+References: Debian Policy 5.1 (syntax), 5.4 and 5.5 (.dsc, .changes), the Debian repository format
+(Release, Packages, Sources).
 """
 
 from __future__ import annotations
@@ -107,6 +109,16 @@ def listed_files(fields: Mapping[str, str]) -> dict[str, ListedFile]:
             if known.size != listed.size:
                 raise MalformedError(f"a Release gives two sizes for {display(name)}")
     return files
+
+
+def source_files(checksums: str, files: str) -> dict[str, Digest | None]:
+    """Return every file that `Checksums-Sha256` and `Files` name; None where by MD5 alone.
+
+    Raises MalformedError on a line of the first that is not `digest size name`.
+    """
+    weak = [line.split()[-1] for line in files.split("\n") if line.strip()]
+    strong = _section(checksums, "sha256")
+    return {**dict.fromkeys(weak), **{name: listed.digest for name, listed in strong.items()}}
 
 
 def parse_date(text: str) -> datetime:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 # Two lines: a comment, and base64 of `Ed`, a key id and a signature.
-_HEAD = re.compile(rb"untrusted comment:[^\r\n]{0,1025}\nRW[Q-T][A-Za-z0-9+/]{96}=\n")
+_HEAD = re.compile(rb"untrusted comment: [^\r\n]{0,1024}\nRW[Q-T][A-Za-z0-9+/]{96}=\n")
 # How the second half of minisign's signatures begins, which stand beside what they are over.
 _MINISIGN = b"trusted comment:"
 

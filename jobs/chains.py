@@ -3,7 +3,7 @@
 InRelease names Packages.xz, which names a package; SHA256SUMS names a file. Every link is a digest
 compared with bytes we hashed, and no list is unpacked or read before its own link held.
 
-References: the Debian repository format (Release, Packages); GNU coreutils, sha256sum.
+References: the Debian repository format (Release, Packages, Sources); GNU coreutils, sha256sum.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from itertools import chain, pairwise
 
 from collectors.file_content import shown
 from core.checksums import is_checksum_list, read_checksums
-from core.deb822 import digest_from, listed_files, read_stanza, rows
+from core.cleartext import MESSAGE_BEGIN, read_cleartext
+from core.deb822 import digest_from, listed_files, read_stanza, rows, source_files
 from core.errors import CollectionError, MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import (
@@ -35,11 +36,13 @@ SNIFFED_BYTES = 64 * 1024
 ANY_SUITE = "./"  # a path, which no Suite or Codename can contradict
 _SHOWN_CANDIDATES = 3
 _READABLE = "a list that can be read, within the limits"
-_PACKED = ((b"\xfd7zXZ\x00", ".xz"), (b"\x1f\x8b", ".gz"))
+_PACKED = ((b"\xfd7zXZ\x00", ".xz"), (b"\x1f\x8b", ".gz"), (b"BZh", ".bz2"))
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _FIELD = re.compile(rb"\n*[!-9;-~]+:")
 _RELEASE_SECTION = re.compile(rb"(?mi)^(?:MD5Sum|SHA1|SHA256|SHA512):[ \t]*\r?\n ")
 _PACKAGE = re.compile(rb"(?mi)^Package:[ \t]*[^ \t\n]")
+_SOURCE_SECTION = re.compile(rb"(?mi)^(?:Files|Checksums-Sha256):[ \t]*\r?\n[ \t]")
+_SOURCE_FIELDS = ("Checksums-Sha256", "Files", "Directory")
 _PACKAGE_FIELDS = ("Package", "Version", "Architecture", "Filename", "SHA256")
 
 
@@ -263,6 +266,10 @@ def _read_list(content: Content, limits: Limits) -> _Listing:
     suffix = _packing(content)
     pieces = unpack(content, f"the list{suffix}", limit=limits.index_unpacked_bytes)
     start, whole = _peek(pieces)
+    if start.startswith(MESSAGE_BEGIN):
+        # What signs it does not count here: the list before vouches for all of its bytes.
+        text = read_cleartext(_whole(whole, limits), limit=limits.release_bytes).text
+        start, whole = text[:SNIFFED_BYTES], iter((text,))
     for kind, recognises, read, has_binding_names in _KINDS:
         if recognises(start):
             return _Listing(kind, read(whole, limits), has_binding_names)
@@ -270,7 +277,7 @@ def _read_list(content: Content, limits: Limits) -> _Listing:
     if start.startswith(_ZSTD):
         detail = "the list is packed with zstd, which is not read; give it unpacked"
         raise _RefusedError("FORMAT_UNSUPPORTED", detail, expected, "a list packed with zstd")
-    detail = "no reader recognises this list (Release, Packages, SHA256SUMS, repomd.xml are)"
+    detail = "no reader recognises this list (Release, Packages, .dsc, SHA256SUMS, repomd.xml are)"
     raise _RefusedError("FORMAT_UNSUPPORTED", detail, expected, "a text of another kind")
 
 
@@ -290,6 +297,10 @@ def _peek(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 def _is_release(start: bytes) -> bool:
     return bool(_FIELD.match(start) and _RELEASE_SECTION.search(start))
+
+
+def _is_sources(start: bytes) -> bool:
+    return bool(_FIELD.match(start) and _SOURCE_SECTION.search(start))
 
 
 def _is_packages(start: bytes) -> bool:
@@ -314,7 +325,7 @@ def _release_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry
 
 def _checksum_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry]:
     for name, readings in read_checksums(_whole(pieces, limits), limits).items():
-        yield _Entry(name, (name, _last(name)), *readings)
+        yield _Entry(name, (name, _last(name)), *(readings or (None,)))
 
 
 def _package_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry]:
@@ -326,6 +337,13 @@ def _package_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry
             _package_names(package, version, architecture, path),
             _package_digest(sha256, sha512),
         )
+
+
+def _source_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry]:
+    for checksums, files, folder in rows(pieces, _SOURCE_FIELDS, limit=limits.stanza_bytes):
+        for name, digest in source_files(checksums, files).items():
+            path = f"{folder}/{name}" if folder else name
+            yield _Entry(path, (path, name), digest)
 
 
 def _repomd_entries(pieces: Iterator[bytes], limits: Limits) -> Iterator[_Entry]:
@@ -358,6 +376,7 @@ _Reader = Callable[[Iterator[bytes], Limits], Iterator[_Entry]]
 _KINDS: tuple[tuple[str, Callable[[bytes], bool], _Reader, bool], ...] = (
     ("Release", _is_release, _release_entries, False),
     ("checksum list", is_checksum_list, _checksum_entries, True),
+    ("list of source files", _is_sources, _source_entries, True),
     ("package list", _is_packages, _package_entries, False),
     ("repomd.xml", is_repomd, _repomd_entries, False),
     ("list of rpm packages", is_primary, _primary_entries, False),

@@ -14,7 +14,7 @@ from storage.bulk import upsert_rows
 from storage.schema import blob, blob_chunk
 
 CHUNK = 1024 * 1024
-PACKED = ("application/x-xz", "application/gzip", "application/zstd")
+PACKED = ("application/x-xz", "application/gzip", "application/x-bzip2", "application/zstd")
 
 
 def keep(connection: sa.Connection, content: bytes, media_type: str, now: datetime) -> bytes:

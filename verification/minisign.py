@@ -24,14 +24,14 @@ MAX_BYTES = 16 * 1024
 _PURE, _PREHASHED = b"Ed", b"ED"
 _ID_BYTES, _KEY_BYTES, _SIGNATURE_BYTES = 8, 32, 64
 _SIGNATURE = re.compile(
-    rb"untrusted comment:(?P<untrusted>[^\r\n]{0,1025})\r?\n"
+    rb"untrusted comment: (?P<untrusted>[^\r\n]{0,1024})\r?\n"
     rb"(?P<signature>[A-Za-z0-9+/]{98}[A-Za-z0-9+/=]{2})"
     rb"(?:\r?\ntrusted comment: (?P<trusted>[^\r\n]{0,8192})\r?\n(?P<global>[A-Za-z0-9+/]{86}==))?"
-    rb"(?:\r?\n)?\Z"
+    rb"(?:\r?\n)*\Z"
 )
 _KEY = re.compile(
-    rb"(?:untrusted comment:(?P<untrusted>[^\r\n]{0,1025})\r?\n)?"
-    rb"(?P<key>[A-Za-z0-9+/]{56})(?:\r?\n)?\Z"
+    rb"(?:untrusted comment: (?P<untrusted>[^\r\n]{0,1024})\r?\n)?"
+    rb"(?P<key>[A-Za-z0-9+/]{56})(?:\r?\n)*\Z"
 )
 
 
@@ -63,7 +63,10 @@ def shown_id(key_id: bytes) -> str:
 
 
 def read_signature(content: bytes) -> MinisignSignature:
-    """Read a file with one signature and nothing else; raise MalformedError."""
+    """Read a file with one signature and nothing else; raise MalformedError.
+
+    Blank lines may follow minisign's four; behind signify's two they would be a message.
+    """
     found = _SIGNATURE.match(content) if len(content) <= MAX_BYTES else None
     if found is None:
         raise MalformedError("not the two or four lines of a minisign or signify signature")
@@ -72,8 +75,8 @@ def read_signature(content: bytes) -> MinisignSignature:
     if kind not in (_PURE, _PREHASHED) or len(value) != _SIGNATURE_BYTES:
         raise MalformedError("a minisign signature of an unknown algorithm")
     trusted = found["trusted"]
-    if trusted is None and (not content.endswith(b"\n") or b"\0" in content):
-        raise MalformedError("lines of a signify signature that signify reads as no lines")
+    if b"\0" in content or (trusted is None and not content.endswith(b"\n")):
+        raise MalformedError("lines of a signature that the tools read as no lines")
     if kind == _PREHASHED and trusted is None:
         raise MalformedError("a minisign signature without its trusted comment")
     over = b""

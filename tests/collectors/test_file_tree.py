@@ -431,6 +431,10 @@ class TestChecksumLists:
             ("sha256sums.txt", "sha256"),
             ("app_1.0_checksums.txt", "sha256"),
             ("release.sha512", "sha512"),
+            ("app_1.0_SHA256SUMS", "sha256"),
+            ("SHASUMS256.txt", "sha256"),
+            ("SHA256", "sha256"),
+            ("CHECKSUM", "sha512"),
         ],
     )
     @pytest.mark.parametrize("suffix", [".asc", ".sig", ".gpg"])

@@ -46,6 +46,14 @@ READ: dict[str, tuple[str, dict[str, Digest]]] = {
     "openssl 3": (f"SHA2-256(app)= {A.value}\n", {"app": A}),
     "openssl 3, sha512": (f"SHA2-512(a)= x)= {A512.value}\n", {"a)= x": A512}),
     "tagged, other blanks": (f"SHA256 (app)\t=  {A.value}\n", {"app": A}),
+    "weaker ones beside it": (
+        f"{'0' * 32} *app\n{'0' * 40} *app\n{A.value} *app\n{A512.value} *app\n",
+        {"app": A},
+    ),
+    "weaker ones with tags": (
+        f"MD5 (app) = {'0' * 32}\nRMD160 (app) = {'0' * 40}\nSHA512 (app) = {A512.value}\n",
+        {"app": A512},
+    ),
     "both algorithms": (f"{A512.value}  app\n{A.value}  app\n", {"app": A}),
     "empty": ("", {}),
 }
@@ -72,8 +80,9 @@ REFUSED = {
     "prose": "hello world",
     "digest alone": A.value,
     "no name": f"{A.value}  ",
-    "md5": "d41d8cd98f00b204e9800998ecf8427e  app",
-    "tagged sha1": f"SHA1 (app) = {digest_of(b'a', 'sha1').value}",
+    "weaker tag and length differ": f"MD5 (app) = {A.value}",
+    "weaker one of a name out of the folder": f"{'0' * 32}  ../app",
+    "size": "Size (app) = 6",
     "tag and length differ": f"SHA512 (app) = {A.value}",
     "absolute": f"{A.value}  /etc/passwd",
     "parent": f"{A.value}  ../app",
@@ -86,6 +95,12 @@ REFUSED = {
     "escape at the end": f"\\{A.value}  a\\",
     "tagged short blake2b": f"BLAKE2b-256 (app) = {A.value}",
     "two digests of 128 digits": f"{A512.value}  app\n{'0' * 128}  app",
+    "two digests of 128 digits under one heading": (
+        f"# SHA512 HASH\n{A512.value}  app\n{'0' * 128}  app"
+    ),
+    "two digests, one under a heading of another hash": (
+        f"{A.value}  app\n# WHIRLPOOL HASH\n{B.value}  app"
+    ),
     "two digests, one with a tag": f"SHA512 (app) = {A512.value}\n{'0' * 128}  app",
     "two digests": f"{A.value}  app\n{B.value}  app",
     "two digests under one name": f"{A.value}  app\n{B.value}  ./app",
@@ -96,7 +111,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("content", REFUSED.values(), ids=REFUSED.keys())
 def test_attack_17_line_is_refused_by_number(content: str) -> None:
-    with pytest.raises(MalformedError, match=r"^line [12]"):
+    with pytest.raises(MalformedError, match=r"^line [123]"):
         read_checksums(content.encode(), LIMITS)
 
 
@@ -152,6 +167,27 @@ def test_tag_says_which_of_two_algorithms_it_is() -> None:
     for lines in ((f"SHA512 (app) = {A512.value}", f"{A512.value}  app"),) * 2:
         for content in ("\n".join(lines), "\n".join(reversed(lines))):
             assert read_checksums(content.encode(), LIMITS) == {"app": (A512,)}
+
+
+def test_name_with_weaker_hashes_alone_has_no_reading() -> None:
+    for content in (f"{'0' * 32}  app\n{'1' * 32}  app\n", f"SHA1(app)= {'0' * 40}\n"):
+        assert is_checksum_list(content.encode())
+        assert read_checksums(content.encode(), LIMITS) == {"app": ()}
+
+
+GENTOO = f"""# BLAKE2B HASH
+{B2.value}  app
+# SHA512 HASH
+{A512.value}  app
+"""
+
+
+def test_heading_says_which_of_two_algorithms_it_is() -> None:
+    assert read_checksums(GENTOO.encode(), LIMITS) == {"app": (B2,)}
+    swapped = GENTOO.replace(B2.value, A512.value, 1)
+    assert read_checksums(swapped.encode(), LIMITS) == {"app": (Digest("blake2b512", A512.value),)}
+    unread = GENTOO.replace("BLAKE2B", "WHIRLPOOL")
+    assert read_checksums(unread.encode(), LIMITS) == {"app": (A512,)}
 
 
 def test_list_of_lines_ended_by_nul_is_told_by_that() -> None:

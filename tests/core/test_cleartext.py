@@ -48,11 +48,36 @@ def test_blank_lines_may_stand_around() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [b"Hash: SHA256,SHA512", b"Hash: SHA256, SHA1", b"Hash: SHA1\nHash: MD5"]
+    "header",
+    [
+        b"Hash: SHA256,SHA512",
+        b"Hash: SHA256, SHA1",
+        b"Hash: SHA1\nHash: MD5",
+        b"Hash:\t  SHA256 ,SHA512 \t",
+    ],
 )
 def test_known_hash_headers_are_read_over(header: bytes) -> None:
     read = read_cleartext(MESSAGE.replace(b"Hash: SHA512", header), limit=LIMIT)
     assert read.text == read_cleartext(MESSAGE, limit=LIMIT).text
+
+
+def test_blanks_at_the_ends_of_the_frameworks_lines_count_for_nothing() -> None:
+    padded = MESSAGE.replace(b"-----\n", b"----- \t\n").replace(b"SHA512\n\n", b"SHA512\n \t\n")
+    assert padded.count(b" \t\n") == 4
+    read, plain = (read_cleartext(each, limit=LIMIT) for each in (padded, MESSAGE))
+    assert (read.text, read.canonical) == (plain.text, plain.canonical)
+
+
+def test_header_after_the_blank_line_is_text_that_is_signed() -> None:
+    read = read_cleartext(HEAD[:-1] + b" \nHash: SHA1\n\none\n" + BLOCK, limit=LIMIT)
+    assert read.text == b"Hash: SHA1\n\none\n"
+
+
+@pytest.mark.parametrize("between", [b"", b"\n \t\n"])
+def test_several_may_have_signed_in_a_block_each(between: bytes) -> None:
+    read = read_cleartext(MESSAGE + between + BLOCK, limit=LIMIT)
+    assert read.text == read_cleartext(MESSAGE, limit=LIMIT).text
+    assert read.signatures == BLOCK + between + BLOCK
 
 
 REFUSED = {
@@ -60,11 +85,12 @@ REFUSED = {
     "text-after": MESSAGE + b"Package: evil\n",
     "two-messages": MESSAGE + MESSAGE,
     "message-inside": HEAD + MESSAGE,
-    "second-block": MESSAGE + BLOCK,
+    "text-between-blocks": MESSAGE + b"Package: evil\n" + BLOCK,
+    "text-after-blocks": MESSAGE + BLOCK + b"Package: evil\n",
+    "second-block-without-end": MESSAGE + BLOCK[:40],
     "block-inside-block": HEAD + b"one\n" + BLOCK.replace(b"iQ==", BLOCK.strip()),
     "other-header": MESSAGE.replace(b"Hash: SHA512", b"Comment: Package: evil"),
     "unknown-hash": MESSAGE.replace(b"SHA512", b"SHA511"),
-    "header-of-blanks": MESSAGE.replace(b"Hash: SHA512\n", b"Hash: SHA512\n \nPackage: evil\n"),
     "text-for-header": MESSAGE.replace(b"Hash: SHA512", b"Package: evil"),
     "no-empty-line": HEAD.rstrip() + b"\none\n" + BLOCK,
     "dash-not-escaped": MESSAGE.replace(b"- -two", b"-two"),
@@ -77,7 +103,8 @@ REFUSED = {
     "carriage-return-in-line": MESSAGE.replace(b"one", b"o\re"),
     "two-carriage-returns": MESSAGE.replace(b"one", b"one\r\r"),
     "carriage-return-at-end": MESSAGE[:-1] + b"\r",
-    "begin-line-with-blank": MESSAGE.replace(b"MESSAGE-----", b"MESSAGE----- "),
+    "begin-line-with-text": MESSAGE.replace(b"MESSAGE-----", b"MESSAGE----- x"),
+    "begin-line-with-form-feed": MESSAGE.replace(b"MESSAGE-----", b"MESSAGE-----\f"),
     "byte-order-mark": b"\xef\xbb\xbf" + MESSAGE,
     "empty": b"",
 }
@@ -123,4 +150,4 @@ def test_bytes_read_or_are_malformed_and_nothing_else(pieces: list[bytes]) -> No
     # Whatever a reader of the text sees is signed, and nothing that is signed is hidden.
     assert read.text.replace(b"\n", b"\r\n").removesuffix(b"\r\n") == read.canonical
     assert b"\r" not in read.text
-    assert read.signatures.count(b"-----BEGIN") == 1
+    assert read.signatures.startswith(b"-----BEGIN PGP SIGNATURE-----")

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.deb822 import listed_files, parse_date, read_stanza, read_stanzas, rows
+from core.deb822 import (
+    listed_files,
+    parse_date,
+    read_stanza,
+    read_stanzas,
+    rows,
+    source_files,
+)
 from core.errors import MalformedError, TooLargeError
 from core.model import Digest
 
@@ -189,3 +196,14 @@ def test_dates_in_utc_are_read(text: str) -> None:
 def test_other_dates_are_refused(text: str) -> None:
     with pytest.raises(MalformedError):
         parse_date(text)
+
+
+def test_files_of_a_source_package_are_named_by_sha256_or_by_nothing_that_counts() -> None:
+    strong, weak = f"\n{'a' * 64} 1 a.dsc", "\n0 1 a.dsc\n0 1 devel optional b.deb"
+    digest = Digest("sha256", "a" * 64)
+    assert source_files(strong, weak) == {"a.dsc": digest, "b.deb": None}
+    assert source_files(strong, "") == {"a.dsc": digest}
+    assert source_files("", "") == {}
+    for broken in ("x 1 a", f"{'a' * 64} a", f"{strong}\n{'b' * 64} 1 a.dsc"):
+        with pytest.raises(MalformedError):
+            source_files(broken, "")

@@ -174,6 +174,9 @@ def _read_options(file: SettingsFile) -> None:
         ("trust: {keys: {r: {}}}", ":1:16: `trust.keys.r.file` is missing"),
         ("trust: {roots: {r: {file: x, only: [A]}}}", "`trust.roots.r"),
         ("trust: {revocations: {r: {file: x, only: [A]}}}", "`trust.revocations.r.only`"),
+        ("trust: {keys: {k: {file: x, valid: }}}", "`trust.keys.k.valid`: found nothing"),
+        ("trust: {keys: {k: {file: x, valid: {from: }}}}", "`trust.keys.k.valid.from`: found"),
+        ("trust: {keys: {k: {file: x, valid: {until: ~}}}}", "`trust.keys.k.valid.until`: found"),
         ("trust: {keys: {r: {file: x, flie: y}}}", "`trust.keys.r.flie`; did you mean `file`?"),
         ("trust: {keys: {r: {file: x, valid: {form: 1}}}}", "valid.form`; did you mean `from`?"),
         (

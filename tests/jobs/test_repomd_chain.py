@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
 import lzma
@@ -43,7 +44,12 @@ def signed(content: bytes) -> tuple[bytes, bytes]:
 
 
 def asked(folder: Path, *, suffix: str = ".gz", package: bytes = PACKAGE) -> dict[str, Any]:
-    packed = {".gz": gzip.compress(PRIMARY, mtime=0), ".xz": lzma.compress(PRIMARY), "": PRIMARY}
+    packed = {
+        ".gz": gzip.compress(PRIMARY, mtime=0),
+        ".xz": lzma.compress(PRIMARY),
+        ".bz2": bz2.compress(PRIMARY),
+        "": PRIMARY,
+    }
     metadata = repomd(packed[suffix], suffix)
     signature, key = signed(metadata)
     files = {
@@ -69,7 +75,7 @@ def asked(folder: Path, *, suffix: str = ".gz", package: bytes = PACKAGE) -> dic
     return said
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".xz", ""])
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".bz2", ""])
 def test_package_stands_in_the_signed_metadata(tmp_path: Path, suffix: str) -> None:
     said = asked(tmp_path, suffix=suffix)
     assert said["outcome"] == "verified", said["detail"]

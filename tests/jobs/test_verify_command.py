@@ -712,6 +712,28 @@ def test_a_list_that_bears_its_signature_needs_no_other(
     assert verify(other, "--through", signed, *keyring).reason == "SUBJECT_MISMATCH"
 
 
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("{md5} *{name}\n{sha1} *{name}\n{sha256} *{name}\n{sha512} *{name}\n", ""),
+        ("# BLAKE2B HASH\n{blake2b}  {name}\n# SHA512 HASH\n{sha512}  {name}\n", ""),
+        ("# BLAKE2B HASH\n{sha512}  {name}\n# SHA512 HASH\n{blake2b}  {name}\n", "DIGEST_MISMATCH"),
+        ("{md5} *{name}\n{sha1} *{name}\n", "ALGORITHM_WEAK"),
+    ],
+    ids=["qubes", "gentoo", "gentoo, exchanged", "weak alone"],
+)
+def test_a_list_of_several_hashes_binds_by_the_strong_ones(
+    sums: Path, archive_key: SigningKey, keyring: list[str], verify: Verify, lines: str, reason: str
+) -> None:
+    signed, file = sums / "DIGESTS", sums / "delta-amd64.tar.gz"
+    names = ("md5", "sha1", "sha256", "sha512", "blake2b")
+    values = {one: hashlib.new(one.replace("2b", "2b512"), file.read_bytes(), usedforsecurity=False)
+              for one in names}  # fmt: skip
+    digits = {one: value.hexdigest() for one, value in values.items()}
+    signed.write_bytes(archive_key.clearsign(lines.format(name=file.name, **digits).encode()))
+    assert verify(file, "--through", signed, *keyring).reason == reason
+
+
 def test_a_list_nobody_signed_can_only_refute(sums: Path, trust: list[str], verify: Verify) -> None:
     words = ("--through", sums / "SHA256SUMS", *trust)
     assert verify(sums / "delta-amd64.tar.gz", *words).reason == "LIST_UNSIGNED"

@@ -43,6 +43,10 @@ class ChecksumList:
             expected = f"a line for {evidence.subject.name[:200]}"
             found = f"{len(listed)} lines for other names"
             return trail.refuse("entry", "SUBJECT_MISMATCH", detail, expected=expected, found=found)
+        if not stated:
+            detail = "the list names the artifact by no digest that still means something"
+            expected, found = "SHA-256, SHA-384, SHA-512 or BLAKE2b", "weaker digests alone"
+            return trail.refuse("entry", "ALGORITHM_WEAK", detail, expected=expected, found=found)
         known = [evidence.subject.digest(each.algorithm) for each in stated]
         expected = " or ".join(map(str, stated))
         ours = next((one for one in known if one is not None and one in stated), None)
@@ -69,4 +73,4 @@ class ChecksumList:
 
 def _line(listed: dict[str, Readings], subject: Subject) -> Readings | None:
     """Return the entry under the subject's whole name, else under its last part."""
-    return listed.get(subject.name) or listed.get(subject.name.rpartition("/")[2])
+    return listed.get(subject.name, listed.get(subject.name.rpartition("/")[2]))

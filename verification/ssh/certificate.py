@@ -28,7 +28,8 @@ USER = 1
 VERIFY_REQUIRED = "verify-required"
 _KNOWN_OPTIONS = frozenset({"force-command", "source-address", VERIFY_REQUIRED})
 _MAX_PRINCIPALS = 256
-_FOR_EVER = 2**64 - 1
+# OpenSSH writes 2^64 - 1 for "no end", others 2^63 - 1; a time past the year 9999 is none either.
+_FOR_EVER = 253_402_300_800  # the first second after that year
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def read_certificate(blob: bytes) -> SshCertificate:
         key_id,
         principals,
         _moment(begins) if begins else None,
-        _moment(ends) if ends != _FOR_EVER else None,
+        _moment(ends) if ends < _FOR_EVER else None,
         options,
         authority,
         fault,

@@ -112,11 +112,18 @@ def given_revocations(trust: Trust) -> Revocations:
 
     Raises MalformedError where one is broken, or is nothing that anybody here reads.
     """
-    read = [
-        _read(entry.content)
-        for entry in trust.entries
-        if entry.kind is TrustKind.REVOCATION and not _is_of_certificates(entry.content)
-    ]
+    return _joined(
+        tuple(
+            entry.content
+            for entry in trust.entries
+            if entry.kind is TrustKind.REVOCATION and not _is_of_certificates(entry.content)
+        )
+    )
+
+
+@lru_cache(maxsize=_KEPT_LISTS)
+def _joined(contents: tuple[bytes, ...]) -> Revocations:
+    read = [_read(content) for content in contents]
     return Revocations(
         frozenset().union(*(one.blobs for one in read)),
         frozenset().union(*(one.sha1 for one in read)),
@@ -125,7 +132,6 @@ def given_revocations(trust: Trust) -> Revocations:
     )
 
 
-@lru_cache(maxsize=_KEPT_LISTS)
 def _read(content: bytes) -> Revocations:
     return _read_binary(content) if content.startswith(MAGIC) else _read_lines(content)
 

@@ -30,6 +30,12 @@ LISTS = {
         "LIST_UNSIGNED",
         Outcome.UNVERIFIABLE,
     ),
+    "weaker hash beside it": (
+        f"{'0' * 32}  app.tar.gz\n{OURS}  app.tar.gz\n",
+        "LIST_UNSIGNED",
+        Outcome.UNVERIFIABLE,
+    ),
+    "weaker hash alone": (f"{'0' * 40}  app.tar.gz\n", "ALGORITHM_WEAK", Outcome.INVALID),
     "other digest": (f"{OTHER}  app.tar.gz\n", "DIGEST_MISMATCH", Outcome.INVALID),
     "no line": (f"{OURS}  other.tar.gz\n", "SUBJECT_MISMATCH", Outcome.INVALID),
     "two digests": (
@@ -79,7 +85,7 @@ def test_only_lists_are_recognised() -> None:
         f"# comment\n\n{OURS} *app\n".encode(): True,
         f"SHA256 (app) = {OURS}".encode(): True,
         OURS.encode(): False,
-        b"d41d8cd98f00b204e9800998ecf8427e  app\n": False,
+        b"d41d8cd98f00b204e9800998ecf8427e  app\n": True,
         b"": False,
         b"\xff\xfe": False,
     }

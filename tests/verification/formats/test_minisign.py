@@ -228,11 +228,29 @@ def test_bare_key_and_other_line_ends_are_read() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_blank_lines_at_the_end_are_none(kind: str) -> None:
+    signature, entry = made(kind), tools().key(kind)
+    assert is_verified(judged(signature, replace(entry, content=entry.content + b"\n\r\n")))
+    is_message = kind == "signify"  # whatever is behind its two lines is what they should be over
+    assert is_verified(judged(signature + b"\n\n", entry)) is not is_message
+    assert judged(signature + b" \n", entry).reason == (
+        "SIGNATURE_INVALID" if is_message else "MALFORMED"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("begins", [b"untrusted comment:", b"untrusted comment: \0"])
+def test_comment_that_the_tools_read_as_none_is_malformed(kind: str, begins: bytes) -> None:
+    altered = made(kind).replace(b"untrusted comment: ", begins, 1)
+    assert judged(altered, tools().key(kind)).reason == "MALFORMED"
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_flipped_signature_is_refused_but_for_the_untrusted_comment(kind: str) -> None:
     signature, entry = made(kind), tools().key(kind)
     assert is_verified(judged(signature, entry))
     passed = {place for place, altered in flipped(signature) if is_verified(judged(altered, entry))}
-    start, end = len(b"untrusted comment:"), signature.index(b"\n")
+    start, end = len(b"untrusted comment: "), signature.index(b"\n")
     assert passed <= set(range(start, end))
     grown = "SIGNATURE_INVALID" if kind == "signify" else "MALFORMED"  # as a message inside
     for altered in (signature + b"x", signature + signature):

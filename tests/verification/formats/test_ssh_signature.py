@@ -299,6 +299,15 @@ def certified(*options: str, authority: str = "ca", name: str = "ed25519") -> by
 AUTHORITY = 'cert-authority,namespaces="file"'
 
 
+@pytest.mark.parametrize("end", ["forever", "0x7fffffffffffffff", "99991231", "253402300800"])
+def test_certificate_whose_end_no_calendar_has_is_without_end(end: str) -> None:
+    end = hex(int(end)) if end.startswith("2") else end
+    made = certified("-n", PRINCIPAL, "-V", f"always:{end}")
+    verification = judged(made, signers(line("ca", AUTHORITY, "*@acme.test")))
+    assert is_verified(verification)
+    assert (verification.due_at is None) is (end != "99991231")
+
+
 @pytest.mark.parametrize("authority", ["ca", "rsa-ca"])
 def test_certified_key_verifies_under_its_authority(authority: str) -> None:
     made = certified(authority=authority)

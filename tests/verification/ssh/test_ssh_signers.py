@@ -42,6 +42,19 @@ def test_every_option_is_read() -> None:
     assert one.valid_until == datetime(2027, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("note", ["", " alice's", ' "alice', " a b c d"])
+@pytest.mark.parametrize("options", ["", 'namespaces="file" '])
+def test_principals_end_at_the_closing_quote_and_notes_are_free(options: str, note: str) -> None:
+    for written, names in (
+        ('"alice@acme.test,al ice"', ("alice@acme.test", "al ice")),
+        ('alice"@acme.test"', ("alice@acme.test",)),
+    ):
+        (one,) = read_signers(
+            signers(f"{written} {options}{keys().public('ed25519')}{note}"), Limits()
+        ).signers
+        assert one.principals == names
+
+
 def test_window_of_the_entry_narrows_that_of_the_line() -> None:
     content = line("ed25519", 'valid-after="20250101Z",valid-before="20280101Z"').encode()
     entry = TrustEntry("x", TrustKind.SSH_SIGNERS, content, "t", (), NOW, NOW)
@@ -76,6 +89,10 @@ def test_only_narrows_a_list_to_fingerprints() -> None:
         'alice@acme.test namespaces="," {key}',
         'alice@acme.test namespaces="file", {key}',
         '"alice {key}',
+        '*,!alice\rnamespaces="git" {key}',  # OpenSSH: two names, and one option
+        '"al ice",alice@acme.test {key}',
+        '"al ice",alice@acme.test namespaces="file" {key}',
+        '"alice@acme.test"bob@acme.test {key}',
         "alice@acme.test ssh-rsa {blob}",
     ],
 )
