@@ -6,11 +6,12 @@ fetched are compared before any decompressor sees them.
 
 from __future__ import annotations
 
+import bz2
 import lzma
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +25,15 @@ from core.model import Artifact, Content, Digest, DigestOrigin, Location, Sighti
 from core.text import display
 from net.http import Spooled
 
-SUFFIXES = {".xz": "application/x-xz", ".gz": "application/gzip", "": "text/plain"}  # best first
+SUFFIXES = {  # best first
+    ".xz": "application/x-xz",
+    ".gz": "application/gzip",
+    ".bz2": "application/x-bzip2",
+    "": "text/plain",
+}
 XZ_MEMORY = 128 * MIB  # `xz -9` needs 65 MiB to unpack; a hostile header may ask for 4 GiB
 _PIECE = 1 << 18
+_Unpacker = lzma.LZMADecompressor | bz2.BZ2Decompressor
 _FIELDS = ("Package", "Version", "Architecture", "Size", "SHA256")
 _RUN = 256  # stanzas of one name that are compared with each other
 _FOUND, _ABSENT = 200, 404
@@ -40,7 +47,7 @@ class PackageList:
     one gets the list's own behind it, so that a location never stands in two lists.
     """
 
-    key: str  # of its evidence set
+    key: str  # of its evidence set, never that of another archive's list
     repository: str
     architecture: str
     plain: frozenset[str]
@@ -67,7 +74,7 @@ def package_lists(suite: Suite, release: ReleaseFields) -> list[PackageList]:
         wanted = frozenset(architecture for _, architecture in suite.wanted) | {"all"}
         files = _forms("Packages", release)
         name = suite.repository("")
-        return [PackageList(f"{name}/flat", name, "", wanted, files)] if files else []
+        return [PackageList(suite.unit, name, "", wanted, files)] if files else []
     lists: list[PackageList] = []
     for component in dict.fromkeys(component for component, _ in suite.wanted):
         architectures = [arch for name, arch in suite.wanted if name == component]
@@ -202,7 +209,7 @@ def _component_lists(
         files = _forms(f"{component}/binary-{architecture}/Packages", release)
         if files:
             plain = {architecture} if lists else {architecture, "all"}
-            key = f"{repository}/{architecture}"
+            key = f"{suite.unit} {component}/{architecture}"
             lists.append(PackageList(key, repository, architecture, frozenset(plain), files))
     return lists
 
@@ -260,19 +267,29 @@ def _suffix(entry: str) -> str:
 
 
 def _unpack_xz(content: Content) -> Iterator[bytes]:
-    reader = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
-    try:
-        for chunk in content.chunks():
-            left = chunk
-            while left or not (reader.needs_input or reader.eof):
-                if reader.eof:  # several streams may follow each other
-                    reader = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+    return _streams(
+        content, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY), "xz"
+    )
+
+
+def _unpack_bzip2(content: Content) -> Iterator[bytes]:
+    return _streams(content, bz2.BZ2Decompressor, "bzip2")
+
+
+def _streams(content: Content, begin: Callable[[], _Unpacker], packing: str) -> Iterator[bytes]:
+    reader = begin()
+    for chunk in content.chunks():
+        left = chunk
+        while left or not (reader.needs_input or reader.eof):
+            if reader.eof:  # several streams may follow each other
+                reader = begin()
+            try:
                 yield reader.decompress(left, _PIECE)
-                left = reader.unused_data if reader.eof else b""
-    except lzma.LZMAError as error:
-        raise MalformedError(f"not to be unpacked as xz: {error}") from None
+            except (lzma.LZMAError, OSError) as error:  # bz2 knows no error of its own
+                raise MalformedError(f"not to be unpacked as {packing}: {error}") from None
+            left = reader.unused_data if reader.eof else b""
     if not reader.eof:
-        raise MalformedError("the xz data end too early")
+        raise MalformedError(f"the {packing} data end too early")
 
 
 def _unpack_gzip(content: Content) -> Iterator[bytes]:
@@ -296,4 +313,9 @@ def _unpack_nothing(content: Content) -> Iterator[bytes]:
     return content.chunks()
 
 
-_UNPACKERS = {".xz": _unpack_xz, ".gz": _unpack_gzip, "": _unpack_nothing}
+_UNPACKERS = {
+    ".xz": _unpack_xz,
+    ".gz": _unpack_gzip,
+    ".bz2": _unpack_bzip2,
+    "": _unpack_nothing,
+}

@@ -46,7 +46,7 @@ from core.model import (
 )
 from core.text import display
 
-RULES = "2"  # part of every state: raise it when lists are read or locations named in another way
+RULES = "3"  # part of every state: raise it when lists are read or locations named in another way
 
 
 class SuiteReading:
@@ -180,7 +180,12 @@ class SuiteReading:
                 f"{self.suite.unit} Release", (digest_of(signed.text),), MemoryContent(signed.text)
             ),
             through,
-            ReleaseExpectation(self.suite.suite, not_before(self.accepted), self.suite.flags),
+            ReleaseExpectation(
+                self.suite.suite,
+                not_before(self.accepted),
+                self.suite.flags,
+                self.suite.most_age,
+            ),
         )
         return EvidenceSet(key, (evidence,), looked, trust=self.trust, state=state, is_list=True)
 

@@ -12,6 +12,7 @@ import platform
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _ONE_LINE_NAMES = {"arch": "architectures", "lang": "languages", "target": "targets"}
 _YES = frozenset({"yes", "true", "with", "on", "enable", "1"})
 _NO = frozenset({"no", "false", "without", "off", "disable", "0"})
+_SECONDS = re.compile(r"[0-9]{1,10}\Z")
 _WEAK_YES = ("trusted", "allow-weak", "allow-insecure", "allow-downgrade-to-insecure")
 _WEAK_NO = ("check-valid-until", "check-date")
 _WEAK_ANY = ("valid-until-min", "date-max-future")
@@ -42,7 +44,7 @@ class AptEntry:
     """One archive and suite as one place in the sources files asks for it.
 
     `flags` are the options that weaken it, as `name=value`; `signed_by` is the option's text, empty
-    without one; `distrusted` is `trusted=no`.
+    without one; `distrusted` is `trusted=no`; `most_age` is `valid-until-max`.
     """
 
     place: str  # file and line
@@ -56,6 +58,7 @@ class AptEntry:
     inrelease_path: str = ""
     flags: tuple[str, ...] = ()
     distrusted: bool = False
+    most_age: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,7 @@ def _entries(fields: Mapping[str, str], place: str, native: tuple[str, ...]) -> 
                     inrelease_path=fields.get("inrelease-path", ""),
                     flags=_flags(fields),
                     distrusted=yes_or_no(fields.get("trusted", "")) is False,
+                    most_age=_most_age(fields.get("valid-until-max", "")),
                 )
 
 
@@ -264,6 +268,13 @@ def _architectures(fields: Mapping[str, str], native: tuple[str, ...]) -> tuple[
     for removed in fields.get("architectures-remove", "").split():
         wanted.pop(removed, None)
     return tuple(wanted)
+
+
+def _most_age(seconds: str) -> timedelta | None:
+    """Read `valid-until-max`; 0 is none, as in apt."""
+    if seconds and not _SECONDS.match(seconds):
+        raise MalformedError(f"Valid-Until-Max is no number of seconds: {display(seconds, 40)}")
+    return timedelta(seconds=int(seconds)) if int(seconds or 0) else None
 
 
 def _flags(fields: Mapping[str, str]) -> tuple[str, ...]:

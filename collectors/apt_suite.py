@@ -3,16 +3,17 @@
 A unit is named after the archive and the suite, "deb.example.org/debian bookworm"; the archive's
 part is host and path, never a login. Its repository, the first part of every location in it, is
 "suite/component"; the archive's name goes before it only where two archives of the source have a
-suite of the same name.
+suite of the same name, or where suite and component of two read alike.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from collectors.apt_sources import AptEntry, BrokenEntry
@@ -39,6 +40,7 @@ class Suite:
     source_places: tuple[str, ...] = ()  # deb-src entries for it
     problem: str = ""  # why nothing can be read; `reason` is its code
     reason: str = ""
+    most_age: timedelta | None = None  # after which its Release is no longer believed
 
     @property
     def is_flat(self) -> bool:
@@ -59,8 +61,16 @@ class Suite:
 
     @property
     def layout(self) -> str:
-        """A digest of all that decides which locations there are and what they are called."""
-        layout = [self.folder, self.base, self.wanted, self.suite, self.inrelease_path]
+        """A digest of all that decides which locations there are, their names, and how long."""
+        layout: list[object] = [
+            self.folder,
+            self.base,
+            self.wanted,
+            self.suite,
+            self.inrelease_path,
+        ]
+        if self.most_age is not None:
+            layout.append(self.most_age.total_seconds())
         return hashlib.sha256(json.dumps(layout).encode()).hexdigest()
 
 
@@ -115,6 +125,7 @@ def _suite(entry: AptEntry) -> Suite:
         (),
         problem and f"{entry.place}: {problem}",
         reason,
+        entry.most_age,
     )
 
 
@@ -134,6 +145,7 @@ def _joined(suite: Suite, entry: AptEntry) -> Suite:
         wanted=tuple(dict.fromkeys([*suite.wanted, *_wanted(entry)])),
         flags=tuple(dict.fromkeys([*suite.flags, *entry.flags])),
         distrusted=suite.distrusted or entry.distrusted,
+        most_age=min(filter(None, (suite.most_age, entry.most_age)), default=None),
         problem=problem,
         reason=reason,
     )
@@ -169,19 +181,36 @@ def _problem(uri: str) -> tuple[str, str]:
 
 
 def _named(suites: list[Suite]) -> list[Suite]:
-    """Give every suite its unit and base, longer ones where the short ones would be shared."""
+    """Give every suite its unit and base, longer ones where the short ones would be shared.
+
+    No two suites share either: what one archive signed would stand for the packages of another.
+    """
     labels = Counter((archive_label(suite.archive), suite.suite) for suite in suites)
     bases = Counter(_short_base(suite) for suite in suites if suite.wanted)
+    makers: dict[str, set[str]] = defaultdict(set)  # repository → the short bases that make it
+    for suite in suites:
+        for name in _short_repositories(suite):
+            makers[name].add(_short_base(suite))
+    written: Counter[tuple[str, str]] = Counter()
     named: list[Suite] = []
     for suite in suites:
-        label = archive_label(suite.archive)
+        label, base = archive_label(suite.archive), _short_base(suite)
         if labels[label, suite.suite] > 1:
             label = f"{urlsplit(suite.archive).scheme}://{label}"
-        base = _short_base(suite)
-        if not base or bases[base] > 1:
-            base = f"{label} {base}".strip()
+        written[label, suite.suite] += 1
+        if (number := written[label, suite.suite]) > 1:  # one archive, written in two ways
+            label = f"{label} ({number})"
+        # "s/u" with "main" beside "s" with "u/main": with a blank at its end no other comes near
+        is_near = any(len(makers[name]) > 1 for name in _short_repositories(suite))
+        if not base or bases[base] > 1 or is_near:
+            base = f"{label} {base}".strip() + " " * is_near
         named.append(replace(suite, unit=f"{label} {display(suite.suite)}", base=base))
     return named
+
+
+def _short_repositories(suite: Suite) -> set[str]:
+    short = replace(suite, base=_short_base(suite))
+    return {short.repository(component) for component, _ in suite.wanted}
 
 
 def _short_base(suite: Suite) -> str:

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -240,12 +240,13 @@ class ReleaseExpectation:
     `suite` is what was asked for (it must equal the Suite or Codename the Release states);
     `not_before` is the date of the last Release accepted from the same place; `flags` are options
     of the source entry that weaken it (`trusted=yes`, `allow-weak=yes`, ...): never honoured,
-    always shown.
+    always shown. After `most_age` it is no longer believed, whatever it says itself.
     """
 
     suite: str
     not_before: datetime | None = None
     flags: tuple[str, ...] = ()
+    most_age: timedelta | None = None
 
 
 ARTIFACT_HEAD = "application/vnd.countersign.artifact-head"

@@ -95,11 +95,24 @@ class Secret(_Strict):
         return self
 
 
+def _filled(written: object) -> object:
+    if written is None:  # such as a template's variable that is not set
+        raise ValueError("found nothing; give it a value, or take the key out")
+    return written
+
+
+Filled = BeforeValidator(_filled)  # an end that was left empty must not be taken for an open one
+
+
 class Validity(_Strict):
     """A closed window in UTC; either end may be open. A day counts from its start to its end."""
 
-    from_: From | None = Field(default=None, alias="from", description="First instant it counts.")
-    until: Until | None = Field(default=None, description="Last instant it counts.")
+    from_: Annotated[From | None, Filled] = Field(
+        default=None, alias="from", description="First instant it counts."
+    )
+    until: Annotated[Until | None, Filled] = Field(
+        default=None, description="Last instant it counts."
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Validity:
@@ -112,7 +125,9 @@ class TrustFile(_Strict):
     """A key, keyring or CA file, relative to the settings file."""
 
     file: str = Field(min_length=1, description="Relative to the settings file.")
-    valid: Validity | None = Field(default=None, description="When it counts; always, if left out.")
+    valid: Annotated[Validity | None, Filled] = Field(
+        default=None, description="When it counts; always, if left out."
+    )
     only: list[str] = Field(
         default=[], min_length=1, description="Fingerprints of what in it counts; all, if left out."
     )

@@ -152,9 +152,9 @@ class SourceScan:
     def _read(self, name: str) -> None:
         if self._stop.asked():
             return
-        plan = self._prepared.plan
-        memory = UnitMemory(self._database, plan.reading.source.id, name, plan.seal)
-        for batch in UnitReader(plan.reading, name, memory).batches():
+        plan, reading = self._prepared.plan, self._prepared.plan.reading
+        memory = UnitMemory(self._database, reading.source.id, name, plan.seal, reading.now)
+        for batch in UnitReader(reading, name, memory).batches():
             if not self._offer(batch):
                 return
         self._offer(None)  # wakes the writer: this reader is done

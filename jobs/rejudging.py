@@ -22,6 +22,7 @@ from storage.withdrawal import WITHDRAWN
 from verification.standing import combine
 
 BATCH = 500
+OWN_ENDS = frozenset({"METADATA_EXPIRED", "SIGNATURE_EXPIRED"})
 
 
 def follow_everything(workspace: Workspace, busy: Collection[str] = ()) -> int:
@@ -179,22 +180,25 @@ def _rejudge_source(workspace: Workspace, source: SourceRow) -> int:
 def _rejudge_set(workspace: Workspace, source: SourceRow, set_id: int) -> int:
     now = workspace.clock()
     with workspace.database.writing() as connection:  # read where it is written, as above
-        kept = sets.load_set(connection, set_id)
-        facts = aged(kept, now)
+        # By the set's own word: its verifications are shared, and another source may have aged them.
+        is_due = sets.is_due(connection, set_id, now)
+        facts = aged(sets.load_set(connection, set_id), now)
         about = set_facts_for(
             source, facts.status, facts.reason, tuple(i.verification for i in facts.items),
             contested=facts.contested,
         )  # fmt: skip
         facts = replace(facts, verdicts_digest=workspace.judge.shared(about))
         recorded = record_set(connection, source.id, facts, now)
-        if any(_waits(item.verification, now) for item in kept.items):
+        if is_due and any(_is_open(item.verification) for item in facts.items):
             scans.forget_states(connection, source.id)
     return recorded.written + _follow_mark(workspace, source, set_id)
 
 
-def _waits(v: Verification, now: datetime) -> bool:
-    # a key whose window opens may make what failed verify: that takes a new look at the bytes
-    return v.outcome is not Outcome.VERIFIED and v.due_at is not None and v.due_at <= now
+def _is_open(v: Verification) -> bool:
+    # A key whose window opens may make what failed verify, and what one authority vouched for to
+    # its end another may vouch for still: that takes a new look at the bytes. Not what ended by
+    # its own word.
+    return v.outcome is not Outcome.VERIFIED and v.reason not in OWN_ENDS
 
 
 def aged(facts: SetFacts, now: datetime) -> SetFacts:

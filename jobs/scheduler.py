@@ -152,9 +152,10 @@ class Scheduler:
         It stands in the database until its scan is recorded there: it can be called off so long,
         and a leader that dies leaves it to the next.
         """
+        # First who is free: a scan that ends between the two has answered what it was asked for.
+        free = self._workspace.sources.keys() - self._crew.wishes() - self._wishes.resting()
         with self._workspace.database.reading() as connection:
             requests = scans.open_requests(connection)
-        free = self._workspace.sources.keys() - self._crew.wishes() - self._wishes.resting()
         return [Wish(name, None, last) for name, last in requests if name in free]
 
     def _ended(self, wish: Wish, again: bool) -> None:  # noqa: FBT001 - called by the crew alone

@@ -232,17 +232,17 @@ def _record_verification(
 ) -> tuple[int, int | None, int]:
     table, v = verification, item.verification
     row = connection.execute(
-        sa.select(table.c.id, table.c.signer_id, table.c.outcome, table.c.reason).where(
-            table.c.key == item.key
-        )
+        sa.select(table.c.id, table.c.signer_id, table.c.document).where(table.c.key == item.key)
     ).first()
-    if row is not None and (row.outcome, row.reason) == (v.outcome, v.reason):
+    document = dump_verification(v)
+    # Not by its outcome alone: with time another anchor vouches, and until another moment.
+    if row is not None and row.document == document:
         return row.id, row.signer_id, 0
     proved = v.signer if v.outcome is Outcome.VERIFIED else None  # others are only claimed
     signer_id = _record_signer(connection, proved, now) if proved is not None else None
     values = {
         "format": v.format, "role": v.role, "outcome": v.outcome, "reason": v.reason,
-        "signer_id": signer_id, "signed_at": v.signed_at, "document": dump_verification(v),
+        "signer_id": signer_id, "signed_at": v.signed_at, "document": document,
         "due_at": v.due_at, "verified_at": now,
     }  # fmt: skip
     if row is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import sqlalchemy as sa
 
 from core.model import Digest, Location
@@ -14,20 +16,24 @@ class UnitMemory:
     """Implements `collectors.collector.Memory` over the database.
 
     A collector's own state is sealed with everything it was read under (trust, options, verifier
-    version): under another seal nothing is remembered, so everything is looked at again.
+    version): under another seal nothing is remembered, so everything is looked at again. The same
+    where that is said to have been after `now`: a clock that was ahead let count what did not yet.
     """
 
-    def __init__(self, database: Database, source_id: int, name: str, seal: str) -> None:
+    def __init__(
+        self, database: Database, source_id: int, name: str, seal: str, now: datetime
+    ) -> None:
         self._database, self._source_id = database, source_id
         with database.reading() as connection:
             row = connection.execute(
-                sa.select(unit.c.state, unit.c.accepted).where(
+                sa.select(unit.c.state, unit.c.accepted, unit.c.complete_at).where(
                     unit.c.source_id == source_id, unit.c.name == name, unit.c.gone_at.is_(None)
                 )
             ).first()
         kept_seal, _, state = (row.state if row is not None else "").partition("\n")
         self._accepted = row.accepted if row is not None else ""
-        self._valid = kept_seal == seal and row is not None
+        ahead = row is not None and row.complete_at is not None and row.complete_at > now
+        self._valid = kept_seal == seal and row is not None and not ahead
         self._state = state if self._valid else ""
 
     def unit_state(self) -> str:

@@ -60,6 +60,13 @@ def due(connection: Connection, source_id: int, now: datetime, after: int, limit
     return list(connection.execute(statement.order_by(c.id).limit(limit)).scalars())
 
 
+def is_due(connection: Connection, set_id: int, now: datetime) -> bool:
+    """Say whether time alone has changed a set by now."""
+    c = evidence_set.c
+    found = connection.execute(sa.select(c.id).where(c.id == set_id, c.due_at <= now))
+    return found.first() is not None
+
+
 def load_set(connection: Connection, set_id: int) -> SetFacts:
     """Read a set back as it was recorded; the evidence's bytes stay in the blob store."""
     row = connection.execute(sa.select(evidence_set).where(evidence_set.c.id == set_id)).one()
@@ -91,4 +98,4 @@ def _item(connection: Connection, row: AnyRow) -> ItemFacts:
     )  # fmt: skip
 
 
-__all__ = ["Connection", "all_ids", "due", "id_of", "load_set", "mark_of", "marked"]
+__all__ = ["Connection", "all_ids", "due", "id_of", "is_due", "load_set", "mark_of", "marked"]

@@ -74,9 +74,9 @@ def _reach(workspace: Workspace, prepared: Prepared, units: list[str]) -> None:
 
     A folder has no host that could be out of reach: its units are what was found in it.
     """
-    plan = prepared.plan
-    if not units or prepared.traffic.requests or plan.reading.source.kind == LOCAL:
+    plan, reading = prepared.plan, prepared.plan.reading
+    if not units or prepared.traffic.requests or reading.source.kind == LOCAL:
         return
-    memory = UnitMemory(workspace.database, plan.reading.source.id, units[0], plan.seal)
-    found = plan.reading.collector.collect(units[0], memory)
+    memory = UnitMemory(workspace.database, reading.source.id, units[0], plan.seal, reading.now)
+    found = reading.collector.collect(units[0], memory)
     next((one for one in found if not isinstance(one, Accepts)), None)

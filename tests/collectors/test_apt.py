@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,6 +111,11 @@ def of(kind: type[T], found: Sequence[Discovery]) -> list[T]:
     return [discovery for discovery in found if isinstance(discovery, kind)]
 
 
+def key_of(server: StaticServer, listed: str) -> str:
+    """Return the key of a list's evidence set: the unit's name, then the list."""
+    return f"{server.url.removeprefix('http://')} s {listed}"
+
+
 def names(found: Sequence[Discovery]) -> list[str]:
     return [sighting.location.name for sighting in of(Sighting, found)]
 
@@ -142,7 +148,7 @@ def test_real_packages_are_sighted_with_the_digests_of_the_signed_list(
         assert sighting.artifact.digest == digest_of(file.read_bytes())
         assert sighting.artifact.size == file.stat().st_size
         assert (sighting.artifact.kind, sighting.artifact.origin) == ("deb", DigestOrigin.INDEX)
-        assert sighting.evidence_set == "s/main/amd64"
+        assert sighting.evidence_set == key_of(server, "main/amd64")
 
 
 def test_the_evidence_is_the_signed_release_linked_through_the_list(
@@ -152,7 +158,7 @@ def test_the_evidence_is_the_signed_release_linked_through_the_list(
     found = collect(collector(server, tmp_path))
     (evidence_set,) = of(EvidenceSet, found)
     (evidence,) = evidence_set.evidence
-    assert evidence_set.key == "s/main/amd64"
+    assert evidence_set.key == key_of(server, "main/amd64")
     assert evidence_set.trust is None
     assert evidence.content == (folder / "InRelease").read_bytes()
     assert evidence.origin == f"{server.url}/dists/s/InRelease"
@@ -257,7 +263,7 @@ def test_a_flat_archive_has_no_components_and_offers_what_apt_would_use(
         Location("flat", "a", "1.0", "amd64"),
         Location("flat", "b", "1.0", "all"),
     ]
-    assert of(EvidenceSet, found)[0].key == "flat/flat"
+    assert of(EvidenceSet, found)[0].key == f"{server.url.removeprefix('http://')} flat/"
 
 
 def test_a_package_for_all_never_stands_at_one_location_in_two_lists(
@@ -267,8 +273,8 @@ def test_a_package_for_all_never_stands_at_one_location_in_two_lists(
     archive.write("s", {AMD64: both, "main/binary-i386/Packages": both})
     found = collect(collector(server, tmp_path, architectures=["amd64", "i386"]))
     assert [(s.evidence_set, s.location.variant) for s in of(Sighting, found)] == [
-        ("s/main/amd64", "all"),
-        ("s/main/i386", "all (i386)"),
+        (key_of(server, "main/amd64"), "all"),
+        (key_of(server, "main/i386"), "all (i386)"),
     ]
 
 
@@ -324,10 +330,10 @@ def test_an_unchanged_list_of_a_changed_suite_is_not_fetched_again(
     archive.write("s", {AMD64: stanza("a"), contrib: stanza("b", "2")}, date=NEWER)
     found = collect(collector(server, tmp_path, **options), first)
     assert server.asked() == [("/dists/s/InRelease", 200), (f"/dists/s/{contrib}.xz", 200)]
-    assert of(UnchangedSet, found) == [UnchangedSet("s/main/amd64")]
+    assert of(UnchangedSet, found) == [UnchangedSet(key_of(server, "main/amd64"))]
     assert [evidence_set.key for evidence_set in of(EvidenceSet, found)] == [
-        "s/main/amd64",
-        "s/contrib/amd64",
+        key_of(server, "main/amd64"),
+        key_of(server, "contrib/amd64"),
     ]
     assert len({s.evidence[0].content for s in of(EvidenceSet, found)}) == 1
     assert names(found) == ["b"]
@@ -358,7 +364,7 @@ def test_another_trust_is_told_without_fetching_the_lists_again(
     (evidence_set,) = of(EvidenceSet, found)
     assert evidence_set.trust is not None
     assert [entry.content for entry in evidence_set.trust.entries] == [b"two"]
-    assert of(UnchangedSet, found) == [UnchangedSet("s/main/amd64")]
+    assert of(UnchangedSet, found) == [UnchangedSet(key_of(server, "main/amd64"))]
 
 
 def test_a_state_nobody_wrote_is_no_state(
@@ -382,7 +388,7 @@ def test_an_older_release_is_told_as_evidence_and_the_last_accepted_lists_stay(
     found = collect(collector(server, tmp_path), first)
     assert server.asked() == [("/dists/s/InRelease", 200)]
     assert of(Sighting, found) == []
-    assert of(UnchangedSet, found) == [UnchangedSet("s/main/amd64")]
+    assert of(UnchangedSet, found) == [UnchangedSet(key_of(server, "main/amd64"))]
     expectation = of(EvidenceSet, found)[0].evidence[0].expectation
     assert expectation is not None
     assert str(expectation.not_before) == "2026-11-23 06:00:00+00:00"
@@ -461,7 +467,8 @@ def test_each_source_of_the_machine_trusts_its_own_signed_by(
     (machine / "etc/apt/sources.list").write_text(
         f"deb [signed-by=/usr/share/keyrings/own.gpg] {server.url} path main\n"
         f"deb [signed-by={key.fingerprint}] {server.url} fingerprint main\n"
-        f"deb [trusted=yes] {server.url} none main\ndeb [trusted=no] {server.url} never main\n"
+        f"deb [trusted=yes valid-until-max=60] {server.url} none main\n"
+        f"deb [trusted=no] {server.url} never main\n"
     )
     (machine / "etc/apt/sources.list.d/e.sources").write_text(
         f"Types: deb\nURIs: {server.url}\nSuites: embedded\nComponents: main\n"
@@ -489,6 +496,7 @@ def test_each_source_of_the_machine_trusts_its_own_signed_by(
     expectation = sets[units[2]].evidence[0].expectation
     assert expectation is not None
     assert expectation.flags == ("trusted=yes",)
+    assert expectation.most_age == timedelta(minutes=1)
 
 
 def test_one_broken_source_does_not_stop_the_others(
@@ -562,10 +570,13 @@ GOOD = stanza("a")
     [
         (".xz", COMPRESSORS[".xz"](GOOD * 99)[:-20]),
         (".gz", COMPRESSORS[".gz"](GOOD * 99)[:-20]),
+        (".bz2", COMPRESSORS[".bz2"](GOOD * 99)[:-20]),
         (".xz", b"<html>no list</html>"),
         (".gz", b"<html>no list</html>"),
+        (".bz2", b"<html>no list</html>"),
         (".xz", COMPRESSORS[".xz"](GOOD) + b"trailing"),
         (".gz", COMPRESSORS[".gz"](GOOD) + b"trailing"),
+        (".bz2", COMPRESSORS[".bz2"](GOOD) + b"trailing"),
         ("", GOOD.replace(b"Package: a", b"Package: \xff")),
         ("", GOOD.replace(b"Package: a", b"Package: \0")),
         ("", GOOD.replace(b"Version: 1.0\n", b"")),
@@ -584,7 +595,7 @@ def test_a_signed_but_broken_list_is_malformed_and_says_which(
     assert AMD64 in str(error)
 
 
-@pytest.mark.parametrize("suffix", [".xz", ".gz"])
+@pytest.mark.parametrize("suffix", [".xz", ".gz", ".bz2"])
 def test_several_streams_in_one_file_are_one_list(
     archive: AptArchive, server: StaticServer, tmp_path: Path, suffix: str
 ) -> None:
@@ -593,7 +604,7 @@ def test_several_streams_in_one_file_are_one_list(
     assert names(collect(collector(server, tmp_path))) == ["a", "b"]
 
 
-@pytest.mark.parametrize("suffix", [".xz", ".gz", ""])
+@pytest.mark.parametrize("suffix", [".xz", ".gz", ".bz2", ""])
 def test_attack_16_a_bomb_ends_at_the_limit(
     archive: AptArchive, server: StaticServer, tmp_path: Path, suffix: str
 ) -> None:

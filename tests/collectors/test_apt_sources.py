@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -88,13 +89,14 @@ def test_options_of_a_deb822_entry(root: Path) -> None:
         "Architectures: arm64\nArchitectures-Add: riscv64 i386\nArchitectures-Remove: i386\n"
         "By-Hash: force\nInRelease-Path: there/InRelease\nAllow-Weak: yes\nAllow-Insecure: 1\n"
         "Allow-Downgrade-To-Insecure: true\nCheck-Valid-Until: no\nCheck-Date: off\n"
-        "Valid-Until-Min: 99\nTrusted: no\n"
+        "Valid-Until-Min: 99\nValid-Until-Max: 86400\nTrusted: no\n"
     )
     (entry,) = entries(root, content=BASE + options)
     assert entry.uri == "http://a.example.org/amd64"
     assert entry.architectures == ("arm64", "riscv64")
     assert (entry.by_hash, entry.inrelease_path) == ("force", "there/InRelease")
     assert entry.distrusted
+    assert entry.most_age == timedelta(days=1)
     assert entry.flags == (
         "allow-weak=yes",
         "allow-insecure=yes",
@@ -103,6 +105,22 @@ def test_options_of_a_deb822_entry(root: Path) -> None:
         "check-date=no",
         "valid-until-min=99",
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "seconds"), [(9, 60, 9), (60, 9, 9), (0, 9, 9), (0, 0, 0)]
+)
+def test_the_shortest_age_that_entries_for_one_suite_allow_counts(
+    root: Path, first: int, second: int, seconds: int
+) -> None:
+    lines = [
+        f"deb [valid-until-max={each}] http://a.example.org s main\n" for each in (first, second)
+    ]
+    write(root, "etc/apt/sources.list", "".join(lines))
+    (suite,) = suites_of(read_entries(root))
+    assert suite.most_age == (timedelta(seconds=seconds) if seconds else None)
+    plain = Suite("", suite.archive, suite.suite, suite.base, suite.wanted)
+    assert (suite.layout == plain.layout) is (not seconds)
 
 
 def test_an_entry_that_wants_no_package_lists_is_left_out(root: Path) -> None:
@@ -132,6 +150,7 @@ def test_only_files_apt_reads_are_read_in_its_order(root: Path) -> None:
         ("deb http://[::1 s main", "not a URI|an entry is"),
         ("deb http://a.example.org s", "at least one component"),
         ("deb http://a.example.org s/ main", "ends in a slash"),
+        ("deb [valid-until-max=1d] http://a.example.org s main", "no number of seconds"),
     ],
 )
 def test_a_broken_line_names_its_place_and_spares_the_others(
@@ -210,6 +229,24 @@ def test_names_get_longer_only_where_they_would_be_shared(root: Path) -> None:
         "http://c.example.org/flat/",
         "file:/srv/r/dists/u/",
     ]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("http://a.example.org s/u main", "http://b.example.org s u/main"),
+        ("http://a.example.org s/u main", "http://a.example.org s u/main"),
+        ("http://a.example.org s/u/ ", "http://b.example.org s u"),
+        ("http://a.example.org s main", "HTTP://a.example.org s main"),
+        ("http://a.example.org s main", "http://me:secret@a.example.org s main"),
+        ("file:/srv/r s main", "file:///srv/r s main"),
+    ],
+)
+def test_no_two_archives_share_a_unit_or_a_repository(root: Path, lines: tuple[str, ...]) -> None:
+    found = suites(root, "".join(f"deb {line}\n" for line in lines))
+    assert len({suite.unit for suite in found}) == 2
+    places = [{suite.repository(component) for component, _ in suite.wanted} for suite in found]
+    assert places[0].isdisjoint(places[1])
 
 
 @pytest.mark.parametrize(

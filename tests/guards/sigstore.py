@@ -139,12 +139,13 @@ SIGSTORE = [
     ),
     guard(
         "verification/sigstore/times.py",
-        "if not one.log.counts(at):",
+        "log = next((each for each in same if all(map(each.counts, times))), None)",
         "verification/sigstore/test_sigstore_attacks.py::"
         "TestAttack02KeyValidityWindowIgnored::test_key_of_a_log_outside_its_window",
         "verification/sigstore/test_sigstore_attacks.py::"
         "TestAttack02KeyValidityWindowIgnored::"
         "test_key_of_a_second_version_log_outside_its_window",
+        new="log = one.log",
     ),
     guard(
         "verification/sigstore/times.py",

@@ -162,6 +162,18 @@ def test_forged_list_is_not_believed_after_the_settings_were_edited(apt: AptScen
     assert apt.standings() == {("failed", "KEY_UNKNOWN"): 5}
 
 
+def test_list_of_another_archive_promotes_nothing_that_it_does_not_name(apt: AptScene) -> None:
+    """The archive has moved, one suite is not there yet, and the scan stays incomplete."""
+    apt.forge(packages(3), FIRST)
+    apt.scan()
+    assert apt.standings() == {("failed", "KEY_UNKNOWN"): 3}
+    apt.publish(packages(1), LATER)
+    apt.edit(f"url: '{apt.server.url}', suites: [stable]",
+             f"url: 'file:{apt.archive.folder}', suites: [stable, absent]")  # fmt: skip
+    assert apt.scan().scan.state == "partial"
+    assert apt.verified() == ["package-00000"]
+
+
 def test_older_release_is_a_rollback_after_the_settings_were_edited(apt: AptScene) -> None:
     apt.publish(packages(5), LATER)
     apt.scan()
@@ -262,6 +274,22 @@ def test_key_narrowed_to_a_window_ends_what_rested_on_it_until_it_is_read_again(
     away.rename(releases(workspace))
     scan(after, "example")
     assert standing(after, BEACON)[0] == "failed"
+
+
+@both
+def test_what_a_clock_that_was_ahead_let_count_is_looked_at_anew(
+    workspace: Workspace, reopen: Reopen
+) -> None:
+    entry = "file: example/trust/ec.pem"
+    text, begins = workspace.file.path.read_text(), NOW + timedelta(days=1)
+    later = text.replace(entry, f"{entry}\n      valid: {{from: {begins:%Y-%m-%d}}}")
+    workspace.file.path.write_text(later)
+    ahead = reopen(workspace.file.path, NOW + timedelta(days=2))
+    scan(ahead, "example")
+    assert standing(ahead, BEACON) == ("verified", "")
+    after = reopen(workspace.file.path, NOW)
+    scan(after, "example")
+    assert standing(after, BEACON) == ("failed", "KEY_EXPIRED")
 
 
 def test_revocation_list_that_was_added_puts_in_doubt_what_rests_on_certificates(

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -250,10 +250,10 @@ def test_crash_of_the_writer_ends_the_readers_and_is_written_down_at_the_source(
 def test_crash_of_a_reader_is_written_down_at_the_source(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def remember(database: Any, source_id: int, name: str, seal: str) -> UnitMemory:
+    def remember(database: Any, source_id: int, name: str, seal: str, now: datetime) -> UnitMemory:
         if name == "keys":
             raise BugError("planted")
-        return UnitMemory(database, source_id, name, seal)
+        return UnitMemory(database, source_id, name, seal, now)
 
     monkeypatch.setattr(jobs.pipeline, "UnitMemory", remember)
     with pytest.raises(BugError):

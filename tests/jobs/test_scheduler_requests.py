@@ -14,7 +14,8 @@ import pytest
 
 from core.errors import ConflictError, StorageError
 from jobs import crew, rejudging, scheduler
-from jobs.pipeline import SourceScan
+from jobs.pipeline import SourceScan, Stop
+from jobs.scheduler import Scheduler
 from jobs.wishes import Wish, Wishes
 from storage import configuration, requests, scans
 from storage.scans import ScanError
@@ -206,13 +207,13 @@ def test_scan_asked_for_that_conflicts_is_tried_once_and_says_why(
         raise ConflictError("the settings of the source were changed meanwhile")
 
     with scheduling(reopen(scene.settings, NOW)):
-        scene.scan_again("second")  # what was due was found to be done by now
+        scene.scan_again()  # what was due was dropped for it, or found to be done before
         monkeypatch.setattr(configuration, "demand_current", changed)
         scene.ask()
         until(lambda: "changed meanwhile" in scene.detail("example"))
         assert asked(scene) == []
     assert tried == 1
-    assert scene.states("example") == ["complete"]
+    assert scene.states("example") == ["complete", "complete"]
 
 
 @pytest.mark.parametrize("where", ["scan_source", "_read"])
@@ -281,3 +282,24 @@ def test_source_that_is_held_is_left_alone_for_a_while(monkeypatch: pytest.Monke
     assert wishes.take(()) == Wish("due", "60s:1")
     assert wishes.take(()) is None  # what was asked for stands in the database
     assert changed.is_set()
+
+
+def test_scan_that_ends_while_what_is_asked_for_is_read_is_not_begun_again(
+    scene: Scene, reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, was_read, real = reopen(scene.settings, NOW), threading.Event(), scans.open_requests
+    leading = Scheduler(workspace, Stop())
+    monkeypatch.setattr(crew, "_scan", lambda _run: not was_read.wait(PATIENCE))
+
+    def slowly(connection: Any) -> list[tuple[str, int]]:
+        found = real(connection)
+        was_read.set()
+        until(lambda: leading._crew.wishes() == {})
+        return found
+
+    monkeypatch.setattr(scans, "open_requests", slowly)
+    scene.ask()
+    leading._crew.start(workspace, Wish("example", None, 1))
+    assert leading._asked() == []
+    monkeypatch.setattr(scans, "open_requests", real)
+    assert [wish.name for wish in leading._asked()] == ["example"]  # asked for, and free by now

@@ -83,6 +83,13 @@ def _early_certificate() -> Given:
     return evidence(made, artifact()), (authority_entry(ROOT),)
 
 
+def _early_authority() -> Given:
+    who = identity("p256", EMAIL)
+    made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
+    entry = replace(authority_entry(ROOT), valid_from=NOW + timedelta(hours=5))
+    return evidence(made, artifact()), (entry,)
+
+
 def _early_key() -> Given:
     who = identity("p256", EMAIL)
     made = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
@@ -107,6 +114,7 @@ LATER: dict[str, tuple[Callable[[], Given], datetime]] = {
     "bundle by certificate, the last of two timestamps": (_certified, NOW + timedelta(hours=1)),
     "CMS, timestamp": (_stamped, NOW + timedelta(hours=2)),
     "CMS, certificate": (_early_certificate, NOW + timedelta(hours=3)),
+    "CMS, window of the authority": (_early_authority, NOW + timedelta(hours=5)),
     "CMS, given key": (_early_key, NOW + timedelta(hours=4)),
     "SSH, window of the line": (_ssh, datetime(2026, 11, 24, tzinfo=UTC)),
     "npm, publication": (_published, datetime(2026, 11, 24, tzinfo=UTC)),

@@ -214,7 +214,7 @@ FREE: dict[str, tuple[Free, str]] = {
     "notation-jws": (within(rb'io.cncf.notary.signingAgent|(?<=")tests/1'), AGENT),
     "notation-cose": (within(rb"io.cncf.notary.signingAgent|tests/1"), AGENT),
     "dsse": (within(rb'(?<=")keyid(?=")'), UNKNOWN),
-    "minisign": (within(rb"(?<=^untrusted comment:)[^\n]*"), "it says itself: untrusted"),
+    "minisign": (within(rb"(?<=^untrusted comment: )[^\n]*"), "it says itself: untrusted"),
     "helm-provenance": (same_signed_packet, UNHASHED),
     "openpgp-cleartext": (same_signed_packet, UNHASHED),
     "rfc3161": (within(rb"(?<=^0\x82..0\x03\x02\x01)\x00"), "2.4.2: 1 grants as 0 does"),

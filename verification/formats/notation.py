@@ -123,7 +123,7 @@ def _judge_trust(
     if isinstance(times, Verification):
         return times
     # 7. The chain to a given authority, and every certificate's life, at that time.
-    proved_at = times.proved.at if times.proved else None
+    proved_at = times.proved.before if times.proved else None
     found = verify_chain(
         chain,
         authorities,
