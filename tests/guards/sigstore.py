@@ -139,13 +139,13 @@ SIGSTORE = [
     ),
     guard(
         "verification/sigstore/times.py",
-        "log = next((each for each in same if all(map(each.counts, times))), None)",
+        "fitting = [each for each in same if all(map(each.counts, times))]",
         "verification/sigstore/test_sigstore_attacks.py::"
         "TestAttack02KeyValidityWindowIgnored::test_key_of_a_log_outside_its_window",
         "verification/sigstore/test_sigstore_attacks.py::"
         "TestAttack02KeyValidityWindowIgnored::"
         "test_key_of_a_second_version_log_outside_its_window",
-        new="log = one.log",
+        new="fitting = same",
     ),
     guard(
         "verification/sigstore/times.py",
@@ -154,6 +154,13 @@ SIGSTORE = [
         "TestAttack07HintsBelievedBeforeVerification::"
         "test_timestamp_by_an_authority_of_the_bundle_s_own",
         new="            continue\n        found.append",
+    ),
+    guard(
+        "verification/sigstore/times.py",
+        "bundle.stamped, authorities, setting.limits",
+        "verification/sigstore/test_sigstore_revocation.py::"
+        "test_authority_of_timestamps_that_is_withdrawn_proves_no_time",
+        new="bundle.stamped, root.timestamp_authorities, setting.limits",
     ),
     guard(
         "verification/sigstore/keyless.py",
@@ -173,6 +180,26 @@ SIGSTORE = [
         "verification/sigstore/test_sigstore_bundle.py::TestRoots::"
         "test_an_authority_outside_its_window_is_refused",
         new="if True:",
+    ),
+    guard(
+        "verification/sigstore/keyless.py",
+        "return replace(found, links=(*found.links, *above))",
+        "verification/sigstore/test_sigstore_revocation.py::"
+        "test_authority_withdrawn_by_the_one_above_it_is_refused",
+        new="return found",
+    ),
+    guard(
+        "verification/sigstore/keyless.py",
+        "at = min(times.first.before, setting.now)",
+        "verification/sigstore/test_sigstore_revocation.py::"
+        "test_what_counts_is_the_last_moment_that_a_timestamp_allows",
+        new="at = times.first.at",
+    ),
+    guard(
+        "verification/sigstore/trusted_root.py",
+        "if any(_limits_signers(each) for each in chain):",
+        "verification/sigstore/test_sigstore_bundle.py::TestAuthorityInTheRoot::"
+        "test_what_a_certificate_of_the_chain_limits_counts",
     ),
     guard(
         "verification/sigstore/keyless.py",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from cryptography import x509
@@ -234,7 +235,8 @@ class _Vouching:
             if chain.reason == "CERT_UNTRUSTED" and self.authorities.broken:
                 detail = f"nobody readable vouches, and an entry is broken: {chain.detail}"
                 found = self.authorities.broken[0]
-                return Fault(_CHAIN, "KEYRING_UNUSABLE", detail, "readable authorities", found)
+                unusable = replace(chain, reason="KEYRING_UNUSABLE", detail=detail)
+                return replace(unusable, expected="readable authorities", found=found)
             return chain
         if chain.pinned:
             trail.noted(_CHAIN, chain.pinned)

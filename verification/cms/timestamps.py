@@ -37,17 +37,15 @@ from verification.cms.timestamp_authority import (
     given_timestamp_authorities,
 )
 from verification.cms.timestamp_name import bears_name
-from verification.cms.timestamp_signer import PURPOSE as _PURPOSE
+from verification.cms.timestamp_path import STEP as _CHAIN
+from verification.cms.timestamp_path import vouched_path
 from verification.cms.timestamp_signer import usable_key
 from verification.cms.timestamp_token import Refusal, Token, read_timestamp
 from verification.fault import Fault, malformed
 from verification.keys.keyed import signed_bytes
 from verification.keys.public_key import PublicKey
-from verification.x509.anchors import Anchors
 from verification.x509.certificates import certificate_digest, load_der
-from verification.x509.chain import path_fault
-from verification.x509.path import CertificatePath, find_path
-from verification.x509.revocation import RevokedLater, judge_revocation
+from verification.x509.path import CertificatePath
 
 __all__ = [
     "IMPRINT_STEP",
@@ -61,8 +59,8 @@ __all__ = [
 ]
 
 _STEP = "timestamp"
-_SHOWN, _SHOWN_NAME = 4, 120
-IMPRINT_STEP, _CHAIN = "timestamp imprint", "timestamp authority"
+_SHOWN_NAME = 120
+IMPRINT_STEP = "timestamp imprint"
 _WHAT = "the timestamp"
 Reader = Callable[[bytes, Limits], Token | Refusal]
 _BROKEN = frozenset({"DIGEST_MISMATCH", "PAYLOAD_TYPE", "SIGNATURE_INVALID"})
@@ -154,7 +152,7 @@ def judge_timestamp(
     if isinstance(scheme, Fault):
         return scheme
     # 6. A chain to an authority that counts, at the time stated.
-    path = _vouched_path(signer, embedded, authorities, read.info.made_at)
+    path = vouched_path(signer, embedded, authorities, read.info.made_at)
     return path if isinstance(path, Fault) else _proved(read, imprint, path, key, scheme)
 
 
@@ -184,28 +182,6 @@ def _imprint(token: Token, digest: Callable[[str], Digest | None]) -> Digest | F
         found = f"{name}:{info.digest.hex()}"
         return Fault(IMPRINT_STEP, "TIMESTAMP_INVALID", detail, str(ours), found, reference)
     return ours
-
-
-def _vouched_path(
-    signer: x509.Certificate,
-    embedded: tuple[x509.Certificate, ...],
-    authorities: Sequence[TimestampAuthority],
-    at: datetime,
-) -> CertificatePath | Fault:
-    """Return the path to the first authority that vouches for the signer at that time."""
-    faults = []
-    for authority in authorities:
-        if authority.signer is not None and authority.signer != signer:
-            continue
-        others = (*authority.others, *embedded)
-        path = find_path(signer, others, authority.anchors, _PURPOSE, at)
-        if path is None:
-            continue
-        fault = _vouching_fault(path, authority, at)
-        if fault is None:
-            return path
-        faults.append(fault)
-    return faults[0] if faults else _chain_fault(signer, embedded, authorities, at)
 
 
 def _scheme(token: Token, key: PublicKey, bound: Bound, limits: Limits) -> str | Fault:
@@ -260,52 +236,6 @@ def _misnamed(signer: x509.Certificate) -> Fault:
     detail = "the timestamp names another authority than the certificate that signed it"
     expected = display(signer.subject.rfc4514_string(), _SHOWN_NAME)
     return Fault(_CHAIN, "TIMESTAMP_INVALID", detail, expected, "another name", "RFC 3161 2.4.2")
-
-
-def _chain_fault(
-    signer: x509.Certificate,
-    embedded: tuple[x509.Certificate, ...],
-    authorities: Sequence[TimestampAuthority],
-    at: datetime,
-) -> Fault:
-    """Say why no authority vouches for the signer at that time."""
-    pinned = [each.signer for each in authorities if each.signer is not None]
-    if pinned and len(pinned) == len(authorities) and signer not in pinned:
-        detail = "the timestamp was signed under another certificate than the trust given names"
-        expected = ", ".join(certificate_digest(each) for each in pinned[:_SHOWN])
-        return Fault(_CHAIN, "CERT_UNTRUSTED", detail, expected, certificate_digest(signer))
-    fitting = [each for each in authorities if each.signer in (None, signer)]
-    others = tuple(other for each in fitting for other in each.others)
-    anchors = Anchors.of(anchor for each in fitting for anchor in each.anchors.certificates)
-    found = path_fault((signer, *others, *embedded), anchors, _PURPOSE, at, is_proved=True)
-    return replace(found, step=_CHAIN)
-
-
-def _vouching_fault(
-    path: CertificatePath, authority: TimestampAuthority, at: datetime
-) -> Fault | None:
-    """Check the authority's window, and that nothing of the path was withdrawn by then.
-
-    What is noted of revocation is for whoever knows what time it is.
-    """
-    if not authority.counts(at):
-        return _outside_window(authority, at)
-    judged = judge_revocation(
-        path.links,
-        authority.revocations,
-        at,
-        proved_at=at,
-        later=RevokedLater.NOTED_IF_STATED,
-        namesakes=path.namesakes,
-    )
-    return judged if isinstance(judged, Fault) else None
-
-
-def _outside_window(authority: TimestampAuthority, at: datetime) -> Fault:
-    opens = authority.valid_from.isoformat() if authority.valid_from else "any time"
-    ends = authority.valid_until.isoformat() if authority.valid_until else "any time"
-    detail = "the timestamp is of a time at which its authority does not count"
-    return Fault(_CHAIN, "CERT_UNTRUSTED", detail, f"from {opens} until {ends}", at.isoformat())
 
 
 def _proved(

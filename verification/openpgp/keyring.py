@@ -20,13 +20,18 @@ from verification.openpgp.armor import PUBLIC_KEY, SIGNATURE, armored_blocks, be
 from verification.openpgp.certificate import (
     MAX_PACKETS,
     Certificate,
+    names_key,
     names_of,
     read_certificate,
     revokes_key,
     with_revocations,
 )
+from verification.openpgp.key import read_key
+from verification.openpgp.mathematics import is_carried_out, new_hash
 from verification.openpgp.packets import TAG_SIGNATURE, Packet, split_packets
-from verification.openpgp.tidying import TAG_PUBLIC_KEY, TAG_SECRET_KEY
+from verification.openpgp.self_signatures import VERSION, holds_over
+from verification.openpgp.signature import readable
+from verification.openpgp.tidying import TAG_PUBLIC_KEY, TAG_SECRET_KEY, over_key
 
 _KEYRING_FACTOR = 8  # a whole project's: up to this times `evidence_bytes`
 UNNAMED = "no key named"  # stands for the key of a revocation that does not say whose it is
@@ -89,7 +94,7 @@ def _read(
                 else:
                     certificates.append(read_certificate(packets))
                     # One of another key may stand behind the last certificate of a file.
-                    revocations += _of_others(packets, certificates[-1])
+                    revocations += _of_others(packets)
             except MalformedError as error:
                 notes.append(str(error))
     if not certificates and not revocations:
@@ -99,15 +104,25 @@ def _read(
     return tuple(with_revocations(one, bare) for one in certificates), bare, tuple(notes)
 
 
-def _of_others(packets: Sequence[Packet], certificate: Certificate) -> list[Packet]:
-    """Return the revocations of keys in a certificate that name another key than its own."""
+def _of_others(packets: Sequence[Packet]) -> list[Packet]:
+    """Return the revocations of keys in a certificate that are not of its own."""
     return [
         one
         for one in packets
-        if one.tag == TAG_SIGNATURE
-        and revokes_key(one)
-        and not any(map(certificate.is_named, names_of(one) or (certificate.fingerprint,)))
+        if one.tag == TAG_SIGNATURE and revokes_key(one) and not _is_own(one, packets[0])
     ]
+
+
+def _is_own(revocation: Packet, primary: Packet) -> bool:
+    """Say whether it revokes the key it stands behind: who made it may have revoked another."""
+    key, read = read_key(primary.body), readable(revocation)
+    if read is None:
+        return True
+    if read.names and not any(names_key(name, key) for name in read.names):
+        return False
+    if read.version != VERSION or new_hash(read) is None or not is_carried_out(primary.body):
+        return True
+    return holds_over(primary.body, read, over_key(primary, primary, read.type))
 
 
 def _blocks(content: bytes, notes: list[str]) -> Iterator[bytes]:

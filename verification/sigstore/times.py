@@ -21,6 +21,7 @@ from verification.sigstore.log_entry import LOG_STEP, Logged, check_entry
 from verification.sigstore.log_keys import LogKey
 from verification.sigstore.trusted_root import TrustedRoot
 from verification.trail import Trail
+from verification.x509.revocation_data import given_revocations
 
 LOG_SOURCE, TIMESTAMP_SOURCE = "transparency-log", "rfc3161"
 TIME_STEP, TIMESTAMP_STEP = "time", "timestamp"
@@ -157,9 +158,11 @@ def _stamped(
             TIMESTAMP_STEP, "the trusted root names no authority of timestamps: they prove nothing"
         )
         return []
+    given = given_revocations(setting.trust.entries)
+    authorities = tuple(replace(each, revocations=given) for each in root.timestamp_authorities)
     found: list[Moment] = []
     for token in bundle.timestamps:
-        proved = verify_timestamp(token, bundle.stamped, root.timestamp_authorities, setting.limits)
+        proved = verify_timestamp(token, bundle.stamped, authorities, setting.limits)
         if isinstance(proved, Fault):
             return proved
         found.append(_moment(proved))

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core import wire
 from core.errors import MalformedError
@@ -43,6 +44,7 @@ MEDIA_TYPES = frozenset(
 # How `cosign trusted-root create` of version 2.4 wrote that a window has no end: Go's zero time.
 _NO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 _TREE_HASH = "SHA2_256"
+_CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING
 MAX_MEMBERS = 256
 MAX_CHAIN = 10
 MAX_BYTES = 4 * 1024 * 1024
@@ -272,7 +274,7 @@ def _authority(part: fields.Document, window: Window) -> CertificateAuthority:
         max(each.not_valid_before_utc for each in chain),
         min(each.not_valid_after_utc for each in chain),
     ).within(window)
-    if any(_constrains_names(each) for each in chain[1:]):
+    if any(_limits_signers(each) for each in chain):
         anchors, others = Anchors.of([chain[-1]]), chain[:-1]
     else:
         anchors, others = Anchors.of(chain), ()
@@ -301,9 +303,12 @@ def _basic(certificate: x509.Certificate) -> x509.BasicConstraints:
         return x509.BasicConstraints(ca=False, path_length=None)
 
 
-def _constrains_names(certificate: x509.Certificate) -> bool:
-    try:
-        certificate.extensions.get_extension_for_class(x509.NameConstraints)
-    except x509.ExtensionNotFound:
-        return False
-    return True
+def _limits_signers(certificate: x509.Certificate) -> bool:
+    """Say whether some of those below it may be none of ours: paths then have to go through it."""
+    for extension in certificate.extensions:
+        stated = extension.value
+        if isinstance(stated, x509.NameConstraints):
+            return True
+        if isinstance(stated, x509.ExtendedKeyUsage) and _CODE_SIGNING not in stated:
+            return True
+    return False

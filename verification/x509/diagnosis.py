@@ -20,7 +20,7 @@ from core.text import display
 from verification.readers import der
 from verification.readers.der import DerReader
 from verification.x509.certificates import certified_spki, is_issued_by, issuer_name
-from verification.x509.name_constraints import refused_address
+from verification.x509.name_constraints import constraints_of, refused_address
 from verification.x509.usage import demands_policy
 from verification.x509.version_one import is_plain
 
@@ -138,15 +138,26 @@ def _unjudged(walked: Sequence[x509.Certificate]) -> str:
     renewed = next((one for one in walked[1:-1] if one.subject == one.issuer), None)
     if renewed is not None and any(_path_length(one) is not None for one in walked):
         return f"{_name(renewed)} issued itself anew below a path length (pathLenConstraint)"
-    plain = next(filter(is_plain, walked), None)
-    if plain is not None:
-        return f"{_name(plain)} is of X.509 version 1, and no signer below an anchor of all names"
+    plain = _unjudged_plain(walked)
+    if plain:
+        return plain
     for issuer in walked[1:]:
         if isinstance(issuer.public_key(), ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             return f"{_name(issuer)} is an authority with an Ed25519 or Ed448 key"
         kinds = _unjudged_names(issuer)
         if kinds:
             return f"{_name(issuer)} constrains names of the kind {kinds} (nameConstraints)"
+    return ""
+
+
+def _unjudged_plain(walked: Sequence[x509.Certificate]) -> str:
+    """Return what is not judged of certificates of version 1, or an empty string."""
+    signer, *above = walked
+    plain = next(filter(is_plain, above if len(above) == 1 else walked), None)
+    if plain is not None:
+        return f"{_name(plain)} is of X.509 version 1, and no signer right below an anchor"
+    if is_plain(signer) and constraints_of(above[0]) is not None:
+        return f"{_name(signer)} is of X.509 version 1, and {_name(above[0])} constrains names"
     return ""
 
 

@@ -20,13 +20,14 @@ def refused_address(links: Sequence[x509.Certificate]) -> str:
     """
     for place, below in enumerate(links):
         for address in _addresses(below):
-            above = filter(None, map(_constraints, links[place + 1 :]))
+            above = filter(None, map(constraints_of, links[place + 1 :]))
             if not all(_allows(constraints, address) for constraints in above):
                 return address
     return ""
 
 
-def _constraints(issuer: x509.Certificate) -> x509.NameConstraints | None:
+def constraints_of(issuer: x509.Certificate) -> x509.NameConstraints | None:
+    """Return what an authority constrains of names below it, None where nothing."""
     try:
         return issuer.extensions.get_extension_for_class(x509.NameConstraints).value
     except x509.ExtensionNotFound:

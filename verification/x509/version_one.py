@@ -16,6 +16,7 @@ from cryptography import x509
 from core.errors import MalformedError
 from verification.x509.anchors import Anchors, by_subject
 from verification.x509.certificates import certified_key, is_issued_by
+from verification.x509.name_constraints import constraints_of
 from verification.x509.usage import demands_policy, is_weakly_signed, may_issue
 
 
@@ -36,11 +37,9 @@ def plain_links(leaf: x509.Certificate, anchors: Anchors) -> Iterator[tuple[x509
 
 
 def _may_vouch(issuer: x509.Certificate) -> bool:
-    try:
-        issuer.extensions.get_extension_for_class(x509.NameConstraints)
-    except x509.ExtensionNotFound:
-        return may_issue(issuer) and not demands_policy(issuer) and _is_strong(issuer)
-    return False
+    if constraints_of(issuer) is not None:
+        return False
+    return may_issue(issuer) and not demands_policy(issuer) and _is_strong(issuer)
 
 
 def _is_strong(issuer: x509.Certificate) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -748,6 +749,8 @@ def test_nothing_to_trust_is_unverifiable() -> None:
     assert other.reason == "DIGEST_MISMATCH"
     torn = TrustEntry("ca", TrustKind.AUTHORITY, b"torn", "test")
     assert judged(made, torn).reason == "KEYRING_UNUSABLE"
+    early = replace(TRUST, valid_from=NOW + HOUR)
+    assert judged(made, torn, early).due_at == NOW + HOUR
 
 
 def test_attack_02_key_counts_inside_its_window_only() -> None:

@@ -500,6 +500,13 @@ def test_range_of_the_timestamp_lies_within_every_certificate(make: Maker) -> No
     assert reason(content, TRUSTED, STAMPS) == "CERT_EXPIRED_AT_SIGNING"
 
 
+def test_attack_02_authority_counts_over_the_range_of_the_timestamp(make: Maker) -> None:
+    until = authority_entry(ROOT, until=NOW - 2 * HOUR)
+    for seconds, expected in ((60, ""), (2 * 3600, "CERT_UNTRUSTED")):
+        stamp = stamping(made_at=NOW - 3 * HOUR, accuracy={"seconds": seconds})
+        assert judged(make(stamp=stamp), until, STAMPS).reason == expected
+
+
 def test_timestamp_of_a_time_that_has_not_come_is_refused_until_it_has(make: Maker) -> None:
     content = make(stamp=stamping(made_at=NOW + timedelta(hours=2)))
     found = judged(content, TRUSTED, STAMPS)
@@ -555,6 +562,8 @@ def test_trust_is_demanded(make: Maker) -> None:
     assert reason(make(), STAMPS) == "CERT_UNTRUSTED"
     broken = TrustEntry("broken", TrustKind.AUTHORITY, b"nothing", "test")
     assert reason(make(), broken) == "KEYRING_UNUSABLE"
+    early = replace(TRUSTED, valid_from=NOW + HOUR)
+    assert judged(make(), broken, early).due_at == NOW + HOUR
     assert judged(make(), broken, TRUSTED).outcome is Outcome.VERIFIED
 
 

@@ -20,6 +20,7 @@ from tests.verification.openpgp.openpgp_material import (
 )
 from tests.verification.openpgp.openpgp_old import OldSigner
 from tests.verification.openpgp.test_openpgp import detached, entry
+from verification.openpgp.armor import PUBLIC_KEY, dearmor
 from verification.openpgp.packets import split_packets
 from verification.trust import describe
 
@@ -122,6 +123,7 @@ def altered(certificate: bytes) -> bytes:
 
 def test_attack_10_key_revoked_by_the_key_named_for_it_is_refused(leaked: Case) -> None:
     """Attack class 10."""
+    bare = list(split_packets(dearmor(leaked.alone, PUBLIC_KEY), most=99))[1].raw
     for signature in (leaked.signature, leaked.old):
         assert detached(signature, entry(leaked.before)).outcome is Outcome.VERIFIED
         for rings in (
@@ -130,6 +132,8 @@ def test_attack_10_key_revoked_by_the_key_named_for_it_is_refused(leaked: Case) 
             [entry(leaked.before), entry(leaked.after + leaked.revoker, name="other")],
             [entry(leaked.before), entry(leaked.alone, name="other")],
             [entry(leaked.before + leaked.revoker), entry(leaked.alone, name="other")],
+            # Behind the certificate of the key that made it, as if it were its own.
+            [entry(leaked.before + leaked.revoker + bare)],
         ):
             verification = detached(signature, *rings)
             assert (verification.outcome, verification.reason) == (

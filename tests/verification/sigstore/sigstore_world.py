@@ -440,12 +440,18 @@ _KEPT: dict[tuple[str, str], dict[str, Any]] = {}
 
 
 def _authority(
-    subject: str, issuer: str, key: PrivateKey, issuer_key: PrivateKey, length: int
+    subject: str,
+    issuer: str,
+    key: PrivateKey,
+    issuer_key: PrivateKey,
+    length: int,
+    *further: tuple[x509.ExtensionType, bool],
 ) -> x509.Certificate:
     extensions: Extensions = (
         (x509.BasicConstraints(ca=True, path_length=length), True),
         (ISSUING, True),
         *_identifiers(key, issuer_key),
+        *further,
     )
     return specimens.certificate(
         subject, issuer, key, issuer_key, extensions, since=NOW - YEAR, until=NOW + YEAR

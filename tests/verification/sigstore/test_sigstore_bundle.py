@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.model import CheckOutcome, Outcome, Role, SignerKind, Verification, digest_of
 from tests.verification.cms.timestamp_specimens import STAMPER, response, token
@@ -318,6 +319,33 @@ class TestAuthorityInTheRoot:
         assert verification.claims["issuer"] == "CN=acme fulcio"
         assert certificate_digest(issuer) in verification.anchors
         assert certificate_digest(below) not in verification.anchors
+
+    @pytest.mark.parametrize(
+        ("limit", "reason"),
+        [
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), ""),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), "CERT_UNTRUSTED"),
+            (x509.NameConstraints([x509.DNSName("other.example")], None), ""),
+            (x509.NameConstraints(None, [x509.UniformResourceIdentifier("a")]), "CERT_UNTRUSTED"),
+        ],
+    )
+    @pytest.mark.parametrize("limited", [0, 1])
+    def test_what_a_certificate_of_the_chain_limits_counts(
+        self, limited: int, limit: x509.ExtensionType, reason: str
+    ) -> None:
+        """Whether it issued the signer's certificate itself or stands above who did."""
+        top, key, issuing = ACME._key("root"), ACME._key("above"), ACME._key("intermediate")
+        chain = [
+            ("acme fulcio", "acme above", issuing, key, 0),
+            ("acme above", "acme root", key, top, 1),
+            ("acme root", "acme root", top, top, 2),
+        ]
+        made = [
+            _authority(*each, *([(limit, True)] if place == limited else []))
+            for place, each in enumerate(chain)
+        ]
+        root = ACME.root(certificateAuthorities=[ACME.authority(*made)])
+        assert judged(replace(message_case(), entries=(ACME.entry(root),))).reason == reason
 
     def test_beside_other_authorities_too(self) -> None:
         root, *_ = self.root_below()

@@ -23,6 +23,11 @@ CONTENT_BUNDLE = json.dumps(ACME.message(CONTENT, Making())).encode()
 BUNDLE = read_bundle(CONTENT_BUNDLE, Limits())
 LEAF = BUNDLE.certificates[0]
 HOUR = timedelta(hours=1)
+KEYS = {
+    ACME.intermediate: ACME._key("intermediate"),
+    ACME.root_certificate: ACME._key("root"),
+    ACME.stamper.root: private_key("p256", "tsa root acme tsa"),
+}
 
 
 def listed(
@@ -34,9 +39,7 @@ def listed(
     name: str = "",
 ) -> TrustEntry:
     """Return an authority's list, with one certificate withdrawn that long after ours began."""
-    key = ACME._key("intermediate" if issuer == ACME.intermediate else "root")
-    if name:
-        key = private_key("p256", name)
+    key = private_key("p256", name) if name else KEYS[issuer]
     revoked = (
         x509.RevokedCertificateBuilder()
         .serial_number(serial)
@@ -111,6 +114,24 @@ def test_authority_withdrawn_by_the_one_above_it_is_refused() -> None:
         x509.ReasonFlags.ca_compromise, HOUR, serial=serial, issuer=ACME.root_certificate
     )
     assert judged(withdrawn).reason == "CERT_REVOKED"
+
+
+@pytest.mark.parametrize(
+    ("reason", "after", "refused"),
+    [
+        (x509.ReasonFlags.key_compromise, HOUR, "CERT_REVOKED"),
+        (x509.ReasonFlags.superseded, -HOUR, "CERT_REVOKED"),
+        (x509.ReasonFlags.superseded, HOUR, ""),
+    ],
+)
+def test_authority_of_timestamps_that_is_withdrawn_proves_no_time(
+    reason: x509.ReasonFlags, after: timedelta, refused: str
+) -> None:
+    """RFC 3161 section 4, of an authority that the trusted root names."""
+    content = json.dumps(ACME.message(CONTENT, REKOR2)).encode()
+    stamper = ACME.stamper
+    withdrawn = listed(reason, after, serial=stamper.signer.serial_number, issuer=stamper.root)
+    assert judged(withdrawn, content=content).reason == refused
 
 
 def test_list_that_names_others_says_that_this_one_is_in_good_standing() -> None:

@@ -8,7 +8,7 @@ import pytest
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.model import Outcome, TrustEntry, Verification
@@ -43,13 +43,17 @@ def plain(
     made: x509.Certificate, issuer_key: PrivateKey = ROOT_KEY, *, keeps: bool = False
 ) -> x509.Certificate:
     """Return the certificate as of version 1, signed anew: no library writes such ones any more."""
-    assert isinstance(issuer_key, ec.EllipticCurvePrivateKey)
+    assert isinstance(issuer_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)
     read = asn1_x509.Certificate.load(made.public_bytes(Encoding.DER))
     signed = read["tbs_certificate"]
     signed["version"] = "v1"
     if not keeps:
         del signed["extensions"]
-    read["signature_value"] = issuer_key.sign(signed.dump(), ec.ECDSA(hashes.SHA256()))
+    if isinstance(issuer_key, rsa.RSAPrivateKey):
+        made_anew = issuer_key.sign(signed.dump(), padding.PKCS1v15(), hashes.SHA256())
+    else:
+        made_anew = issuer_key.sign(signed.dump(), ec.ECDSA(hashes.SHA256()))
+    read["signature_value"] = made_anew
     found = x509.load_der_x509_certificate(read.dump(force=True))
     assert is_plain(found)
     return found
@@ -94,12 +98,25 @@ NO_AUTHORITY = x509.BasicConstraints(ca=False, path_length=None)
 
 
 @pytest.mark.parametrize(
-    "extensions",
-    [(), ((NO_AUTHORITY, True),), (*AUTHORITY, (NAMES, True)), (*AUTHORITY, (POLICY, True))],
-    ids=["says nothing", "no authority", "constrains names", "demands a policy"],
+    ("extensions", "why"),
+    [
+        ((), "does not say that it is an authority"),
+        (((NO_AUTHORITY, True),), "says that it is no authority"),
+        ((*AUTHORITY, (NAMES, True)), "version 1, and CN=acme root constrains names"),
+        ((*AUTHORITY, (POLICY, True)), "demands a policy"),
+    ],
 )
-def test_attack_09_authority_that_may_not_vouch(extensions: Extensions) -> None:
-    assert judged(leaf(), authority_entry(_root(extensions))).outcome is not Outcome.VERIFIED
+def test_attack_09_authority_that_may_not_vouch(extensions: Extensions, why: str) -> None:
+    found = judged(leaf(), authority_entry(_root(extensions)))
+    assert found.outcome is not Outcome.VERIFIED
+    assert why in found.detail
+
+
+def test_attack_08_authority_with_a_weak_key_does_not_vouch() -> None:
+    key = private_key("rsa-1024", "weak root")
+    found = judged(leaf(key=key), authority_entry(_root(AUTHORITY, key)))
+    assert found.outcome is Outcome.UNTRUSTED
+    assert "algorithms" in found.detail
 
 
 def test_attack_09_one_with_extensions_all_the_same_is_not_judged() -> None:
