@@ -2,8 +2,9 @@
 
 A unit is one repository. Its tags are looked at in sorted order, several at a time:
 
-    tag known, and nothing changed     one HEAD, one for each tag of signatures, and one GET of what
-                                       refers to it, where there is an API: `Unchanged`
+    tag known, and nothing changed     one HEAD, one for each tag of signatures and each signature
+                                       that a tag alone lists, and one GET of what refers to it,
+                                       where there is an API: `Unchanged`
     tag new, moved or newly signed     one GET of its manifest, hashed here
     a platform of an index             one GET by digest, which the bytes must have
 

@@ -6,9 +6,9 @@ tag list shows them, so an unsigned image costs no request. What newer tools att
 image instead (`oci_referrers`).
 
 Requests: one GET for each list of referrers, each document, and each layer that is a signature and
-cannot be predicted (`oci_layers`). On a re-scan one GET of what the referrers API lists, and one
-HEAD for each tag, tell whether anything changed. What is not read makes an image's set `unread`,
-never unsigned.
+cannot be predicted (`oci_layers`). On a re-scan one GET of what the referrers API lists, one HEAD
+for each tag, and one for each signature that a tag alone lists, tell whether anything changed. What
+is not read makes an image's set `unread`, never unsigned.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from collectors.oci_layers import Gathered, LayerReader, companion
-from collectors.oci_referrers import API, TAG, ReferrerReader
+from collectors.oci_referrers import TAG, ReferrerReader
 from collectors.oci_registry import Registry
 from core.limits import Limits
 from core.model import Digest, EvidenceSet, Subject
@@ -40,7 +40,7 @@ class SignatureReader:
         return f"{self._repository}@{digest}"
 
     def state(self, digest: Digest, known: dict[str, str]) -> dict[str, str]:
-        """Return the state of a digest's evidence as it is now: one HEAD per tag, one list."""
+        """Return the state of a digest's evidence as it is now: one HEAD per tag, and the lists."""
         state = {}
         for name, suffix in _TAGS.items():
             tag = companion(digest, suffix)
@@ -50,8 +50,7 @@ class SignatureReader:
                     self._repository, tag, Digest.parse(before) if before else None
                 )
                 state[name] = str(now) if now is not None else ""
-        state[API] = self._referrers.state(digest)
-        return state
+        return state | self._referrers.state(digest, known)
 
     def read(self, digest: Digest) -> tuple[EvidenceSet, dict[str, str]]:
         """Return everything that vouches for a digest, and its state ({} to look again)."""

@@ -49,6 +49,7 @@ class Gathered:
     unread: list[Unread] = field(default_factory=list)
     state: dict[str, str] = field(default_factory=dict)
     documents: set[Digest] = field(default_factory=set)  # that were read
+    tried: int = 0  # layers, whether or not they became evidence
     is_settled: bool = True  # nothing failed that may go better next time
 
     def leave(self, detail: str, reason: str = "REFERRERS_NOT_READ") -> None:
@@ -83,7 +84,8 @@ class Gathered:
     def has_room(self, limits: Limits) -> bool:
         """Say whether more is read; note once where it is not."""
         size = sum(len(each.content) for each in self.evidence)
-        refused = room_refused(len(self.evidence) + len(self.unread), size, limits)
+        pieces = max(self.tried, len(self.evidence) + len(self.unread))
+        refused = room_refused(pieces, size, limits)
         if refused:
             self.leave(refused)
         return not refused
@@ -114,6 +116,7 @@ class LayerReader:
             kind = display(layer.media_type, 100)
             found.leave(f"{place}: a layer of type {kind} is not read")
             return
+        found.tried += 1  # one that fails costs a request too, however often it is listed
         with found.noting(place):
             payload = self._payload(subject.digests[0], layer)
             if payload is None:

@@ -75,8 +75,6 @@ class Registry:
         self._root = read_url(url)
         self.host = self._root.origin.authority
         self._gate = threading.BoundedSemaphore(connections)
-        self._probe = threading.Lock()
-        self._offers_referrers: bool | None = None
 
     # --- lists -----------------------------------------------------------------------------------
 
@@ -147,6 +145,14 @@ class Registry:
         _demand_found(response, f"{repository}:{tag}")
         return digest_over(response.body, known)
 
+    def has_manifest(self, repository: str, digest: Digest) -> bool:
+        """Say whether a document is still there, without reading it."""
+        response = self._head(f"/v2/{repository}/manifests/{digest}", _MANIFEST_HEADERS)
+        if response.status == _ABSENT:
+            return False
+        _demand_found(response, f"{repository}@{digest}")
+        return True
+
     def manifest(self, repository: str, reference: str | Digest) -> Manifest | None:
         """GET a manifest by tag or digest and hash it; None if there is none.
 
@@ -188,25 +194,7 @@ class Registry:
         return response.body
 
     def referrers(self, repository: str, digest: Digest) -> list[Descriptor] | None:
-        """Return what is said to refer to a manifest, each once; None if the API is not offered.
-
-        Whether it is offered is asked once per registry.
-        """
-        if self._offers_referrers is None:
-            with self._probe:
-                if self._offers_referrers is None:
-                    found = self._ask_referrers(repository, digest)
-                    self._offers_referrers = found is not None
-                    return found
-        if not self._offers_referrers:
-            return None
-        found = self._ask_referrers(repository, digest)
-        if found is None:
-            sentence = "its referrers are not listed though those of others are"
-            raise MalformedError(f"{repository}@{digest}: {sentence}")
-        return found
-
-    def _ask_referrers(self, repository: str, digest: Digest) -> list[Descriptor] | None:
+        """Return what is said to refer to a manifest, each once; None if the API is not offered."""
         place = f"the referrers of {repository}@{digest}"
         found: dict[Digest, Descriptor] = {}
         for response in self._pages(f"/v2/{repository}/referrers/{digest}"):

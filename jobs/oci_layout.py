@@ -190,12 +190,32 @@ class _Reader:
         return chain.from_iterable(map(children, tagged.values()))
 
     def _not_read(self, digest: Digest) -> list[Unread]:
-        """Name what is listed, may refer to the image, and is of no type that is read."""
-        listed = chain(
-            (each.descriptor for each in self._listed), self._under(companion(digest, ""))
-        )
-        found = (_unread(str(each.digest), each) for each in listed if not each.is_manifest)
-        return list(dict.fromkeys(found))
+        """Name what is listed, may refer to the image, and is not read."""
+        found = [self._why_unread(each.descriptor, digest) for each in self._may_refer(digest)]
+        found += [self._why_unread(each, digest) for each in self._under(companion(digest, ""))]
+        return list(dict.fromkeys(each for each in found if each is not None))
+
+    def _may_refer(self, digest: Digest) -> Iterator[_Listed]:
+        """Yield what index.json lists, is not here to be asked, and is no image for its name."""
+        own = {"", *(companion(digest, suffix) for suffix in ("", ".sig", ".att"))}
+        for each in self._listed:
+            named = each.tag in own or each.descriptor.annotations.get(_KIND, "") in _KINDS
+            is_absent = each.manifest is None and named and each.descriptor.digest != digest
+            if is_absent or not each.descriptor.is_manifest:
+                yield each
+
+    def _why_unread(self, listed: Descriptor, digest: Digest) -> Unread | None:
+        """Say why what is listed for an image is not read; None for what is."""
+        if not listed.is_manifest:
+            return _unread(str(listed.digest), listed)
+        manifest = self._blobs.manifest(listed)
+        if manifest is None:
+            return Unread("REFERRERS_NOT_READ", f"{listed.digest}: listed, but not here")
+        named = subject_of(manifest)
+        if named != digest:
+            words = f"{listed.digest}: listed, but it refers to {named or 'nothing'}"
+            return Unread("REFERRERS_NOT_READ", words)
+        return None
 
     def _has_room(self, found: Layout) -> bool:
         """Say whether more evidence is taken; where it is not, that is noted once."""

@@ -149,7 +149,7 @@ def test_signed_image_comes_with_its_signature_and_nothing_is_fetched_twice(
     again, asked = scan(memory)
     assert [type(one) for one in again] == [Unchanged, UnitEnd]
     assert asked == [
-        "GET referrers/" + image.digest,  # once per registry: it may have learnt to
+        "GET referrers/" + image.digest,  # once per repository: it may have learnt to
         "GET tags/list",
         "HEAD manifests/" + signature_tag(image.digest),
         "HEAD manifests/v1",

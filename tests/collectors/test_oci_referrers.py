@@ -126,21 +126,38 @@ def test_layout_of_a_real_tool_is_read_from_a_registry_too(
 # --- re-scans ------------------------------------------------------------------------------------
 
 
-def test_unchanged_image_costs_one_head_per_list(
+def test_unchanged_image_costs_one_head_per_list_and_signature(
     registry: Registry, repository: str, image: Pushed, scan: Scan
 ) -> None:
-    documents = [attach(registry, repository, image, [(BUNDLE, b"1", {})])]
-    refer(registry, repository, image.digest, *documents)
+    signed = attach(registry, repository, image, [(BUNDLE, b"1", {})])
+    sbom = attach(registry, repository, image, [(SBOM, b"{}", {})])
+    refer(registry, repository, image.digest, signed, sbom)
     memory = UnitMemory()
     scan(memory)
     found, asked = scan(memory)
     assert found == {}
     assert asked == [
-        "GET referrers/" + image.digest,  # once per registry
+        "GET referrers/" + image.digest,  # once per repository
         "GET tags/list",
         "HEAD manifests/" + signature_tag(image.digest, ""),
+        "HEAD manifests/" + signed.digest,
         "HEAD manifests/v1",
     ]
+
+
+def test_signature_deleted_by_its_digest_and_still_listed_is_unread(
+    registry: Registry, repository: str, image: Pushed, scan: Scan
+) -> None:
+    documents = [
+        attach(registry, repository, image, [(BUNDLE, content, {})]) for content in (b"1", b"2")
+    ]
+    refer(registry, repository, image.digest, *documents)
+    memory = UnitMemory()
+    scan(memory)
+    registry.delete(repository, documents[0].digest)
+    left = scan(memory)[0][image.digest]
+    assert [each.content for each in left.evidence] == [b"2"]
+    assert details(left) == [f"{repository}@{documents[0].digest}: listed, but not there"]
 
 
 def test_list_that_changes_is_read_again(
@@ -324,8 +341,8 @@ def test_index_and_child_are_each_vouched_for_alone(
         assert f"the index {index.digest} is signed" in found[child.digest].looked[-1]
     again, asked = scan(memory)
     assert again == {}
-    # tags, whether there is an API, the tag itself, and the two lists
-    assert len(asked) == 1 + 1 + 1 + 2
+    # tags, whether there is an API, the tag itself, the two lists, and what each lists
+    assert len(asked) == 1 + 1 + 1 + 2 + 2
 
 
 def test_tags_of_lists_are_no_artifacts(

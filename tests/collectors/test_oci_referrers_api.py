@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from core.errors import CollectionError
+from core.limits import Limits
 from core.model import Discovery, EvidenceSet
 from tests.collectors.test_oci_hostile import (
     BASE,
@@ -94,6 +95,7 @@ def test_documents_of_both_lists_are_read_each_once() -> None:
         f"GET {LIST}",
         f"GET {BASE}/tags/list?n=1000",
         f"HEAD {BASE}/manifests/{TAG}",
+        f"HEAD {BASE}/manifests/{digest(TWO)}",  # what the API lists is there
         f"HEAD {BASE}/manifests/v1",
     ]
 
@@ -148,6 +150,43 @@ def test_list_that_breaks_later_is_unread_then_and_read_once_it_is_mended() -> N
         assert (broken.evidence, len(broken.unread), broken.state) == ((), 1, "")
         script[LIST] = good
         assert contents(memory.keep(looking.collect("acme/app", memory))) == [b"one"]
+        looking._registry._http.close()
+
+
+def test_document_listed_under_another_type_than_before_is_looked_at_again() -> None:
+    script = script_of(ONE, blobs=(b"one",))
+    good, foreign = script[LIST], listed(ONE).replace(IMAGE.encode(), b"application/x-new")
+    script[LIST] = answered(foreign)
+    with HostileServer(script) as server:
+        looking, memory = collector(server), UnitMemory()
+        before = only(memory.keep(looking.collect("acme/app", memory)))
+        assert (before.evidence, len(before.unread), bool(before.state)) == ((), 1, True)
+        script[LIST] = good
+        assert contents(memory.keep(looking.collect("acme/app", memory))) == [b"one"]
+        looking._registry._http.close()
+
+
+def test_repository_without_the_api_says_nothing_of_the_others() -> None:
+    script = script_of(ONE, blobs=(b"one",))
+    script["/v2/acme/old/tags/list?n=1000"] = tags("v1")
+    script["/v2/acme/old/manifests/v1"] = manifest(image("old"))
+    with HostileServer(script) as server:
+        looking = collector(server, repositories=["acme/app", "acme/old"])
+        old = list(looking.collect("acme/old", UnitMemory()))
+        assert "referrers API: not offered" in only(old).looked
+        assert contents(list(looking.collect("acme/app", UnitMemory()))) == [b"one"]
+        looking._registry._http.close()
+
+
+def test_signature_listed_by_a_tag_is_asked_for_again_and_kept_where_nobody_answers() -> None:
+    script = script_of(blobs=(b"one",), tag=listed(ONE))
+    script[f"{BASE}/manifests/{digest(ONE)}"] = manifest(ONE)
+    with HostileServer(script) as server:
+        looking, memory = collector(server), UnitMemory()
+        assert contents(memory.keep(looking.collect("acme/app", memory))) == [b"one"]
+        script[f"{BASE}/manifests/{digest(ONE)}"] = answer(503)
+        with pytest.raises(CollectionError, match="503"):
+            list(looking.collect("acme/app", memory))
         looking._registry._http.close()
 
 
@@ -265,6 +304,19 @@ def test_document_that_breaks_is_unread_and_the_others_count(name: str) -> None:
     assert unread.detail.isprintable()
     settled = name in ("about another image", "an index")
     assert bool(only(found).state) == settled
+
+
+@pytest.mark.parametrize("step", [answer(404), answer(200, b"TWO")])
+def test_attack_16_layer_that_fails_is_not_asked_for_without_end(step: Step) -> None:
+    script = script_of(referring(*[layer(b"two")] * 300))
+    script[f"{BASE}/blobs/{digest(b'two')}"] = step
+    with HostileServer(script) as server:
+        looking = collector(server)
+        found = list(looking.collect("acme/app", UnitMemory()))
+        looking._registry._http.close()
+        asked = [one for one in server.asked if "/blobs/" in one.path]
+    assert len(asked) <= Limits().signatures
+    assert "limits.signatures" in only(found).unread[-1].detail
 
 
 @pytest.mark.parametrize("place", [f"{BASE}/manifests/{digest(ONE)}", LIST])

@@ -296,6 +296,53 @@ def test_a_document_of_an_unknown_type_is_no_error(made: Made, tmp_path: Path, t
     assert asked(str(made.write()), tmp_path).verification.outcome is Outcome.VERIFIED
 
 
+def without(made: Made, *digests: Digest) -> None:
+    for digest in digests:
+        (made.folder / "blobs" / "sha256" / digest.value).unlink()
+
+
+def under_the_tag(made: Made, image: Digest, about: Digest) -> tuple[Digest, Digest]:
+    """List a document about an image under the tag of what refers to another."""
+    signed = referrer(made, about, listed=False)
+    child = made.descriptor((made.folder / "blobs/sha256" / signed.value).read_bytes(), MANIFEST)
+    return signed, made.document({"manifests": [child]}, tag_of(image))
+
+
+ABSENT: dict[str, Callable[[Made, Digest], None]] = {
+    "document under a tag": lambda made, image: without(
+        made, made.document({"layers": [signature_layer(made, image)]}, tag_of(image, ".sig"))
+    ),
+    "list": lambda made, image: without(made, under_the_tag(made, image, image)[1]),
+    "document in a list": lambda made, image: without(made, under_the_tag(made, image, image)[0]),
+    "document without a tag": lambda made, image: without(made, referrer(made, image, listed=True)),
+}
+
+
+@pytest.mark.parametrize("what", ABSENT)
+def test_what_is_listed_and_cannot_be_read_is_told(made: Made, what: str) -> None:
+    image = made.image()
+    ABSENT[what](made, image)
+    found = read_layout(made.write(), str(image), "x", LIMITS)
+    assert found.evidence == []
+    assert [each.reason for each in found.unread] == ["REFERRERS_NOT_READ"]
+
+
+def test_a_document_about_another_image_in_a_list_is_told(made: Made) -> None:
+    image = made.image()
+    under_the_tag(made, image, digest_of(b"another"))
+    found = read_layout(made.write(), str(image), "x", LIMITS)
+    [unread] = found.unread
+    assert unread.reason == "REFERRERS_NOT_READ"
+    assert str(digest_of(b"another")) in unread.detail
+
+
+def test_other_images_of_a_layout_may_lie_elsewhere(made: Made) -> None:
+    image = made.image()
+    without(made, made.image(b"another", "v2"))
+    found = read_layout(made.write(), str(image), "x", LIMITS)
+    assert [each.reason for each in found.unread] == ["NOT_SIGNED"]
+
+
 def test_an_image_under_an_unknown_type_is_none(made: Made) -> None:
     made.image()
     made.listed[0]["mediaType"] = "application/vnd.oci.artifact.manifest.v1+json"

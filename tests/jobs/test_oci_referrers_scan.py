@@ -80,12 +80,12 @@ def test_images_of_real_tools_are_verified(workspace: Workspace) -> None:
     assert standings(workspace) == dict.fromkeys(((tag, "") for tag in LAYOUTS), ("verified", ""))
 
 
-def test_unchanged_rescan_is_one_head_for_each_tag(workspace: Workspace) -> None:
+def test_unchanged_rescan_is_one_head_for_each_tag_and_signature(workspace: Workspace) -> None:
     first = scan(workspace)
     again = scan(workspace)
     # catalog, tags, whether there is an API; then an image each, its list, a document, a layer
     assert first.scan.counts.requests == 3 + 4 * len(LAYOUTS)
-    assert again.scan.counts.requests == 3 + 2 * len(LAYOUTS)
+    assert again.scan.counts.requests == 3 + 3 * len(LAYOUTS)
     assert again.scan.counts.rows_written == 0
 
 
@@ -141,6 +141,9 @@ def test_signature_that_is_attached_or_taken_away_later_is_noticed(
     refer(registry, APP, listed[0]["digest"], listed[1])
     scan(workspace)
     assert standings(workspace)["cosign-3", ""] == ("verified", "")
+    registry.delete(APP, listed[1]["digest"])
+    scan(workspace)
+    assert standings(workspace)["cosign-3", ""] == ("unknown", "REFERRERS_NOT_READ")
 
 
 def test_sbom_that_nobody_signed_leaves_an_image_unknown(
