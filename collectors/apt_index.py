@@ -33,6 +33,7 @@ SUFFIXES = {  # best first
 }
 XZ_MEMORY = 128 * MIB  # `xz -9` needs 65 MiB to unpack; a hostile header may ask for 4 GiB
 _PIECE = 1 << 18
+_FED = 1 << 14  # at once: behind each of many small streams what is left is copied
 _Unpacker = lzma.LZMADecompressor | bz2.BZ2Decompressor
 _FIELDS = ("Package", "Version", "Architecture", "Size", "SHA256")
 _RUN = 256  # stanzas of one name that are compared with each other
@@ -278,7 +279,7 @@ def _unpack_bzip2(content: Content) -> Iterator[bytes]:
 
 def _streams(content: Content, begin: Callable[[], _Unpacker], packing: str) -> Iterator[bytes]:
     reader = begin()
-    for chunk in content.chunks():
+    for chunk in _fed(content):
         left = chunk
         while left or not (reader.needs_input or reader.eof):
             if reader.eof:  # several streams may follow each other
@@ -295,7 +296,7 @@ def _streams(content: Content, begin: Callable[[], _Unpacker], packing: str) -> 
 def _unpack_gzip(content: Content) -> Iterator[bytes]:
     reader = zlib.decompressobj(wbits=31)
     try:
-        for chunk in content.chunks():
+        for chunk in _fed(content):
             left, piece = chunk, b""
             while left or (len(piece) == _PIECE and not reader.eof):
                 if reader.eof:  # several members may follow each other
@@ -307,6 +308,12 @@ def _unpack_gzip(content: Content) -> Iterator[bytes]:
         raise MalformedError(f"not to be unpacked as gzip: {error}") from None
     if not reader.eof:
         raise MalformedError("the gzip data end too early")
+
+
+def _fed(content: Content) -> Iterator[bytes]:
+    for chunk in content.chunks():
+        for at in range(0, len(chunk), _FED):
+            yield chunk[at : at + _FED]
 
 
 def _unpack_nothing(content: Content) -> Iterator[bytes]:

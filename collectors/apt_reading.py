@@ -65,6 +65,7 @@ class SuiteReading:
         self.known = known if known.layout == self.layout else AptState()
         if self.known.trust != self.trusted:
             self.known = self.known.forgetting_document()
+        self.fellows = tuple(self.known.lists)  # every list that the Release vouches for
         self.complaints: list[CollectionError] = []
 
     def discoveries(self) -> Iterator[Discovery]:
@@ -89,7 +90,9 @@ class SuiteReading:
             name = f"{self.suite.unit} Release"
             yield IndexKept(name, digest_of(signed.text), "text/plain", content)
         lists: dict[str, tuple[str, str]] = {}
-        for wanted in self._lists(release):
+        named = self._lists(release)
+        self.fellows = tuple(dict.fromkeys([*known.lists, *(one.key for one in named)]))
+        for wanted in named:
             yield from self._list(wanted, signed, release, lists)
         if self.complaints:
             raise self.complaints[0]
@@ -168,10 +171,16 @@ class SuiteReading:
             self.complaints.append(_weak(reader, name))
 
     def _set(self, key: str, signed: SignedRelease, through: tuple[ListLink, ...]) -> EvidenceSet:
-        looked = signed.looked
-        state = str(through[0].digest) if through else ""
+        unsigned = EvidenceSet(
+            key,
+            looked=signed.looked,
+            trust=self.trust,
+            state=str(through[0].digest) if through else "",
+            is_list=True,
+            fellows=self.fellows,
+        )
         if not signed.signature:
-            return EvidenceSet(key, looked=looked, trust=self.trust, state=state, is_list=True)
+            return unsigned
         evidence = Evidence(
             signed.signature,
             signed.media_type,
@@ -187,7 +196,7 @@ class SuiteReading:
                 self.suite.most_age,
             ),
         )
-        return EvidenceSet(key, (evidence,), looked, trust=self.trust, state=state, is_list=True)
+        return dataclasses.replace(unsigned, evidence=(evidence,))
 
     def _end(
         self, signed: SignedRelease, release: ReleaseFields, lists: dict[str, tuple[str, str]]

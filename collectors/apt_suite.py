@@ -93,7 +93,10 @@ def suites_of(entries: Iterable[AptEntry | BrokenEntry]) -> list[Suite]:
         # Offering nothing else, it is a unit all the same: nobody shall take it for scanned.
         suite = suites.get(key) or replace(_suite(entry), wanted=(), problem="", reason="")
         suites[key] = replace(suite, source_places=places)
-    return _named(list(suites.values())) + broken
+    # Numbers that tell namesakes apart must not hang on the order of the entries: under the name
+    # of the one stands what was accepted of it.
+    named = dict(zip(sorted(suites), _named([suites[key] for key in sorted(suites)]), strict=True))
+    return [named[key] for key in suites] + broken
 
 
 def archive_label(url: str) -> str:
@@ -185,7 +188,9 @@ def _named(suites: list[Suite]) -> list[Suite]:
 
     No two suites share either: what one archive signed would stand for the packages of another.
     """
-    labels = Counter((archive_label(suite.archive), suite.suite) for suite in suites)
+    # By what is shown of them: "s/" and "/s/" are one folder, and long names are cut.
+    shown = [(archive_label(suite.archive), display(_short_base(suite))) for suite in suites]
+    labels = Counter(shown)
     bases = Counter(_short_base(suite) for suite in suites if suite.wanted)
     makers: dict[str, set[str]] = defaultdict(set)  # repository → the short bases that make it
     for suite in suites:
@@ -193,12 +198,12 @@ def _named(suites: list[Suite]) -> list[Suite]:
             makers[name].add(_short_base(suite))
     written: Counter[tuple[str, str]] = Counter()
     named: list[Suite] = []
-    for suite in suites:
-        label, base = archive_label(suite.archive), _short_base(suite)
-        if labels[label, suite.suite] > 1:
+    for suite, place in zip(suites, shown, strict=True):
+        (label, _), base = place, _short_base(suite)
+        if labels[place] > 1:
             label = f"{urlsplit(suite.archive).scheme}://{label}"
-        written[label, suite.suite] += 1
-        if (number := written[label, suite.suite]) > 1:  # one archive, written in two ways
+        written[label, place[1]] += 1
+        if (number := written[label, place[1]]) > 1:  # one archive, written in two ways
             label = f"{label} ({number})"
         # "s/u" with "main" beside "s" with "u/main": with a blank at its end no other comes near
         is_near = any(len(makers[name]) > 1 for name in _short_repositories(suite))

@@ -277,7 +277,7 @@ class Neighbours:
             :LISTS_SHOWN
         ]:
             signed = self._has_any(list_name, LIST_SIGNATURES)
-            why = "does not name it" if signed else "is not signed"
+            why = "does not name it" if signed else "has no signature beside it"
             tried.append(f"{shown(list_name)} ({why})")
         return tuple(tried)
 

@@ -103,12 +103,13 @@ def _after_blank_lines(whole: bytes, at: int) -> int:
 
 def _after_headers(whole: bytes, at: int) -> int:
     """Return where the text begins: past `Hash:` headers and the one blank line."""
-    while line := _line(whole, at):
+    after = _next_line(whole, at)
+    while line := whole[at : after - 1].rstrip(_BLANKS):
         # Any other header would be text to a careless reader, and nobody signs headers.
         if not _HASH_HEADER.match(line):
             raise _refused(whole, at, "only `Hash:` headers may stand here")
-        at = _next_line(whole, at)
-    return _next_line(whole, at)
+        at, after = after, _next_line(whole, after)
+    return after
 
 
 def _signature_at(whole: bytes, start: int) -> int:

@@ -318,7 +318,8 @@ class EvidenceSet:
     then lists the places where we looked. `state` is the collector's own memory (an ETag, the
     digest of a signature manifest), given back by `Memory.state_of`. `is_list` says that its
     artifacts are known only from a list this evidence vouches for: once such a list was accepted,
-    only one that verifies is believed.
+    only one that verifies is believed. `fellows` are the keys of lists that the same evidence
+    vouches for: where it fails, so do they.
     """
 
     key: str
@@ -328,6 +329,7 @@ class EvidenceSet:
     trust: Trust | None = None  # None: what the source's settings name
     state: str = ""
     is_list: bool = False
+    fellows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,8 @@ class UnitReader:
         self._unproved = self._unproved or facts.status is not Status.VERIFIED
         self._has_list = self._has_list or found.is_list
         if found.is_list and facts.status is not Status.VERIFIED and self._memory.accepted():
+            # The reader stops here: what else the same evidence vouched for has to fall with it.
+            batch.sets += _fellows(facts, found.fellows)
             words = f"the list does not verify any more, its content is not believed: {facts.key}"
             return ScanError(self._unit, facts.reason, words)
         return None
@@ -213,6 +215,15 @@ class UnitReader:
             evidence.hint, bytes.fromhex(key), bytes.fromhex(trust_digest(setting.trust)),
             verification,
         )  # fmt: skip
+
+
+def _fellows(facts: SetFacts, keys: tuple[str, ...]) -> list[SetFacts]:
+    items = tuple(replace(item, through=()) for item in facts.items)  # named what is not read
+    return [
+        replace(facts, key=key, items=items, state="")
+        for key in keys
+        if key != facts.key and is_found_by(key)
+    ]
 
 
 def set_facts_for(

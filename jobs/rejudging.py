@@ -180,7 +180,7 @@ def _rejudge_source(workspace: Workspace, source: SourceRow) -> int:
 def _rejudge_set(workspace: Workspace, source: SourceRow, set_id: int) -> int:
     now = workspace.clock()
     with workspace.database.writing() as connection:  # read where it is written, as above
-        # By the set's own word: its verifications are shared, and another source may have aged them.
+        # By the set's own word: its verifications are shared, and others may have aged them.
         is_due = sets.is_due(connection, set_id, now)
         facts = aged(sets.load_set(connection, set_id), now)
         about = set_facts_for(

@@ -36,9 +36,10 @@ from core.model import (
 from core.reasons import outcome_of
 from core.signify import embedded_message
 from core.text import display
-from jobs.chains import SNIFFED_BYTES, Member, Walk, extend, release_expectation, walk
+from jobs.chains import Member, Walk, extend, walk
 from jobs.image_folder import folder_names, is_image_folder, read_image_folder
 from jobs.model_folder import SIGNATURE_NAME, read_model_folder
+from jobs.signed_lists import SNIFFED_BYTES, release_expectation
 from jobs.verify_inputs import (
     file_subject,
     holds_what_it_signs,

@@ -240,6 +240,8 @@ def test_names_get_longer_only_where_they_would_be_shared(root: Path) -> None:
         ("http://a.example.org s main", "HTTP://a.example.org s main"),
         ("http://a.example.org s main", "http://me:secret@a.example.org s main"),
         ("file:/srv/r s main", "file:///srv/r s main"),
+        ("http://a.example.org s/ ", "https://a.example.org /s/ "),
+        (f"http://a.example.org {'s' * 400} main", f"http://a.example.org {'s' * 400}t main"),
     ],
 )
 def test_no_two_archives_share_a_unit_or_a_repository(root: Path, lines: tuple[str, ...]) -> None:
@@ -347,3 +349,20 @@ def test_the_digest_of_a_trust_follows_everything_in_it(keyrings: Path) -> None:
     before = {digest(own), digest(""), digest(FINGERPRINT), digest(own, "trusted=yes")}
     write(keyrings, "usr/share/keyrings/own.gpg", b"another")
     assert len(before | {digest(own)}) == 5
+
+
+def test_names_of_namesakes_do_not_hang_on_the_order_of_the_entries(tmp_path: Path) -> None:
+    lines = [
+        f"deb [arch=amd64] {scheme}://h/debian {suite} main\n"
+        for scheme in ("http", "HTTP")
+        for suite in ("s", "a")
+    ]
+    named = []
+    for order in (lines, lines[::-1]):
+        apt = tmp_path / order[0].replace("/", "_") / "etc/apt"
+        apt.mkdir(parents=True)
+        (apt / "sources.list").write_text("".join(order))
+        found = suites_of(read_entries(apt.parent.parent))
+        named.append({(one.archive, one.suite): one.unit for one in found})
+    assert named[0] == named[1]
+    assert len(set(named[0].values())) == len(lines)

@@ -490,7 +490,7 @@ class TestChecksumLists:
         found = read(folder)
         assert found.names == ["a"]
         assert found.set_of("a").evidence == ()
-        assert "SHA256SUMS (is not signed)" in found.set_of("a").looked
+        assert "SHA256SUMS (has no signature beside it)" in found.set_of("a").looked
 
     def test_a_file_that_the_signed_list_leaves_out_is_unsigned(self, folder: Path) -> None:
         put(folder, "a", b"a")

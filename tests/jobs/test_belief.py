@@ -67,6 +67,48 @@ def killed_in(owner: Any, name: str, *, call: int = 1) -> Iterator[None]:
             yield
 
 
+# --- a forged list ------------------------------------------------------------------------------
+
+
+BEFORE = "Sun, 22 Nov 2026 05:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("named", "dated"),
+    [
+        ("both lists", LATER),
+        ("both lists", BEFORE),
+        ("the first alone", LATER),
+        ("both, one as it was", LATER),
+    ],
+)
+def test_forged_release_fails_every_list_it_stands_for(
+    apt: AptScene, named: str, dated: str
+) -> None:
+    apt.edit("components: [main]", "components: [main, contrib]")
+    contrib = stanza("c1") + b"\n" + stanza("c2")
+    lists = {LIST: packages(3), CONTRIB: contrib}
+    apt.archive.write("stable", lists, suffixes=(".xz",), date=EARLIER)
+    scan(apt.workspace)
+    assert len(apt.verified()) == 5
+    forged = {LIST: packages(3) + EVIL}
+    if named != "the first alone":
+        forged[CONTRIB] = contrib + (EVIL if named == "both lists" else b"")
+    apt.archive.key = apt.keys.other
+    apt.archive.write("stable", forged, suffixes=(".xz",), date=dated)
+    scan(apt.workspace)
+    assert apt.standings() == {("failed", "KEY_UNKNOWN"): 5}
+    for date in (EARLIER, LATER):  # the very same again, and a newer one
+        apt.archive.key = apt.keys.good
+        apt.archive.write("stable", lists, suffixes=(".xz",), date=date)
+        scan(apt.workspace)
+        assert apt.standings() == {("verified", ""): 5}
+        apt.archive.key = apt.keys.other
+        apt.archive.write("stable", forged, suffixes=(".xz",), date=dated)
+        scan(apt.workspace)
+        assert apt.verified() == []
+
+
 # --- an honest list after a forged one ---------------------------------------------------------
 
 

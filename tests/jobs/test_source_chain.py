@@ -100,3 +100,46 @@ def test_release_leads_through_sources_to_each_file(tmp_path: Path, name: str) -
         assert said["outcome"] == "verified", said["detail"]
     altered = {name: files[name] + b"x"}
     assert asked(tmp_path, release, lists, altered)["reason"] == "DIGEST_MISMATCH"
+
+
+FORGED, WANTED, PADDING = b"another thing", "wanted.deb", f"X: {'x' * 100_000}\n"
+OF_SOURCE = f"Checksums-Sha256:\n {digest_of(FORGED).value} {len(FORGED)} {WANTED}\n"
+OF_RELEASE = f"SHA512:\n {'2' * 128} {len(FORGED)} {WANTED}\n"
+OF_PACKAGE = f"Filename: pool/{WANTED}\nSHA256: {digest_of(FORGED).value}\n"
+OTHER = f"Filename: pool/o.deb\nSHA256: {'0' * 64}\n"
+OTHER_SOURCE = f"Directory: pool\nChecksums-Sha256:\n {'0' * 64} 1 o.dsc\n"
+PLAIN = f"\nPackage: w\nFilename: pool/{WANTED}\nSHA256: {digest_of(TARBALL).value}\n"
+
+
+@pytest.mark.parametrize(
+    ("listed", "genuine"),
+    [
+        (f"Package: o\n{OF_SOURCE}{OTHER}{PLAIN}", "FORMAT_UNSUPPORTED"),
+        (f"Package: o\n{OF_SOURCE}{PADDING}{OTHER}{PLAIN}", "FORMAT_UNSUPPORTED"),
+        (f"Package: o\n{OF_PACKAGE}{PADDING}{OTHER_SOURCE}{PLAIN}", "FORMAT_UNSUPPORTED"),
+        (f"{PLAIN}\nPackage: o\n{OF_SOURCE}{OTHER}", ""),
+        (f"Package: o\n{OTHER}{OF_RELEASE}{PLAIN}", ""),
+    ],
+    ids=["package", "long-package", "source", "later-package", "release"],
+)
+def test_attack_04_field_of_an_uploader_makes_no_list_one_of_another_kind(
+    tmp_path: Path, listed: str, genuine: str
+) -> None:
+    """Archives copy what fields they do not know (apt-ftparchive and dpkg-scanpackages both do)."""
+    content = listed.encode()
+    release = (
+        "Suite: stable\nDate: Sun, 01 Nov 2026 00:00:00 UTC\n"
+        f"SHA256:\n {digest_of(content).value} {len(content)} main/list\n"
+    )
+    said = [
+        asked(tmp_path, release, {"list": content}, {WANTED: each}) for each in (FORGED, TARBALL)
+    ]
+    assert said[0]["outcome"] != "verified"
+    assert (said[1]["reason"] or "") == genuine
+
+
+def test_control_file_of_many_packages_is_read(tmp_path: Path) -> None:
+    """That of Debian's kernel has 290 KB, most of them before its checksums."""
+    many = "".join(f"\n linux-image-{each} deb kernel optional" for each in range(4000))
+    control = CONTROL.replace("Version:", f"Package-List:{many}\nVersion:")
+    assert asked(tmp_path, control, {}, {NAME: TARBALL})["outcome"] == "verified"
