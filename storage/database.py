@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +15,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from core.errors import ConfigurationError, ConflictError, StorageError, UnavailableError
 from storage import hints
@@ -34,6 +34,7 @@ OUTSIDE_SQLITE = {  # what is not our fault → what to do
 }
 OUTSIDE_POSTGRESQL = ("OperationalError", "InsufficientPrivilege", "ReadOnlySqlTransaction")
 WRITER = 0x436F756E  # the advisory lock of every write transaction
+_KEY = "hashtextextended(:name, 7)"  # of a named one
 
 Connection = sa.Connection  # for the rings above, which do not import SQLAlchemy
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY")
@@ -232,8 +233,8 @@ def _file_lock(database: Database, name: str) -> Iterator[Lock]:
 
 @contextmanager
 def _advisory_lock(database: Database, name: str) -> Iterator[Lock]:
-    # A connection of its own, outside the pool: the lock lives exactly as long as it does.
-    statement = sa.text("SELECT pg_try_advisory_lock(hashtextextended(:name, 7))")
+    # A connection of its own, outside the pool: the lock lives no longer than it does.
+    named = {"name": f"countersign:{name}"}
     engine = sa.create_engine(
         database.url,
         poolclass=sa.pool.NullPool,
@@ -241,6 +242,11 @@ def _advisory_lock(database: Database, name: str) -> Iterator[Lock]:
         connect_args={"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5},
     )
     with translated(database.url), engine.connect() as connection:
-        if not connection.execute(statement, {"name": f"countersign:{name}"}).scalar():
+        if not connection.execute(sa.text(f"SELECT pg_try_advisory_lock({_KEY})"), named).scalar():
             raise LockedError(f"another process holds the lock {name!r}")
-        yield Lock(connection)
+        try:
+            yield Lock(connection)
+        finally:
+            # Said, for the server notices a closed connection only a moment later.
+            with suppress(SQLAlchemyError):  # a lost one has lost the lock
+                connection.execute(sa.text(f"SELECT pg_advisory_unlock({_KEY})"), named)
