@@ -39,7 +39,8 @@ _DIGITS = "(" + "|".join(f"[0-9a-fA-F]{{{length}}}" for length in _LENGTHS) + ")
 _NAMED = "|".join([*_STRONG_TAGS, *_WEAK_TAGS])
 _GNU = re.compile(rf"(\\?){_DIGITS} (?: |\*|(?![ *]))(.+)", re.DOTALL)
 _TAGGED = re.compile(rf"(\\?)({_NAMED}) ?\((.+)\)[ \t]*=[ \t]*{_DIGITS}", re.DOTALL)
-_HEADING = re.compile(r"# ([A-Z0-9_]{1,32}) HASH")
+_HEADED = " HASH"
+_HEADING = re.compile(rf"# ([A-Z0-9_]{{1,32}}){_HEADED}")
 _HEADINGS = {tag.upper(): algorithm for tag, algorithm in _TAGS.items()}
 _ESCAPE = re.compile(r"\\(.?)", re.DOTALL)
 _ESCAPED = {"\\": "\\", "n": "\n", "r": "\r"}
@@ -60,9 +61,9 @@ def read_checksums(content: bytes, limits: Limits) -> dict[str, Readings]:
     listed: dict[tuple[str, str], Readings] = {}
     heading = ""
     for number, line in enumerate(_lines(content), start=1):
-        if not _counts(line):
-            headed = _HEADING.fullmatch(line)
-            heading = _HEADINGS.get(headed[1], headed[1]) if headed is not None else heading
+        if not line or not _counts(line):
+            if line.endswith(_HEADED) and (headed := _HEADING.fullmatch(line)):
+                heading = _HEADINGS.get(headed[1], headed[1])
             continue
         if len(listed) >= limits.files:
             raise TooLargeError(f"more than {limits.files} checksums in one list (files)")
@@ -98,7 +99,7 @@ def _lines(content: bytes) -> list[str]:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedError(f"a checksum list is UTF-8 text; byte {error.start} is not") from None
-    return [_without_return(line) for line in text.split("\n")]
+    return _without_return(text.replace("\r\n", "\n")).split("\n")
 
 
 def _without_return(line: str) -> str:
@@ -106,7 +107,7 @@ def _without_return(line: str) -> str:
 
 
 def _counts(line: str) -> bool:
-    return bool(line.strip(" \t")) and not line.startswith("#")
+    return not line.startswith("#") and bool(line.strip(" \t"))
 
 
 def _read_line(line: str, number: int, heading: str) -> tuple[str, Readings]:
