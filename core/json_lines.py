@@ -47,7 +47,7 @@ def _answered(content: bytes, limits: Limits) -> list[bytes]:
             wire.as_mapping(item, "an attestation") for item in wire.items(document, "attestations")
         ]
         # Of a bundle that it only points to (`bundle_url`) the answer says null.
-        held = [item for item in listed if item.get("bundle", "missing") is not None]
+        held = [item for item in listed if "bundle" not in item or item["bundle"] is not None]
         bundles = [wire.mapping(item, "bundle") for item in held]
     except MalformedError:
         return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
@@ -75,3 +75,8 @@ def number_at(content: bytes, at: int, octets: int) -> int:
 def framed(body: bytes) -> bytes:
     """Return the packet of a signature with this body."""
     return b"\xc2\xff" + len(body).to_bytes(4, "big") + body
+
+
+def components_of(packets: Iterable[Packet]) -> list[Packet]:
+    """Return what a certificate's signatures are over: key, user ids, attributes and subkeys."""
+    return [one for one in packets if one.tag != TAG_SIGNATURE]

@@ -7,7 +7,7 @@ only the engine knows. What they say of a key at some moment: verification/openp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from core.errors import MalformedError
 from verification.openpgp.certificate import KEY_REVOCATION, MAX_PACKETS, Certificate
 from verification.openpgp.key import read_key
 from verification.openpgp.mathematics import holds, is_carried_out, new_hash
-from verification.openpgp.packets import TAG_SIGNATURE, Packet, split_packets
+from verification.openpgp.packets import TAG_SIGNATURE, Packet, components_of, split_packets
 from verification.openpgp.reach import is_hash_in_engine
 from verification.openpgp.signature import (
     VERSION_3,
@@ -73,11 +73,6 @@ def self_signatures(certificate: Certificate) -> tuple[SelfSignature, ...]:
             key = behind or certificate.fingerprint
             found.append(SelfSignature(key, at, components[at].tag, signature))
     return tuple(found)
-
-
-def components_of(packets: Iterable[Packet]) -> list[Packet]:
-    """Return what signatures are over: the key, then user ids, attributes and subkeys."""
-    return [one for one in packets if one.tag != TAG_SIGNATURE]
 
 
 def _places(components: Sequence[Packet], place: int, signature: SignaturePacket) -> Sequence[int]:

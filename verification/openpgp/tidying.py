@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from verification.openpgp.mathematics import hash_of
-from verification.openpgp.packets import TAG_SIGNATURE, Packet
+from verification.openpgp.packets import TAG_SIGNATURE, Packet, components_of
 from verification.openpgp.signature import signed_part, tidy_signature
 
 TAG_SECRET_KEY, TAG_PUBLIC_KEY, TAG_USER_ID, TAG_SUBKEY, TAG_USER_ATTRIBUTE = 5, 6, 13, 14, 17
@@ -25,7 +25,7 @@ _OVER_SUBKEY = frozenset({0x18, 0x28})
 def tidy_certificate(packets: Sequence[Packet]) -> bytes:
     """Return a certificate's packets, the signatures among them in canonical form."""
     written: list[bytes] = []
-    components = [one for one in packets if one.tag != TAG_SIGNATURE]
+    components = components_of(packets)
     place = -1
     for packet in packets:
         if packet.tag != TAG_SIGNATURE:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from verification.openpgp.certificate import KEY_REVOCATION, MAX_PACKETS, Certificate
 from verification.openpgp.key import KeyMaterial
-from verification.openpgp.packets import split_packets
+from verification.openpgp.packets import components_of, split_packets
 from verification.openpgp.reach import is_hash_in_engine
 from verification.openpgp.self_signatures import (
     BINDING,
@@ -19,7 +19,6 @@ from verification.openpgp.self_signatures import (
     DIRECT,
     SUBKEY_REVOCATION,
     SelfSignature,
-    components_of,
     has_unclear,
     is_known,
     is_seen,
