@@ -6,6 +6,24 @@ from tests.guards.guard import guard
 
 CERTIFICATES = [
     guard(
+        "verification/x509/direct.py",
+        "if constraints_of(issuer) is not None or not may_issue(issuer) or demands_policy(issuer):",
+        "verification/x509/test_direct.py::"
+        "test_attack_09_anchor_that_limits_what_it_issues_is_left_to_the_library",
+    ),
+    guard(
+        "verification/x509/direct.py",
+        "if kind not in _ORDINARY or (extension.critical and kind not in _MAY_BE_CRITICAL):",
+        "verification/x509/test_direct.py::"
+        "test_attack_09_what_is_out_of_the_ordinary_is_left_to_the_library",
+    ),
+    guard(
+        "verification/x509/direct.py",
+        "if not leaf.public_bytes(Encoding.DER).endswith(outside):",
+        "verification/x509/test_direct.py::"
+        "test_attack_09_what_is_out_of_the_ordinary_is_left_to_the_library",
+    ),
+    guard(
         "verification/x509/usage.py",
         "if isinstance(extension.value, x509.KeyUsage) and not "
         "_may_sign(extension.value, purposes):",
@@ -378,10 +396,12 @@ CERTIFICATES = [
         "test_attack_09_one_with_extensions_all_the_same_is_not_judged",
     ),
     guard(
-        "verification/x509/version_one.py",
-        "may_issue(issuer) and not demands_policy(issuer) and _is_strong(issuer)",
+        "verification/x509/direct.py",
+        " or demands_policy(issuer)",
         "verification/x509/test_version_one.py::test_attack_09_authority_that_may_not_vouch",
-        new="may_issue(issuer) and _is_strong(issuer)",
+        "verification/x509/test_direct.py::"
+        "test_attack_09_anchor_that_limits_what_it_issues_is_left_to_the_library",
+        new=" or False",
     ),
     guard(
         "verification/x509/chain.py",

@@ -34,6 +34,7 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest, Subject, TrustEntry, digest_of
+from verification.keys.ecdsa import ecdsa_holds
 from verification.keys.rsa_pss import PssLimits, pss_limits
 from verification.only import kept_by_only
 
@@ -53,7 +54,6 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha1": hashes.SHA1(),  # noqa: S303 - only ever tried to name the weakness
 }
 _PREHASHED = {name: utils.Prehashed(hashed) for name, hashed in _HASHES.items()}
-_ECDSA = {name: ec.ECDSA(prehashed) for name, prehashed in _PREHASHED.items()}
 _PKCS1 = padding.PKCS1v15()
 _CURVES = {"secp256r1": ("P256", 32), "secp384r1": ("P384", 48), "secp521r1": ("P521", 66)}
 _PEM_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
@@ -262,14 +262,8 @@ def _scheme(key: PublicKey, signature: bytes, digest: Digest, terms: Terms) -> s
 def _ecdsa_holds(
     material: ec.EllipticCurvePublicKey, signature: bytes, digest: Digest, terms: Terms
 ) -> bool:
-    scheme = _ECDSA[digest.algorithm]
-    for encoded in _encodings(material, signature, terms.encodings):
-        try:
-            material.verify(encoded, digest.raw, scheme)
-        except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-            continue
-        return True
-    return False
+    encodings = _encodings(material, signature, terms.encodings)
+    return any(ecdsa_holds(material, encoded, digest) for encoded in encodings)
 
 
 def _encodings(

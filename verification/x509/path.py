@@ -25,6 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from core.frozen import dataclass
 from verification.x509.anchors import Anchors, by_subject, stand_ins
 from verification.x509.certificates import certified_spki, is_issued_by
+from verification.x509.direct import direct_links
 from verification.x509.name_constraints import refused_address
 from verification.x509.usage import is_issuer
 from verification.x509.version_one import is_plain, plain_links
@@ -179,6 +180,10 @@ def _search(
     if is_plain(leaf):
         paths = (_path(links, at) for links in plain_links(leaf, anchors))
         return next(filter(None, paths), None)
+    links = direct_links(leaf, anchors)
+    direct = _path(links, at) if links is not None else None
+    if direct is not None:
+        return direct
     verifier = _builder(anchors).time(at).build_client_verifier()
     for way in _ways(leaf, others, anchors, purpose, at).found:
         path = _walk(verifier, leaf, way, stand_ins(anchors), at)
