@@ -7,6 +7,7 @@ is the reading of keys: what reaches AWS-LC is a point that was found to be on t
 
 from __future__ import annotations
 
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from core.frozen import dataclass
 from core.model import Digest
 
 if TYPE_CHECKING:
@@ -27,21 +29,28 @@ _SCHEMES = {
 }
 
 
-def ecdsa_holds(key: ec.EllipticCurvePublicKey, signature: bytes, digest: Digest) -> bool:
-    """Say whether a DER signature over a digest (SHA-1, -256, -384 or -512) is the key's."""
-    if isinstance(key.curve, ec.SECP384R1):
-        point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        holds: bool = _on_p384(point).verify(digest.raw, signature)
-        return holds
-    try:
-        key.verify(signature, digest.raw, _SCHEMES[digest.algorithm])
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-        return False
-    return True
+@dataclass(frozen=True, slots=True)
+class EcdsaKey:
+    """A key on any curve; equal and hashed by the digest of its SubjectPublicKeyInfo alone."""
+
+    fingerprint: str
+    material: ec.EllipticCurvePublicKey = field(compare=False)
+
+    def holds(self, signature: bytes, digest: Digest) -> bool:
+        """Say whether a DER signature over a digest (SHA-1, -256, -384 or -512) is the key's."""
+        if isinstance(self.material.curve, ec.SECP384R1):
+            holds: bool = _on_p384(self).verify(digest.raw, signature)
+            return holds
+        try:
+            self.material.verify(signature, digest.raw, _SCHEMES[digest.algorithm])
+        except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+            return False
+        return True
 
 
 @lru_cache(maxsize=256)
-def _on_p384(point: bytes) -> EC:
+def _on_p384(key: EcdsaKey) -> EC:
     from awscrt.crypto import EC  # noqa: PLC0415 - 30 ms that only this curve pays for
 
+    point = key.material.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     return EC.new_key_from_der_data(_SPKI_P384 + point)

@@ -34,7 +34,7 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest, Subject, TrustEntry, digest_of
-from verification.keys.ecdsa import ecdsa_holds
+from verification.keys.ecdsa import EcdsaKey
 from verification.keys.rsa_pss import PssLimits, pss_limits
 from verification.only import kept_by_only
 
@@ -254,16 +254,11 @@ def _scheme(key: PublicKey, signature: bytes, digest: Digest, terms: Terms) -> s
     """Return the name of the scheme under which the signature holds, or an empty string."""
     hashed = f"SHA-{digest.algorithm.removeprefix('sha')}"
     if isinstance(key.material, ec.EllipticCurvePublicKey):
-        return hashed if _ecdsa_holds(key.material, signature, digest, terms) else ""
+        named = EcdsaKey(key.fingerprint, key.material)
+        encodings = _encodings(key.material, signature, terms.encodings)
+        return hashed if any(named.holds(each, digest) for each in encodings) else ""
     found = _rsa_padding(key, signature, digest, terms)
     return f"{hashed} ({found})" if found else ""
-
-
-def _ecdsa_holds(
-    material: ec.EllipticCurvePublicKey, signature: bytes, digest: Digest, terms: Terms
-) -> bool:
-    encodings = _encodings(material, signature, terms.encodings)
-    return any(ecdsa_holds(material, encoded, digest) for encoded in encodings)
 
 
 def _encodings(

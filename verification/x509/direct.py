@@ -1,6 +1,6 @@
 """Certificates that an anchor with a key on P-384 issued itself, as Fulcio issues them.
 
-The library would check the signature with OpenSSL, which takes twice the time of `ecdsa_holds`, and
+The library would check the signature with OpenSSL, which takes twice the time of `EcdsaKey`, and
 each signer has a certificate of its own. So a path of two links is judged here where nothing about
 it is out of the ordinary (RFC 5280 section 6.1.3 (a) (1) and (4); life and names in subjects are
 the caller's). Whatever is, and whatever does not hold, is left to the library: from here comes no
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.errors import MalformedError
 from core.model import digest_of
-from verification.keys.ecdsa import ecdsa_holds
+from verification.keys.ecdsa import EcdsaKey
 from verification.keys.public_key import PublicKey
 from verification.x509.anchors import Anchors, by_subject
 from verification.x509.certificates import certified_key
@@ -82,11 +82,12 @@ def _key(issuer: x509.Certificate) -> PublicKey | None:
 
 
 @lru_cache(maxsize=_KEPT)
-def _p384_key(issuer: x509.Certificate) -> ec.EllipticCurvePublicKey | None:
+def _p384_key(issuer: x509.Certificate) -> EcdsaKey | None:
     key = _key(issuer) if certifies_freely(issuer) else None
     if key is None or not isinstance(key.material, ec.EllipticCurvePublicKey):
         return None
-    return key.material if isinstance(key.material.curve, ec.SECP384R1) else None
+    is_fast = isinstance(key.material.curve, ec.SECP384R1)
+    return EcdsaKey(key.fingerprint, key.material) if is_fast else None
 
 
 def _is_ordinary(leaf: x509.Certificate) -> bool:
@@ -97,7 +98,7 @@ def _is_ordinary(leaf: x509.Certificate) -> bool:
     return True
 
 
-def _holds(leaf: x509.Certificate, key: ec.EllipticCurvePublicKey) -> bool:
+def _holds(leaf: x509.Certificate, key: EcdsaKey) -> bool:
     """Check the signature, its algorithm being the same inside and outside (section 4.1.1.2)."""
     body, signature = leaf.tbs_certificate_bytes, leaf.signature
     inside = body[2 + (body[1] & ~_LONG_LENGTH if body[1] & _LONG_LENGTH else 0) :]
@@ -111,4 +112,4 @@ def _holds(leaf: x509.Certificate, key: ec.EllipticCurvePublicKey) -> bool:
     outside = b"%b%b\x03%c\x00%b" % (body, stated, len(signature) + 1, signature)
     if not leaf.public_bytes(Encoding.DER).endswith(outside):
         return False
-    return ecdsa_holds(key, signature, digest_of(body, hashed))
+    return key.holds(signature, digest_of(body, hashed))

@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.model import digest_of
+from core.model import Digest, digest_of
 from tests.verification.specimens import CONTENT, CURVES, private_key
-from verification.keys.ecdsa import ecdsa_holds
+from verification.keys.ecdsa import EcdsaKey
+from verification.keys.public_key import spki_fingerprint
 
 HASHES = {
     "sha1": hashes.SHA1(),
@@ -32,6 +33,10 @@ def key(curve: str, name: str = "ecdsa") -> ec.EllipticCurvePrivateKey:
     private = private_key(curve, name)
     assert isinstance(private, ec.EllipticCurvePrivateKey)
     return private
+
+
+def ecdsa_holds(public: ec.EllipticCurvePublicKey, signature: bytes, digest: Digest) -> bool:
+    return EcdsaKey(spki_fingerprint(public), public).holds(signature, digest)
 
 
 def library(curve: str, signature: bytes, hashed: str, content: bytes) -> bool:
