@@ -153,7 +153,9 @@ def _record(logged: Logged, trail: Trail) -> None:
 def _stamped(
     bundle: Bundle, root: TrustedRoot, setting: Setting, trail: Trail
 ) -> list[Moment] | Fault:
-    if bundle.timestamps and not root.judges_timestamps:
+    if not bundle.timestamps:
+        return []
+    if not root.judges_timestamps:
         trail.skipped(
             TIMESTAMP_STEP, "the trusted root names no authority of timestamps: they prove nothing"
         )
@@ -200,7 +202,8 @@ def _counted(
         fitting = [each for each in same if all(map(each.counts, times))]
         if not fitting:
             return _outside_window(one.log, times)
-        found.append(replace(one, log=max(fitting, key=_end)))
+        last = max(fitting, key=_end)
+        found.append(one if last is one.log else replace(one, log=last))
     return tuple(found)
 
 

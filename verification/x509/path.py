@@ -75,7 +75,8 @@ def find_path(
     path = _search(leaf, anchored, anchors, purpose, at)
     if path is None:
         return None
-    path = replace(path, namesakes=_namesakes(path.links, anchored))
+    namesakes = _namesakes(path.links, anchored)
+    path = replace(path, namesakes=namesakes) if namesakes else path
     if len(known) < MAX_CHAIN:
         known.append(path)
     return path
