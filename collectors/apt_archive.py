@@ -27,9 +27,7 @@ class Archive(Protocol):
     ) -> Response:
         """Return the document at `url`, at most `limit` bytes."""
 
-    def spool(
-        self, url: str, to: Path, *, limit: int, headers: Mapping[str, str] | None = None
-    ) -> Spooled:
+    def spool(self, url: str, to: Path, *, limit: int) -> Spooled:
         """Write the document at `url` into `to`, at most `limit` bytes."""
 
 
@@ -49,14 +47,7 @@ class FolderArchive:
         except FileNotFoundError:
             return Response(404, {}, b"", url)
 
-    def spool(
-        self,
-        url: str,
-        to: Path,
-        *,
-        limit: int,
-        headers: Mapping[str, str] | None = None,  # noqa: ARG002 - a folder knows no conditions
-    ) -> Spooled:
+    def spool(self, url: str, to: Path, *, limit: int) -> Spooled:
         """Copy a file, so that what is hashed and what is read are the same bytes."""
         with to.open("wb") as spooled:
             try:

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from collectors.collector import Memory, Surroundings
 from collectors.oci_evidence import SignatureReader
 from collectors.oci_layers import is_companion
-from collectors.oci_look import Look
+from collectors.oci_look import Look, LookedAt
 from collectors.oci_registry import Registry, is_name
 from collectors.parallel import in_order
 from core.errors import (
@@ -153,7 +153,14 @@ class OciCollector:
         for bad in names.bad:
             faults.add(MalformedError(f"{unit}: no tag can be called {bad!r}"))
         signatures = SignatureReader(self._registry, unit, frozenset(names.good), self.limits)
-        look = Look(self._registry, signatures, unit, memory, platforms=self.options.platforms)
+        look = Look(
+            self._registry,
+            signatures,
+            unit,
+            memory,
+            platforms=self.options.platforms,
+            limits=self.limits,
+        )
         wanted = sorted(tag for tag in names.good if self._is_wanted(tag))
         yield from self._looks(look, wanted, faults)
         faults.raise_if_any()
@@ -168,13 +175,20 @@ class OciCollector:
             faults.silent = 0
             for fault in outcome.faults:
                 faults.add(fault)
-            for discovery in outcome.discoveries:
+            for discovery in self._due(look, outcome, faults):
                 if isinstance(discovery, EvidenceSet):
                     if discovery.key in told:
                         continue
                     told.add(discovery.key)
-                    look.told(discovery.key)
+                    look.told(discovery)
                 yield discovery
+
+    def _due(self, look: Look, outcome: LookedAt, faults: Faults) -> Iterator[Discovery]:
+        for found in outcome.discoveries:
+            try:
+                yield from look.due(found)
+            except CountersignError as error:
+                faults.add(error)
 
     def _is_wanted(self, tag: str) -> bool:
         return not is_companion(tag) and any(glob.matches(tag) for glob in self._tags)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -14,6 +14,7 @@ from collectors.oci_manifest import Descriptor, Manifest, children, variants
 from collectors.oci_registry import Registry
 from collectors.parallel import Once
 from core.errors import CollectionError, CountersignError, MalformedError
+from core.limits import Limits
 from core.model import (
     Artifact,
     Digest,
@@ -24,6 +25,7 @@ from core.model import (
     Sighting,
     Unchanged,
 )
+from core.signature_layers import TOGETHER
 from core.text import display
 
 NOT_COVERED = (
@@ -32,11 +34,20 @@ NOT_COVERED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Later:
+    """An image whose evidence is read when it is due: too much waits to be told already."""
+
+    place: Location
+    manifest: Manifest
+    notes: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class LookedAt:
     """What one tag gave: discoveries in order, and what could not be read below it."""
 
-    discoveries: list[Discovery] = field(default_factory=list)
+    discoveries: list[Discovery | Later] = field(default_factory=list)
     faults: list[CountersignError] = field(default_factory=list)
 
 
@@ -90,17 +101,29 @@ class Look:
         memory: Memory,
         *,
         platforms: Literal["each", "index"],
+        limits: Limits,
     ) -> None:
         self._registry, self._signatures, self._unit = registry, signatures, unit
         self._memory, self._lock = memory, threading.Lock()
         self._platforms = platforms
+        self._waiting, self._most = 0, TOGETHER * limits.evidence_bytes  # of evidence, in bytes
         self._artifacts: Once[Digest, Manifest | None] = Once()
         self._sets: Once[str, _Read | None] = Once()
         self._states: Once[Digest, dict[str, str]] = Once()
 
-    def told(self, key: str) -> None:
+    def told(self, evidence_set: EvidenceSet) -> None:
         """Forget the content of a set that was yielded; its name is enough from now on."""
-        self._sets.put(key, None)
+        self._sets.put(evidence_set.key, None)
+        with self._lock:
+            self._waiting -= _size(evidence_set)
+
+    def due(self, found: Discovery | Later) -> list[Discovery]:
+        """Return what was found, reading what was left for later; CollectionError as `at`."""
+        if not isinstance(found, Later):
+            return [found]
+        digest = found.manifest.digest
+        key, read = self._signatures.key(digest), self._read(digest)
+        return _sighted(found.place, found.manifest, key, read, _Below(notes=list(found.notes)))
 
     def at(self, tag: str) -> LookedAt:
         """Look at one tag; nothing at all when it is gone since the tags were listed."""
@@ -118,11 +141,11 @@ class Look:
 
     # --- what was there before -------------------------------------------------------------------
 
-    def _unchanged(self, place: Location, known: Digest) -> list[Discovery] | None:
+    def _unchanged(self, place: Location, known: Digest) -> list[Discovery | Later] | None:
         kept = self._kept(known)
         if kept is None or not self._is_settled(known):
             return None
-        found: list[Discovery] = [Unchanged(place)]
+        found: list[Discovery | Later] = [Unchanged(place)]
         for variant, digest in kept.children.items():
             below = replace(place, variant=variant)
             at_place = self._digest_at(below)
@@ -149,12 +172,15 @@ class Look:
     # --- what is new or changed ------------------------------------------------------------------
 
     def _found(self, place: Location, manifest: Manifest) -> LookedAt:
-        self._artifacts.put(manifest.digest, _bare(manifest))
+        bare = _bare(manifest)
+        self._artifacts.put(manifest.digest, bare)
+        if not manifest.is_index:
+            return LookedAt(list(self._soon(Later(place, bare, ()))))
         below, read = _Below(), self._read(manifest.digest)
-        if manifest.is_index and self._platforms == "each":
+        if self._platforms == "each":
             is_signed = read is not None and bool(read.evidence_set.evidence)
             below = self._look_below(place, manifest, is_signed=is_signed)
-        elif manifest.is_index:
+        else:
             below.notes.append("its platforms are not looked at (platforms: index)")
         own = _sighted(place, manifest, self._signatures.key(manifest.digest), read, below)
         return LookedAt([*own, *below.looked.discoveries], below.looked.faults)
@@ -199,7 +225,9 @@ class Look:
         below.named[place.variant] = str(child.digest)
         below.looked.discoveries.extend(found)
 
-    def _child(self, place: Location, child: Descriptor, notes: tuple[str, ...]) -> list[Discovery]:
+    def _child(
+        self, place: Location, child: Descriptor, notes: tuple[str, ...]
+    ) -> Sequence[Discovery | Later]:
         if self._digest_at(place) == child.digest and self._is_settled(child.digest):
             return [Unchanged(place)]
         digest = child.digest
@@ -208,8 +236,10 @@ class Look:
             return []
         if manifest.is_index:
             raise MalformedError("an index inside an index, which is not read")
-        key, read = self._signatures.key(digest), self._read(digest)
-        return _sighted(place, manifest, key, read, _Below(notes=list(notes)))
+        return self._soon(Later(place, manifest, notes))
+
+    def _soon(self, later: Later) -> Sequence[Discovery | Later]:
+        return [later] if self._waiting > self._most else self.due(later)
 
     def _fetched(self, digest: Digest) -> Manifest | None:
         manifest = self._registry.manifest(self._unit, digest)
@@ -217,9 +247,13 @@ class Look:
 
     def _read(self, digest: Digest) -> _Read | None:
         """Return the evidence of a digest, None where its set was told already."""
-        return self._sets.get(
-            self._signatures.key(digest), lambda: _Read(*self._signatures.read(digest))
-        )
+        return self._sets.get(self._signatures.key(digest), lambda: self._newly_read(digest))
+
+    def _newly_read(self, digest: Digest) -> _Read:
+        read = _Read(*self._signatures.read(digest))
+        with self._lock:
+            self._waiting += _size(read.evidence_set)
+        return read
 
 
 def _sighted(
@@ -234,6 +268,10 @@ def _sighted(
     )
     sighting = Sighting(place, artifact, key)
     return [sighting] if read is None else [_told(read, below), sighting]
+
+
+def _size(evidence_set: EvidenceSet) -> int:
+    return sum(len(each.content) for each in evidence_set.evidence)
 
 
 def _told(read: _Read, below: _Below) -> EvidenceSet:

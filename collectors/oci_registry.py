@@ -32,16 +32,17 @@ from core.errors import (
 from core.limits import Limits
 from core.model import Digest
 from core.text import display
-from net.address import follow, read_url
+from net.address import follow, read_url, shown
 from net.http import Http, Response
+from net.link import next_page
 
 PAGE = 1000  # distribution refuses a catalog page of more
+TOGETHER = 8  # documents of the greatest size: what all pages of one list may come to
 # distribution-spec, "Pulling manifests": the grammar of names and tags.
 _NAME = re.compile(
     r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z"
 )
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}\Z")
-_NEXT = re.compile(r'<([^<>"]*)>[ \t]*;[ \t]*rel=(?:"next"|next)[ \t]*(?:[,;]|\Z)')
 MAX_NAME = 255
 _FOUND, _NOT_MODIFIED, _ABSENT = 200, 304, 404
 # What a registry without the referrers API answers: unknown path or method, not implemented.
@@ -103,14 +104,19 @@ class Registry:
         return names
 
     def _pages(self, path: str) -> Iterator[Response]:
-        target = follow(self._root, path)
+        target, most = follow(self._root, path), TOGETHER * self._limits.document_bytes
+        size = 0
         for _ in range(self._limits.pages):
             response = self._get(target.path)
+            size += len(response.body)
+            if size > most:
+                sentence = f"a list of more than {most} bytes ({TOGETHER} x document_bytes)"
+                raise TooLargeError(f"{self.host}: {sentence}")
             yield response
-            link = _NEXT.search(response.headers.get("link", ""))
+            link = next_page(response.headers.get("link", ""))
             if link is None:
                 return
-            there = follow(target, link[1])
+            there = follow(target, link)
             # A proxy in front may hide scheme and port; the next page is asked for at home anyway.
             if there.origin.host != self._root.origin.host or not there.path.startswith("/v2/"):
                 raise RefusedError(f"{self.host} names a next page elsewhere: {there.origin}")
@@ -118,10 +124,11 @@ class Registry:
         raise TooLargeError(f"{self.host}: more than {self._limits.pages} pages (limits.pages)")
 
     def _listed(self, response: Response, key: str) -> list[str]:
-        document = wire.as_mapping(wire.read_json(response.body, limits=self._limits), key)
-        written = document.get(key)
-        entries = [] if written is None else wire.as_items(written, key)
-        return [wire.as_text(entry, f"one of {key}") for entry in entries]
+        try:
+            return _entries(wire.read_json(response.body, limits=self._limits), key)
+        except MalformedError as error:
+            place = f"the list of {key} at {shown(response.url)}"
+            raise type(error)(f"{place}: {error}") from None
 
     # --- documents -------------------------------------------------------------------------------
 
@@ -205,7 +212,7 @@ class Registry:
             before = len(found)
             for entry in descriptors(wire.as_mapping(document, "referrers")):
                 found.setdefault(entry.digest, entry)
-            if len(found) == before and _NEXT.search(response.headers.get("link", "")):
+            if len(found) == before and next_page(response.headers.get("link", "")):
                 raise MalformedError("a page of referrers that names no new one, and a next page")
             if len(found) > MAX_CHILDREN:
                 raise TooLargeError(f"more than {MAX_CHILDREN} documents refer to it")
@@ -248,6 +255,16 @@ def mismatch(place: str, expected: Digest, found: Digest) -> CollectionError:
     return CollectionError(
         f"{place}: expected {expected}, found bytes with {found}", reason="DIGEST_MISMATCH"
     )
+
+
+def _entries(document: object, key: str) -> list[str]:
+    """Return what a list holds; what is no list is not an empty one: all would be gone."""
+    listed = wire.as_mapping(document, "it")
+    if key not in listed:
+        raise MalformedError(f"it has no {key}")
+    written = listed[key]  # null, where there are none, in what distribution answers
+    entries = [] if written is None else wire.as_items(written, key)
+    return [wire.as_text(entry, f"one of {key}") for entry in entries]
 
 
 def _demand_found(response: Response, what: str) -> None:

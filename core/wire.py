@@ -304,6 +304,13 @@ def decode_base64(encoded: str | bytes, *, what: str) -> bytes:
 def decode_base64_either(encoded: str | bytes, *, what: str) -> bytes:
     """Decode base64 in the standard or the URL-safe alphabet, padded or not, never mixed."""
     try:
+        return decode_base64(encoded, what=what)  # as nearly everybody writes it
+    except MalformedError:
+        return decode_base64(_standard_base64(encoded, what), what=what)
+
+
+def _standard_base64(encoded: str | bytes, what: str) -> bytes:
+    try:
         given = encoded.encode("ascii") if isinstance(encoded, str) else bytes(encoded)
     except ValueError:
         raise MalformedError(f"{what} is not base64") from None
@@ -311,6 +318,4 @@ def decode_base64_either(encoded: str | bytes, *, what: str) -> bytes:
         if b"+" in given or b"/" in given:
             raise MalformedError(f"{what} mixes two base64 alphabets")
         given = given.translate(bytes.maketrans(b"-_", b"+/"))
-    if not given.endswith(b"="):
-        given += b"=" * (-len(given) % 4)
-    return decode_base64(given, what=what)
+    return given if given.endswith(b"=") else given + b"=" * (-len(given) % 4)

@@ -101,7 +101,10 @@ def follow(target: Target, reference: str) -> Target:
         joined = urljoin(target.url, reference)
     except ValueError:
         raise MalformedError(f"{shown(target.url)} sends us to something that is no URL") from None
-    return read_url(joined)
+    try:
+        return read_url(joined)
+    except (MalformedError, RefusedError) as error:
+        raise type(error)(f"{shown(target.url)} sends us elsewhere: {error}") from None
 
 
 def shown(url: str) -> str:

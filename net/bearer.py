@@ -148,7 +148,10 @@ class Authority:
             raise DeniedError(f"{realm.origin}: no token in the answer: {error}") from None
 
     def _realm(self, written: str) -> Target:
-        realm = read_url(written)
+        try:
+            realm = read_url(written)
+        except (MalformedError, RefusedError) as error:
+            raise type(error)(f"{self._home} names no usable token service: {error}") from None
         known = realm.origin == self._home or realm.origin in self._token_origins
         if realm.origin.scheme != "https" and not known:
             raise RefusedError(f"{self._home} names a token service without TLS: {realm.origin}")

@@ -192,10 +192,15 @@ class Http:
     # --- one try: redirects and credentials ------------------------------------------------------
 
     def _exchange(self, ask: _Ask, sink: Sink) -> _Answer:
-        target = read_url(ask.url)
+        asked = target = read_url(ask.url)
         headers = {**ask.headers, "User-Agent": self.user_agent}
         for _ in range(self.limits.redirects + 1):
-            answer = self._authorised(ask, target, headers, sink)
+            try:
+                answer = self._authorised(ask, target, headers, sink)
+            except RefusedError as error:
+                if target == asked:
+                    raise
+                raise RefusedError(f"{shown(ask.url)} redirects: {error}") from None
             location = answer.headers.get("location", "")
             if answer.status not in _REDIRECTS or not location:
                 return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from core.errors import MalformedError, TooLargeError
+from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Verification
 from verification.trail import Trail
@@ -26,8 +26,7 @@ class Fault:
 
 def malformed(step: str, error: MalformedError, expected: str, reference: str = "") -> Fault:
     """Return the fault of something that cannot be read: it is too large, or in another form."""
-    reason = "TOO_LARGE" if isinstance(error, TooLargeError) else "MALFORMED"
-    return Fault(step, reason, str(error), expected, str(error), reference)
+    return Fault(step, error.reason, str(error), expected, str(error), reference)
 
 
 def refuse_fault(trail: Trail, fault: Fault) -> Verification:

@@ -2,11 +2,13 @@
 
 References: minisign's own description of its formats; signify(1). Both write a comment and base64
 of two letters, a key id and Ed25519 material. minisign adds a second comment and a signature over
-the first signature and that comment; signify has neither.
+the first signature and that comment; signify has neither. Tauri's updater keeps minisign's files,
+signatures and keys, as base64 of the whole.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from functools import lru_cache
 
@@ -20,6 +22,7 @@ from verification.keys.public_key import PublicKey, public_key
 from verification.only import kept_by_only
 
 UNTRUSTED = b"untrusted comment:"
+WRAPPED = base64.b64encode(UNTRUSTED)  # whole groups of it, so every such file begins so
 MAX_BYTES = 16 * 1024
 _PURE, _PREHASHED = b"Ed", b"ED"
 _ID_BYTES, _KEY_BYTES, _SIGNATURE_BYTES = 8, 32, 64
@@ -62,12 +65,22 @@ def shown_id(key_id: bytes) -> str:
     return f"{int.from_bytes(key_id, 'little'):X}"
 
 
+def _unwrapped(content: bytes) -> bytes:
+    """Return a file as minisign writes it, without base64 around it; nothing of a large one."""
+    if len(content) > MAX_BYTES:
+        return b""
+    if not content.startswith(WRAPPED):
+        return content
+    return decode_base64(content.rstrip(b"\r\n"), what="the base64 around a file of minisign")
+
+
 def read_signature(content: bytes) -> MinisignSignature:
     """Read a file with one signature and nothing else; raise MalformedError.
 
     Blank lines may follow minisign's four; behind signify's two they would be a message.
     """
-    found = _SIGNATURE.match(content) if len(content) <= MAX_BYTES else None
+    content = _unwrapped(content)
+    found = _SIGNATURE.match(content)
     if found is None:
         raise MalformedError("not the two or four lines of a minisign or signify signature")
     raw = decode_base64(found["signature"], what="the signature")
@@ -90,7 +103,7 @@ def read_signature(content: bytes) -> MinisignSignature:
 @lru_cache(maxsize=256)
 def read_key(entry: TrustEntry) -> MinisignKey:
     """Read a trust entry of kind MINISIGN, where its `only` names it; raise MalformedError."""
-    found = _KEY.match(entry.content) if len(entry.content) <= MAX_BYTES else None
+    found = _KEY.match(_unwrapped(entry.content))
     if found is None:
         raise MalformedError("not a public key of minisign or signify")
     raw = decode_base64(found["key"], what="the public key")

@@ -13,7 +13,7 @@ from core.limits import Limits
 from core.model import REVOCATION_ALONE, Digest, Trust, TrustEntry, TrustKind, digest_of
 from verification.keys.public_key import load_entry
 from verification.keys.registry_keys import read_registry_keys
-from verification.minisign import read_key, shown_id
+from verification.minisign import UNTRUSTED, WRAPPED, read_key, shown_id
 from verification.openpgp.keyring import read_keyring, revoked_names
 from verification.sigstore.trusted_root import Part, load_root
 from verification.ssh.revocation import given_revocations, is_revocation_list
@@ -65,7 +65,7 @@ def kind_of(given: TrustKind, content: bytes) -> TrustKind:
     if given is TrustKind.KEY:
         if start.startswith(b"{"):
             return TrustKind.REGISTRY_KEYS
-        if start.startswith(b"untrusted comment:") or _MINISIGN.fullmatch(content.strip()):
+        if start.startswith((UNTRUSTED, WRAPPED)) or _MINISIGN.fullmatch(content.strip()):
             return TrustKind.MINISIGN
         if b"-----BEGIN " not in content and _SSH_KEY.search(content):
             return TrustKind.SSH_SIGNERS

@@ -14,6 +14,9 @@ import pytest
 
 from collectors.collector import Surroundings
 from collectors.oci import OciCollector, OciOptions
+from collectors.oci_evidence import SignatureReader
+from collectors.oci_look import Later, Look
+from collectors.oci_registry import Registry
 from core.errors import (
     CollectionError,
     DeniedError,
@@ -24,7 +27,7 @@ from core.errors import (
     UnreachableError,
 )
 from core.limits import Limits
-from core.model import Discovery, EvidenceSet, Sighting, UnitEnd
+from core.model import Digest, Discovery, EvidenceSet, Sighting, UnitEnd
 from core.reasons import REASONS
 from net.http import Http
 from tests.fakes.hostile_server import Asked, HostileServer, Script, Step, answer, raw
@@ -265,6 +268,135 @@ def test_endless_catalog_ends_at_the_limit() -> None:
         http.close()
 
 
+ENVELOPE = "application/vnd.dsse.envelope.v1+json"
+FEW = replace(LIMITS, evidence_bytes=1024)  # of which four pieces may wait
+
+
+def companions(images: list[bytes]) -> list[str]:
+    return [f"{digest(one).replace(':', '-')}.att" for one in images]
+
+
+def attested(images: list[bytes]) -> Script:
+    """Return what a repository answers of images each of which has an attestation of 1000 bytes."""
+    payload = b"x" * 1000
+    layer = {"mediaType": ENVELOPE, "digest": digest(payload), "size": len(payload)}
+    held = manifest(image("attestation", layers=[layer]))
+    script: Script = {f"{BASE}/blobs/{digest(payload)}": answer(200, payload)}
+    script |= {f"{BASE}/manifests/{digest(one)}": manifest(one) for one in images}
+    return script | {f"{BASE}/manifests/{tag}": held for tag in companions(images)}
+
+
+def test_attack_16_evidence_of_platforms_that_waits_is_bounded() -> None:
+    images = [image(f"{number:02}") for number in range(12)]
+    script = attested(images)
+    script[f"{BASE}/manifests/00"] = manifest(index(*map(child, images)), INDEX)
+    script[f"{BASE}/tags/list?n=1000"] = tags("00", *companions(images))
+    with HostileServer(script) as server:
+        options = OciOptions.model_validate(
+            {"url": server.url, "repositories": ["acme/app"], "connections": 1}
+        )
+        http = Http(FEW, home=server.url)
+        one = OciCollector("prod", options, Surroundings(http, FEW, {}, Path(), Path()))
+        most, told = 0, 0
+        for found in one.collect("acme/app", UnitMemory()):
+            fetched = sum("/blobs/" in asked.path for asked in server.asked)
+            most = max(most, fetched - told)
+            told += isinstance(found, EvidenceSet) and bool(found.evidence)
+        http.close()
+    assert told == 12
+    assert isinstance(found, UnitEnd)
+    # Four wait, the fifth tells that they are too many; one more is read while the first is due.
+    assert most <= 6
+
+
+def test_attack_16_evidence_of_tags_that_waits_is_bounded() -> None:
+    images = [image(f"{number:02}") for number in range(12)]
+    script = attested(images)
+    script |= {f"{BASE}/manifests/v{at}": manifest(one) for at, one in enumerate(images)}
+    with HostileServer(script) as server:
+        http = Http(FEW, home=server.url)
+        registry = Registry(http, server.url, FEW, 1)
+        reader = SignatureReader(registry, "acme/app", companions(images), FEW)
+        look = Look(registry, reader, "acme/app", UnitMemory(), platforms="each", limits=FEW)
+        looked = [look.at(f"v{number}") for number in range(12)]
+        assert sum("/blobs/" in asked.path for asked in server.asked) == 5
+        for one in looked:
+            (found,) = one.discoveries[:1]
+            held, sighting = look.due(found) if isinstance(found, Later) else one.discoveries
+            assert isinstance(held, EvidenceSet)
+            assert isinstance(sighting, Sighting)
+            assert len(held.evidence) == 1
+            look.told(held)
+        http.close()
+        assert look._waiting == 0
+
+
+def test_evidence_left_for_later_that_breaks_leaves_the_unit_incomplete() -> None:
+    images = [image(f"{number:02}") for number in range(8)]
+    script = attested(images)
+    script[f"{BASE}/manifests/00"] = manifest(index(*map(child, images)), INDEX)
+    last = companions(images)[-1]
+    script[f"{BASE}/manifests/{last}"] = answer(500)
+    script[f"{BASE}/tags/list?n=1000"] = tags("00", *companions(images))
+    with HostileServer(script) as server:
+        options = OciOptions.model_validate({"url": server.url, "repositories": ["acme/app"]})
+        http = Http(FEW, home=server.url, pause=lambda _seconds: None)
+        one = OciCollector("prod", options, Surroundings(http, FEW, {}, Path(), Path()))
+        found, error = read(one.collect("acme/app", UnitMemory()))
+        http.close()
+    assert isinstance(error, CollectionError)
+    assert last in str(error)
+    assert sum(isinstance(each, Sighting) for each in found) == 1 + 7
+    assert not any(isinstance(each, UnitEnd) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("/v2/_catalog", "repositories"),
+        (f"{BASE}/tags/list", "tags"),
+        (f"{BASE}/referrers/{digest(GOOD)}", "manifests"),
+    ],
+)
+def test_attack_16_pages_of_one_list_are_bounded_together(path: str, key: str) -> None:
+    limits = replace(LIMITS, document_bytes=4096)
+
+    def page(asked: Asked) -> Step:
+        name = asked.path.rpartition("=")[2].rjust(3000, "x")
+        named = {**child(name.encode()), "annotations": {"more": name}}
+        body = {key: [named if key == "manifests" else name]}
+        following = f'<{path}?n={len(server.asked)}>; rel="next"'
+        return answer(200, json.dumps(body).encode(), Link=following)
+
+    with HostileServer(Endless(page)) as server:  # type: ignore[arg-type]
+        http = Http(limits, home=server.url)
+        registry = Registry(http, server.url, limits, 1)
+        image = Digest.parse(digest(GOOD))
+        read: dict[str, Callable[[], object]] = {
+            "repositories": lambda: list(registry.repositories()),
+            "tags": lambda: registry.tags("acme/app"),
+            "manifests": lambda: registry.referrers("acme/app", image),
+        }
+        with pytest.raises(TooLargeError, match=r"32768 bytes \(8 x document_bytes\)"):
+            read[key]()
+        http.close()
+        assert len(server.asked) < 12
+
+
+def test_next_page_is_read_however_its_link_is_written() -> None:
+    first = f"{BASE}/tags/list?n=1000"
+    link = f'<{first}&last=a>; title="more"; REL="Next"'
+    script: Script = {
+        first: answer(200, b'{"tags":["a"]}', Link=link),
+        f"{first}&last=a": tags("b"),
+        f"{BASE}/manifests/a": manifest(GOOD),
+        f"{BASE}/manifests/b": manifest(GOOD),
+    }
+    found, error = scan(script)
+    assert error is None
+    assert versions(found) == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("path", "key"), [("/v2/_catalog", "repositories"), (f"{BASE}/tags/list", "tags")]
 )
@@ -296,6 +428,8 @@ def test_attack_14_next_page_elsewhere_is_refused(link: str) -> None:
     [
         b"",
         b"[]",
+        b"{}",
+        b'{"errors":[{"code":"UNAVAILABLE"}]}',
         b'{"tags":5}',
         b'{"tags":[1]}',
         b'{"tags":' + b"[" * 9000,
@@ -306,6 +440,8 @@ def test_attack_14_next_page_elsewhere_is_refused(link: str) -> None:
 def test_broken_list_is_malformed(body: bytes) -> None:
     _, error = scan({f"{BASE}/tags/list?n=1000": answer(200, body)})
     assert isinstance(error, MalformedError)
+    assert "the list of tags at http://127.0.0.1:" in str(error)
+    assert f"{BASE}/tags/list" in str(error)
 
 
 @pytest.mark.parametrize("name", NASTY)

@@ -50,7 +50,8 @@ _FILES: dict[int, str] = {
     "~cosign_simple",
     6: "core/test_glob policy/test_signed_by verification/test_builder_identity "
     "verification/ssh/test_ssh_signers verification/x509/test_subject_names "
-    "verification/test_verifier ~notation ~npm_attestations ~pep740 ~ssh_signature",
+    "verification/x509/test_certificate_rules verification/test_verifier ~notation "
+    "~npm_attestations ~pep740 ~ssh_signature",
     7: "verification/sigstore/test_sigstore_attacks ~cosign_blob ~cosign_simple ~dsse ~git_object "
     "~pep740 ~raw_signature",
     8: "verification/keys/test_public_key verification/cms/test_timestamps ~cms_detached ~dsse "

@@ -112,6 +112,29 @@ KEYS = [
     ),
     guard(
         "verification/openpgp/judgement.py",
+        "if 8 * hashed.digest_size < key.digest_bits:",
+        "verification/openpgp/test_openpgp_kinds.py::"
+        "test_attack_10_digest_shorter_than_the_key_demands_is_weak",
+    ),
+    guard(
+        "verification/openpgp/key.py",
+        "if _VERSIONS.get(number, version) != version:",
+        "verification/openpgp/test_openpgp_kinds.py::"
+        "test_attack_10_kind_of_key_that_its_version_may_not_have_is_not_read",
+    ),
+    guard(
+        "verification/openpgp/maker.py",
+        "if good and signature.version == _CHECKED and not _begins_as_stated(signature, content):",
+        "verification/openpgp/test_openpgp_kinds.py::"
+        "test_version_6_is_refused_where_the_hash_begins_otherwise_than_it_says",
+    ),
+    guard(
+        "verification/archives/rpm_header.py",
+        "if max(at, stop) != len(store):",
+        "verification/formats/test_rpm.py::test_region_of_the_signature_header_binds_nothing",
+    ),
+    guard(
+        "verification/openpgp/judgement.py",
         "if made > now:",
         "verification/openpgp/test_openpgp.py::test_attack_10_matrix",
     ),
@@ -149,7 +172,7 @@ KEYS = [
     ),
     guard(
         "verification/openpgp/subpackets.py",
-        "if kind in found:",
+        "if found.get(kind, body) != body:",
         "verification/openpgp/test_openpgp_packets.py::"
         "test_signed_area_that_is_ambiguous_or_cut_is_malformed",
     ),
@@ -221,8 +244,16 @@ KEYS = [
     ),
     guard(
         "verification/ssh/envelope.py",
-        "if not bare.startswith(BEGIN) or not bare.endswith(END):",
+        "if not bare.startswith(_HEADER) or not bare.endswith(_FOOTER):",
         "verification/formats/test_ssh_signature.py::test_flipped_armor_is_refused",
+    ),
+    guard(
+        "verification/ssh/key.py",
+        "if follows or not browser.are_about(signed):",
+        "verification/formats/test_ssh_signature.py::"
+        "test_security_key_signs_what_a_browser_says_of_the_message",
+        "verification/formats/test_ssh_signature.py::"
+        "test_words_of_a_browser_end_where_their_origin_ends",
     ),
     guard(
         "verification/formats/git_object.py",
@@ -267,7 +298,7 @@ KEYS = [
     ),
     guard(
         "verification/archives/rpm_header.py",
-        "if tag < _FIRST_TAG or tag in entries or offset < at:",
+        "if tag < _FIRST_TAG or tag in entries or offset < at or start <= offset < stop:",
         "verification/formats/test_rpm.py::test_attack_18_two_entries_of_one_tag_are_malformed",
     ),
     guard(

@@ -113,6 +113,19 @@ READERS = [
         "collectors/test_oci_hostile.py::test_attack_14_next_page_elsewhere_is_refused",
     ),
     guard(
+        "collectors/oci_registry.py",
+        "if size > most:",
+        "collectors/test_oci_hostile.py::test_attack_16_pages_of_one_list_are_bounded_together",
+    ),
+    guard(
+        "collectors/oci_look.py",
+        "if self._waiting > self._most else",
+        "collectors/test_oci_hostile.py::"
+        "test_attack_16_evidence_of_platforms_that_waits_is_bounded",
+        "collectors/test_oci_hostile.py::test_attack_16_evidence_of_tags_that_waits_is_bounded",
+        new="if False else",
+    ),
+    guard(
         "collectors/apt_index.py",
         "if content.size != listed.size or found != listed.digest:",
         "collectors/test_apt.py::"

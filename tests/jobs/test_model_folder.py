@@ -149,7 +149,7 @@ def test_a_file_that_goes_away_meanwhile_is_told_and_not_verified(
         (model / "config.json").unlink()
         return content
 
-    monkeypatch.setattr("jobs.verifying.read_model_folder", read)
+    monkeypatch.setattr("jobs.verify_case.read_model_folder", read)
     code, reason = said(model)
     assert (code, reason) == (3, "SOURCE_UNREACHABLE")
 

@@ -21,8 +21,9 @@ from core.model import Digest, Outcome, Trust, digest_of
 from jobs import oci_blobs
 from jobs.oci_blobs import Blobs
 from jobs.oci_layout import read_layout
+from jobs.verify_case import Question
 from jobs.verify_inputs import read_file
-from jobs.verifying import Answer, Question, answer
+from jobs.verifying import Answer, answer
 from tests.verification.specimens import (
     AUTHORITY,
     DAY,

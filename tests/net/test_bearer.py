@@ -228,7 +228,7 @@ def test_token_that_is_refused_is_renewed_once_and_then_denied() -> None:
 @pytest.mark.parametrize("realm", ["", "not a url", "ftp://a/", "https://a b/"])
 def test_realm_that_is_no_url_is_malformed(realm: str) -> None:
     authority = Authority(HOME, lambda _url, _headers: b"", LIMITS)
-    with pytest.raises(MalformedError):
+    with pytest.raises(MalformedError, match=f"^{HOME} names no usable token service"):
         authority.answer(TAGS, f'Bearer realm="{realm}"', "")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -304,11 +305,13 @@ def test_redirect_loop_ends_with_the_limit_named() -> None:
 def test_attack_14_redirect_into_the_private_network_is_refused(location: str) -> None:
     message = refused({"/a": answer(302, Location=location)}, RefusedError)
     assert "secret" not in message
+    assert re.match(r"http://127\.0\.0\.1:\d+/a (?:redirects|sends us elsewhere): ", message)
 
 
 @pytest.mark.parametrize("location", ["gopher://a/", "file:///etc/passwd", "http://[", "/\x01"])
 def test_redirect_to_no_url_is_malformed(location: str) -> None:
-    refused({"/a": answer(302, Location=location)}, MalformedError)
+    message = refused({"/a": answer(302, Location=location)}, MalformedError)
+    assert re.match(r"http://127\.0\.0\.1:\d+/a sends us ", message)
 
 
 def test_header_injection_is_refused_before_anything_is_sent() -> None:

@@ -124,6 +124,14 @@ def field_is_null(case: Case, _: Verification) -> bool:
     return b": null" in case.signature
 
 
+def base64_is_another(case: Case, _: Verification) -> bool:
+    """Say whether some text is base64, but not in the standard alphabet with all its padding."""
+    for text in re.findall(rb'"([A-Za-z0-9+/_-]{20,}=*)"', case.signature):
+        if len(text) % 4 or b"-" in text or b"_" in text:
+            return True
+    return False
+
+
 def promise_alone(case: Case, _: Verification) -> bool:
     document = _document(case)
     is_first = str(document["mediaType"]).endswith("version=0.1")

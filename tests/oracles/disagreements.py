@@ -132,6 +132,13 @@ DISAGREEMENTS = (
         causes.field_is_null,
     ),
     Disagreement(
+        SIGSTORE,
+        VERIFIED,
+        "bytes in the URL-safe alphabet of base64, or without padding",
+        "ProtoJSON Format, bytes",
+        causes.base64_is_another,
+    ),
+    Disagreement(
         ("openssl-ts",),
         VERIFIED,
         "a signer named by key identifier: its reader of PKCS #7 knows none",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 
 from core.errors import MalformedError, TooLargeError
@@ -21,7 +21,7 @@ HEADER_MAGIC = b"\x8e\xad\xe8\x01\x00\x00\x00\x00"
 PREAMBLE_BYTES = 16  # the magic, how many entries, how many bytes
 MAX_SIGNATURE_ENTRIES = 64
 MAX_ENTRIES = 65_535
-SIGNATURES_REGION, IMMUTABLE_REGION = 62, 63
+_IMAGE_REGION, SIGNATURES_REGION, IMMUTABLE_REGION = 61, 62, 63
 _ENTRY_BYTES = 16
 _TRAILER = struct.Struct(">2LlL")  # an entry whose offset is negative: back to the first one
 _FIRST_TAG = 100  # below it are regions
@@ -116,7 +116,12 @@ def header_size(preamble: bytes, *, what: str, most_entries: int, most_bytes: in
 
 
 def read_header(raw: bytes, region: int, *, what: str) -> Header:
-    """Read a header whose size was checked; its one region must be all of it."""
+    """Read a header whose size was checked.
+
+    Of the header its one region must be all: that is what is signed. Entries of the signature
+    header may stand behind its region, as signers of files have left theirs, or be without one,
+    as before there were regions (hregions): nobody vouches for either.
+    """
     count = int.from_bytes(raw[8:12], "big")
     index = raw[PREAMBLE_BYTES : PREAMBLE_BYTES + count * _ENTRY_BYTES]
     store = raw[PREAMBLE_BYTES + count * _ENTRY_BYTES :]
@@ -128,29 +133,49 @@ def read_header(raw: bytes, region: int, *, what: str) -> Header:
     ]
     if not rows:
         raise MalformedError(f"the {what} is empty")
-    end = _region_start(rows[0], region, count, store, what)
+    is_bare = region == SIGNATURES_REGION and rows[0][0] != region
+    if is_bare:
+        return Header(raw, _entries(rows, store, (0, 0), what))
+    return Header(
+        raw, _entries(rows[1:], store, _trailer(rows[0], region, count, store, what), what)
+    )
+
+
+def _entries(
+    rows: Sequence[tuple[int, ...]], store: bytes, trailer: tuple[int, int], what: str
+) -> dict[int, Entry]:
+    """Return the entries by their tags: one behind another, and none in the region's trailer."""
+    start, stop = trailer
     entries: dict[int, Entry] = {}
     at = 0
-    for tag, kind, offset, items in rows[1:]:
-        value = _value(store, offset, kind, items, end, what)
-        if tag < _FIRST_TAG or tag in entries or offset < at:
+    for tag, kind, offset, items in rows:
+        value = _value(store, offset, kind, items, start if offset < start else len(store), what)
+        if tag < _FIRST_TAG or tag in entries or offset < at or start <= offset < stop:
             raise MalformedError(f"tag {tag} stands twice, or out of place, in the {what}")
         entries[tag] = Entry(tag, kind, items, value)
         at = offset + len(value)
-    return Header(raw, entries)
+    if max(at, stop) != len(store):
+        raise MalformedError(f"bytes behind the last entry of the {what}")
+    return entries
 
 
-def _region_start(row: tuple[int, ...], region: int, count: int, store: bytes, what: str) -> int:
-    """Return where the region's trailer begins; everything must be inside it (hregions)."""
+def _trailer(
+    row: tuple[int, ...], region: int, count: int, store: bytes, what: str
+) -> tuple[int, int]:
+    """Return from where to where the region's trailer is; the header must end with its."""
     tag, kind, offset, items = row
-    is_last = 0 <= offset == len(store) - _ENTRY_BYTES
-    signed = _TRAILER.unpack_from(store, offset) if is_last else ()
-    is_whole = signed[2:3] == (-count * _ENTRY_BYTES,)
-    if (tag, kind, items) != (region, _BINARY, _ENTRY_BYTES) or not is_whole:
-        raise MalformedError(f"the {what} is not one region from its first entry to its last byte")
-    if (signed[0], signed[1], signed[3]) != (region, _BINARY, _ENTRY_BYTES):
+    if (tag, kind, items) != (region, _BINARY, _ENTRY_BYTES) or offset > len(store) - _ENTRY_BYTES:
+        raise MalformedError(f"the {what} does not begin with its region")
+    of, kind, back, items = _TRAILER.unpack_from(store, offset)
+    # Old versions of rpm wrote the trailer of the signature header under another tag.
+    is_own = of == region or (region == SIGNATURES_REGION and of == _IMAGE_REGION)
+    if not is_own or (kind, items) != (_BINARY, _ENTRY_BYTES):
         raise MalformedError(f"the region of the {what} ends in another one's trailer")
-    return offset
+    covered, rest = divmod(-back, _ENTRY_BYTES)
+    is_whole = covered == count and offset == len(store) - _ENTRY_BYTES
+    if rest or not 0 < covered <= count or not (is_whole or region == SIGNATURES_REGION):
+        raise MalformedError(f"the {what} is not one region from its first entry to its last byte")
+    return offset, offset + _ENTRY_BYTES
 
 
 def _value(store: bytes, offset: int, kind: int, count: int, end: int, what: str) -> bytes:

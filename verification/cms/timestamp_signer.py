@@ -28,7 +28,8 @@ def usable_key(signer: x509.Certificate, *, must_be_critical: bool = True) -> Pu
     try:
         key = certified_key(signer)
     except MalformedError as error:
-        return Fault(_USAGE, "MALFORMED", str(error), "a key that can be used", "another one")
+        expected = "a key that can be used"
+        return Fault(_USAGE, error.reason, str(error), expected, "another one")
     wrong = _wrong_usage(signer, must_be_critical=must_be_critical)
     if wrong:
         detail = "the certificate that signed the timestamp was not issued for timestamps"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from core.errors import MalformedError
 from core.model import Evidence, Role, Verification
+from core.naming import plural
 from verification.cms import identifiers
 from verification.cms.judgement import Rules, conclude, judge
 from verification.cms.signature import Signed
@@ -46,7 +47,11 @@ class CmsDetached:
         except MalformedError as error:
             expected = "one SignedData within the limits"
             return refuse_malformed(trail, "signed data", error, expected, _REFERENCE)
-        trail.passed("signed data", f"{len(data.signers)} signers", reference=_REFERENCE)
+        trail.passed(
+            "signed data",
+            f"{len(data.signers)} {plural(len(data.signers), 'signer')}",
+            reference=_REFERENCE,
+        )
         # 2. What is signed: the artifact, or what is inside, which must be the artifact.
         signed = _signed(trail, data, evidence)
         if isinstance(signed, Verification):

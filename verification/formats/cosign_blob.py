@@ -32,7 +32,7 @@ from verification.keys.keyed import (
 )
 from verification.readers.json_document import read_document
 from verification.sigstore.core import conclude, prove
-from verification.sigstore.cosign_bundle import digest_bundle, names_certificate
+from verification.sigstore.cosign_bundle import names_certificate, signature_bundle
 from verification.trail import Trail
 from verification.x509.chain import names_authorities
 
@@ -144,17 +144,8 @@ def _refuse_malformed(trail: Trail, error: MalformedError) -> Verification:
 
 
 def _by_certificate(trail: Trail, held: _Held, subject: Subject, setting: Setting) -> Verification:
-    ours = subject.digest("sha256")
-    if ours is None:
-        return trail.refuse(
-            "subject",
-            "CONTENT_NEEDED",
-            "the artifact's sha256 digest is not at hand",
-            expected="the artifact, or its sha256 digest",
-            found=", ".join(map(str, subject.digests)) or "no digest",
-        )
     try:
-        bundle = digest_bundle(held.with_entry(), ours, held.signature, setting.limits)
+        bundle = signature_bundle(held.with_entry(), held.signature, setting.limits)
     except MalformedError as error:
         return _refuse_malformed(trail, error)
     proof = prove(bundle, subject, setting, trail)

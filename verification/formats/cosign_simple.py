@@ -178,9 +178,7 @@ def _judge_certificate(
     if not names_authorities(setting.trust):
         return _refuse_unvouched(trail, container, signature, keys, setting)
     try:
-        bundle = signature_bundle(
-            container.annotations, container.payload, signature, setting.limits
-        )
+        bundle = signature_bundle(container.annotations, signature, setting.limits)
     except MalformedError as error:
         return refuse_malformed(trail, "set of annotations", error)
     proof = prove(bundle, signed_bytes(container.payload), setting, trail)

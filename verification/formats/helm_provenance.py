@@ -29,6 +29,7 @@ from core.model import (
     Verification,
     digest_of,
 )
+from core.naming import plural
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.openpgp.conclusion import Offered, decide, refused, with_today
@@ -113,7 +114,9 @@ def _covers(
         if provenance.metadata.get(name)
     }
     verification = replace(verification, claims={**verification.claims, **claims})
-    verification = _with(verification, TEXT, None, f"{len(provenance.files)} files")
+    verification = _with(
+        verification, TEXT, None, f"{len(provenance.files)} {plural(len(provenance.files), 'file')}"
+    )
     cause = _differs(provenance.files, text, subject)
     return _with(verification, FILES, cause), cause
 

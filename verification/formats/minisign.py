@@ -41,6 +41,7 @@ from verification.inside import SUBJECT, refuse_other_digest
 from verification.keys.public_key import WHOLE_FACTOR, Window, after
 from verification.minisign import (
     UNTRUSTED,
+    WRAPPED,
     MinisignKey,
     MinisignSignature,
     read_key,
@@ -77,7 +78,7 @@ class Minisign:
 
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether it begins with the comment that every such file begins with."""
-        return evidence.content.startswith(UNTRUSTED)
+        return evidence.content.startswith((UNTRUSTED, WRAPPED))
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the signature over the subject and the one over the comment."""

@@ -35,8 +35,8 @@ class SigstoreBundle:
         except MalformedError:
             # Broken, but meant to be one, unless a list of bundles is what it was.
             return b'"attestations"' not in content
-        media_type = document.get("mediaType")
-        named = isinstance(media_type, str) and media_type.startswith(_NAME.decode())
+        types = (document.get(name) for name in ("mediaType", "media_type"))
+        named = any(isinstance(each, str) and each.startswith(_NAME.decode()) for each in types)
         return named or "verificationMaterial" in document
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:

@@ -3,7 +3,8 @@
 The signature is a detached CMS over the object without its signature. gitsign signs with a Fulcio
 certificate that lives for minutes, and keeps the log's entry among the unsigned attributes, without
 the body: that is made again here, from the signature, the certificate and the signed attributes, so
-that an entry of anything else cannot fit. Its own claim of a time is no proof.
+that an entry of anything else cannot fit. Its own claim of a time is no proof. gitsign may also
+keep no entry and look one up by the object's id, which is not done here: neither yes nor no.
 
 Reference: gitsign, internal/rekor/oid; protobuf-specs, sigstore_rekor.proto.
 """
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import TrustKind, Verification, digest_of
+from core.naming import plural
 from verification.cms import identifiers
 from verification.cms.judgement import Rules, conclude, judge
 from verification.cms.naming import Certificates
@@ -52,7 +54,9 @@ def judge_git_cms(trail: Trail, signature: bytes, payload: bytes, setting: Setti
         detail = "the signature holds content of its own, which is not the object"
         expected, found = "a detached signature", data.content_type
         return trail.refuse(_STEP, "SUBJECT_MISMATCH", detail, expected=expected, found=found)
-    trail.passed(_STEP, f"{len(data.signers)} signers", reference=_REFERENCE)
+    trail.passed(
+        _STEP, f"{len(data.signers)} {plural(len(data.signers), 'signer')}", reference=_REFERENCE
+    )
     signed = Signed(identifiers.DATA, signed_bytes(payload))
     # 2. gitsign's way, where a trusted root of Sigstore is given; else authorities and keys.
     kinds = {entry.kind for entry in setting.trust.entries}
@@ -72,6 +76,8 @@ def _keyless(trail: Trail, data: SignedData, signed: Signed, setting: Setting) -
     from verification.sigstore.bundle import bundle_of  # noqa: PLC0415 - only gitsign needs it
     from verification.sigstore.core import conclude as conclude_proof  # noqa: PLC0415 - the same
     from verification.sigstore.core import prove  # noqa: PLC0415 - the same
+    from verification.sigstore.log_entry import LOG_STEP  # noqa: PLC0415 - the same
+    from verification.sigstore.trusted_root import given_roots  # noqa: PLC0415 - the same
 
     if len(data.signers) != 1:
         found = f"{len(data.signers)} signers"
@@ -86,7 +92,18 @@ def _keyless(trail: Trail, data: SignedData, signed: Signed, setting: Setting) -
     if not signer.attributes or signer.in_order:
         words = "the signature has no signed attributes in DER's order"
         return _refuse_malformed(trail, MalformedError(words))
-    # 2. Certificate, log entry and signature over the attributes, as a bundle.
+    # 2. The entry is in the signature, wherever all that is trusted demands one.
+    roots = given_roots(setting.trust).roots
+    is_logged = bool(signer.unsigned_values(identifiers.REKOR_ENTRY))
+    if not is_logged and roots and all(root.demands_log for root in roots):
+        return trail.refuse(
+            LOG_STEP,
+            "FORMAT_UNSUPPORTED",
+            "the signature keeps no entry of a log, and no log is asked for one",
+            expected="a signature with its log entry, as gitsign makes it with rekorMode offline",
+            found="none",
+        )
+    # 3. Certificate, log entry and signature over the attributes, as a bundle.
     try:
         chain = at_hand.chain(held.certificate)
         bundle = bundle_of(_document(signer, held, chain, setting.limits), setting.limits)

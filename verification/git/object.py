@@ -26,10 +26,8 @@ _ONCE = frozenset({"tree", "author", "committer", "encoding", "object", "type", 
 _NAME = re.compile(rb"([!-~]{1,200}) (.*)", re.DOTALL)
 _ID = re.compile(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")
 _STARTS = {
-    COMMIT: re.compile(rb"tree (?:[0-9a-f]{40}|[0-9a-f]{64})\n(?:parent|author) "),
-    TAG: re.compile(
-        rb"object (?:[0-9a-f]{40}|[0-9a-f]{64})\ntype (?:commit|tree|blob|tag)\ntag [^\n]"
-    ),
+    COMMIT: re.compile(rb"tree (?:[0-9a-f]{40}|[0-9a-f]{64})\n[!-~]{1,200} "),
+    TAG: re.compile(rb"object (?:[0-9a-f]{40}|[0-9a-f]{64})\ntype (?:commit|tree|blob|tag)\ntag "),
 }
 _ORDER = {COMMIT: ("tree", "author", "committer"), TAG: ("object", "type", "tag")}
 # git takes the last such line in a tag for the beginning of its signature.

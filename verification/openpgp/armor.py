@@ -1,9 +1,9 @@
 """Read OpenPGP ASCII armor (RFC 9580 section 6.2), strictly.
 
 Nothing in armor is signed: headers and checksum are claims. A header is read over, of whatever
-name (section 6.2.2.1), the checksum is ignored as section 6.1 demands, blanks at the end of a line
-count for nothing, nor do blanks and empty lines amid base64 (section 6), lines may be of any
-length; anything else is refused.
+name and length (section 6.2.2), the checksum is ignored as section 6.1 demands, blanks at the end
+of a line count for nothing, nor do blanks and empty lines amid base64 (section 6), lines may be of
+any length; anything else is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from core.wire import decode_base64
 
 SIGNATURE = "PGP SIGNATURE"
 PUBLIC_KEY = "PGP PUBLIC KEY BLOCK"
-_HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,75}:(?: [\x20-\x7e\x80-\xff]{0,1000})?\Z")
+_HEADER = re.compile(rb"[^\s:][^:\r]*+:(?: [^\r]*+)?\Z")
 _OTHER_LINE = re.compile(rb"^(?![A-Za-z0-9+/]++={0,2}$).*", re.MULTILINE)
 _BASE64_LINES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\n"
 _CHECKSUM = re.compile(rb"=[A-Za-z0-9+/]{4}\Z")
@@ -87,7 +87,7 @@ def _after_headers(text: bytes, start: int, stop: int) -> int:
     while at < stop:
         end = text.index(b"\n", at)
         line = text[at:end]
-        if not line.strip(_BLANKS):
+        if not line.strip():
             return end + 1
         if not _HEADER.match(line):
             found = line[:_SHOWN].decode("ascii", "backslashreplace")

@@ -21,6 +21,7 @@ from verification.openpgp.candidate import Candidate, Keyrings, candidates, is_m
 from verification.openpgp.certificate import Certificate
 from verification.openpgp.diagnosis import Cause, diagnose, revoked_cause
 from verification.openpgp.maker import find_maker
+from verification.openpgp.mathematics import new_hash
 from verification.openpgp.own_judgement import likely_makers
 from verification.openpgp.revoker import unseen_revocations
 from verification.openpgp.self_signatures import WEAK_HASHES
@@ -96,7 +97,7 @@ def judge(
         return Judgement(_refuse(trail, KEY, _no_key(signature, keyrings)))
     _record_key(trail, named)
     # 4. Do its algorithms still prove anything?
-    strong = [one for one in named if not one.weakness]
+    strong = [one for one in named if not _weakness(signature, one)]
     if not strong or signature.hash_algorithm in WEAK_HASHES:
         cause = _weak(signature, named[0])
         return Judgement(_refuse(trail, STRENGTH, cause), named[0].certificate)
@@ -194,7 +195,20 @@ def _weak(signature: SignaturePacket, first: Candidate) -> Cause:
     if signature.hash_algorithm in WEAK_HASHES:
         detail = f"{signature.hash_name} can be forged"
         return Cause("ALGORITHM_WEAK", detail, "SHA-256 or better", signature.hash_name)
-    return Cause("ALGORITHM_WEAK", first.weakness, _STRONG, first.key.algorithm)
+    detail, expected = _weakness(signature, first), _STRONG
+    if not first.weakness:
+        expected = f"a digest of {first.key.digest_bits} bits or more"
+    return Cause("ALGORITHM_WEAK", detail, expected, first.key.algorithm)
+
+
+def _weakness(signature: SignaturePacket, candidate: Candidate) -> str:
+    """Say why nothing by this key with this hash proves anything, or nothing."""
+    hashed, key = new_hash(signature), candidate.key
+    if candidate.weakness or hashed is None:
+        return candidate.weakness
+    if 8 * hashed.digest_size < key.digest_bits:
+        return f"{signature.hash_name} is too short for a key of kind {key.algorithm}"
+    return ""
 
 
 def _out_of_time(

@@ -15,9 +15,16 @@ from pysequoia import Sig, verify
 
 from verification.openpgp.candidate import Candidate
 from verification.openpgp.diagnosis import Cause
-from verification.openpgp.own_judgement import begins_later, judge_again, judge_ourselves
+from verification.openpgp.own_judgement import (
+    begins_later,
+    digest_over,
+    judge_again,
+    judge_ourselves,
+)
 from verification.openpgp.reach import is_left_to_us
 from verification.openpgp.signature import SignaturePacket
+
+_CHECKED = 6  # version of the signatures whose statement of how the hash begins has to be true
 
 
 class Found(NamedTuple):
@@ -66,5 +73,12 @@ def _by_engine(
         good = {(one.certificate.upper(), one.signing_key.upper()) for one in decided.valid_sigs}
     except Exception:  # noqa: BLE001 - the engine refuses by raising; nothing else may pass either
         return None
+    if good and signature.version == _CHECKED and not _begins_as_stated(signature, content):
+        return None
     places = [(one.certificate.fingerprint, one.key.fingerprint) for one in eligible]
     return next((one for one, place in zip(eligible, places, strict=True) if place in good), None)
+
+
+def _begins_as_stated(signature: SignaturePacket, content: bytes | Path) -> bool:
+    """Say whether the hash begins as a signature of version 6 says, which the engine never asks."""
+    return digest_over(signature, content).startswith(signature.hash_start)

@@ -53,7 +53,7 @@ def likely_makers(
     signature: SignaturePacket, content: bytes | Path, eligible: Sequence[Candidate]
 ) -> list[Candidate]:
     """Leave out those who did not make a signature that names nobody: the engine takes long."""
-    digest = _digest(signature, content)
+    digest = digest_over(signature, content)
     return [
         one
         for one in eligible
@@ -72,7 +72,7 @@ def _first_that_counts(
 def _makers(
     signature: SignaturePacket, content: bytes | Path, eligible: Sequence[Candidate]
 ) -> list[Candidate]:
-    digest = _digest(signature, content) if eligible else b""
+    digest = digest_over(signature, content) if eligible else b""
     return [one for one in eligible if digest and holds(_body(one), signature, digest)]
 
 
@@ -80,10 +80,12 @@ def _body(candidate: Candidate) -> bytes:
     return key_packet(candidate.certificate, candidate.key).body
 
 
-def _digest(signature: SignaturePacket, content: bytes | Path) -> bytes:
+def digest_over(signature: SignaturePacket, content: bytes | Path) -> bytes:
+    """Return the digest that the signature is over; nothing where it cannot be made."""
     hashed = new_hash(signature)
     if hashed is None:
         return b""
+    hashed.update(signature.salt)
     try:
         chunks = _chunks(content)
         for chunk in _lines(chunks) if signature.type == TEXT else chunks:

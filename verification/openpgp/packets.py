@@ -9,8 +9,9 @@ from core.frozen import dataclass
 from verification.openpgp.subpackets import FIVE_OCTETS, TWO_OCTETS
 
 TAG_SIGNATURE = 2
-# Sections 4.3, 5.8 and 5.14: a marker, padding, and kinds that nobody knows and nobody must know.
-PASSED_OVER = frozenset({10, 21, *range(40, 64)})
+# Sections 4.3, 5.8, 5.10 and 5.14: a marker, GnuPG's own trust, padding, and kinds that nobody
+# knows and nobody must know.
+PASSED_OVER = frozenset({10, 12, 21, *range(40, 64)})
 _PARTIAL = 224  # section 4.2.1.4: first octets from here to the five octets' are of pieces
 
 

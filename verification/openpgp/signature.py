@@ -39,6 +39,7 @@ _ARMORED = b"-----BEGIN"
 VERSION_3 = 3
 _V4, _V6 = 4, 6
 _V3_HEAD, _V3_HEAD_END, _V3_NUMBERS = b"\x03\x05", 7, 19  # section 5.2.2: where its parts are
+_HASH_START = 2
 _AREA_AT = 4  # where a signature says how long its signed area is
 _AREA_OCTETS = {_V4: 2, _V6: 4}
 _FINGERPRINT_BYTES = {_V4: 20, _V6: 32}
@@ -88,6 +89,17 @@ class SignaturePacket:
         """The subpackets that it signs: version 3 has none."""
         octets = _AREA_OCTETS.get(self.version)
         return self.head[_AREA_AT + octets :] if octets is not None else b""
+
+    @property
+    def hash_start(self) -> bytes:
+        """How the hash begins, as it says: nobody signs that."""
+        return self.tail[:_HASH_START]
+
+    @property
+    def salt(self) -> bytes:
+        """What it hashes before anything else: version 6 alone has one."""
+        at = _HASH_START + 1
+        return self.tail[at : at + self.tail[_HASH_START]] if self.version == _V6 else b""
 
     @property
     def hash_name(self) -> str:

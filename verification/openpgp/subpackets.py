@@ -1,12 +1,13 @@
 """Read the subpackets of an OpenPGP signature that we rely on (RFC 9580 section 5.2.3.7).
 
-Two of the same kind in the signed area would leave it to each reader which one counts: refused.
+Two of one kind that differ in the signed area would leave it to each reader which one counts:
+refused (RFC 4880 section 5.2.4.1 leaves it to them). Two that say the same are one.
 Everything else, critical ones too, is left to the engine, which refuses what it does not know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -64,8 +65,8 @@ def read_hashed(area: bytes) -> Hashed:
     """Read the signed area; raise MalformedError, also where the time of signing is missing."""
     found: dict[int, bytes] = {}
     for kind, body in _subpackets(area):
-        if kind in found:
-            raise MalformedError(f"two signed subpackets of type {kind} in one signature")
+        if found.get(kind, body) != body:
+            raise MalformedError(f"two signed subpackets of type {kind} in one signature differ")
         if kind in _READ:
             found[kind] = body
     if _CREATED not in found:
@@ -124,16 +125,20 @@ def _each(area: bytes, wanted: int) -> tuple[bytes, ...]:
 
 def read_hints(area: bytes) -> tuple[str, ...]:
     """Return the key ids and fingerprints in the unsigned area; what is broken there is nothing."""
-    hints: list[str] = []
     try:
-        for kind, body in islice(_subpackets(area), _MAX_UNSIGNED):
-            if kind == _ISSUER:
-                hints.append(_key_id(body))
-            elif kind == _ISSUER_FINGERPRINT:
-                hints.append(_fingerprint(body))
+        found = [one for one in islice(_subpackets(area), _MAX_UNSIGNED) if one[0] in _NAMING]
     except MalformedError:
         return ()
+    hints = (_hint(kind, body) for kind, body in found)
     return tuple(dict.fromkeys(hint for hint in hints if hint))[:MAX_HINTS]
+
+
+def _hint(kind: int, body: bytes) -> str:
+    """Return the name of a key, or nothing: of a version that is not read there may be one."""
+    try:
+        return _NAMING[kind](body)
+    except MalformedError:
+        return ""
 
 
 def _subpackets(area: bytes) -> Iterator[tuple[int, bytes]]:
@@ -185,3 +190,6 @@ def _fingerprint(body: bytes) -> str:
     if body and len(body) - 1 != _FINGERPRINTS.get(body[0]):
         raise MalformedError("a fingerprint in a signature is not as long as its version says")
     return body[1:].hex().upper()
+
+
+_NAMING: dict[int, Callable[[bytes], str]] = {_ISSUER: _key_id, _ISSUER_FINGERPRINT: _fingerprint}

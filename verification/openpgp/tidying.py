@@ -57,8 +57,8 @@ def _hash_starts(components: Sequence[Packet], place: int, signature: Packet) ->
 
 
 def with_trailer(head: bytes) -> bytes:
-    """Return what a version 4 signature hashes of itself (section 5.2.4)."""
-    return head + bytes([_VERSION, 0xFF]) + len(head).to_bytes(4, "big")
+    """Return what a signature of version 4 or 6 hashes of itself (section 5.2.4)."""
+    return head + head[:1] + b"\xff" + len(head).to_bytes(4, "big")
 
 
 def over_key(primary: Packet, component: Packet, kind: int) -> bytes:

@@ -70,9 +70,9 @@ def optional_timestamp(document: Document, key: str) -> str:
     return _utc(value, key) if value else ""
 
 
-def digests(document: Document, key: str = "digest") -> dict[str, str]:
-    """Return a DigestSet, of any algorithms, or an empty one where it is unset."""
-    stated = optional_mapping(document, key)
+def digests(document: Document) -> dict[str, str]:
+    """Return the DigestSet under `digest`, of any algorithms, or an empty one where it is unset."""
+    stated = optional_mapping(document, "digest")
     if len(stated) > _MAX_DIGESTS:
         raise TooLargeError(f"{len(stated)} digests in one set, more than {_MAX_DIGESTS}")
     return {

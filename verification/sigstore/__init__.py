@@ -8,5 +8,5 @@ What other formats build on:
 - `core.prove(bundle, signed, setting, trail, keys=...)`: all cryptography, no identity and no
   subject of a statement; a `Proof`, or the Verification that refuses.
 - `core.conclude(proof, trail)`: the good end.
-- `core.verify_bundle(bundle, subject, setting, trail, keys=...)`: both, and the subject between.
+- `core.verify_bundle(bundle, subject, setting, trail)`: both, and the subject between.
 """

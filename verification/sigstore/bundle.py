@@ -120,6 +120,7 @@ def bundle_of(document: Mapping[str, object], limits: Limits) -> Bundle:
     puts one together names the version whose rules apply:
     `application/vnd.dev.sigstore.bundle+json;version=0.1` or `...bundle.v0.3+json`).
     """
+    document = fields.by_json_names(document)
     media_type = fields.text(document, "mediaType")
     version = MEDIA_TYPES.get(media_type)
     if version is None:
@@ -211,7 +212,9 @@ def _proof(proof: fields.Document) -> InclusionProof:
         fields.octets(proof, "rootHash"),
         fields.integer(proof, "treeSize"),
         tuple(
-            wire.decode_base64(wire.as_text(one, "a hash of the proof"), what="a hash of the proof")
+            wire.decode_base64_either(
+                wire.as_text(one, "a hash of the proof"), what="a hash of the proof"
+            )
             for one in hashes
         ),
         "" if checkpoint is None else wire.text(checkpoint, "envelope"),

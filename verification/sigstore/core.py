@@ -184,16 +184,9 @@ def conclude(proof: Proof, trail: Trail) -> Verification:
     )
 
 
-def verify_bundle(
-    bundle: Bundle,
-    subject: Subject,
-    setting: Setting,
-    trail: Trail,
-    *,
-    keys: KeyResolver | None = None,
-) -> Verification:
+def verify_bundle(bundle: Bundle, subject: Subject, setting: Setting, trail: Trail) -> Verification:
     """Prove the bundle, and that it is about the subject: by signature or by its statement."""
-    proof = prove(bundle, subject, setting, trail, keys=keys)
+    proof = prove(bundle, subject, setting, trail)
     if isinstance(proof, Verification):
         return proof
     if proof.statement is None:

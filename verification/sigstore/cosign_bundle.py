@@ -20,7 +20,6 @@ from core import wire
 from core.cosign_container import BUNDLE_ANNOTATION, CERTIFICATE_ANNOTATION, CHAIN_ANNOTATION
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Digest, digest_of
 from verification.sigstore.bundle import Bundle, bundle_of
 from verification.x509.certificates import read_certificates
 
@@ -36,19 +35,12 @@ def names_certificate(annotations: Mapping[str, str]) -> bool:
     return bool(annotations.get(CERTIFICATE_ANNOTATION))
 
 
-def signature_bundle(
-    annotations: Mapping[str, str], payload: bytes, signature: bytes, limits: Limits
-) -> Bundle:
-    """Return the bundle of a signature over a payload; raise MalformedError."""
-    return digest_bundle(annotations, digest_of(payload), signature, limits)
+def signature_bundle(annotations: Mapping[str, str], signature: bytes, limits: Limits) -> Bundle:
+    """Return the bundle of a signature; raise MalformedError.
 
-
-def digest_bundle(
-    annotations: Mapping[str, str], digest: Digest, signature: bytes, limits: Limits
-) -> Bundle:
-    """Return the bundle of a signature over what has that sha256 digest; raise MalformedError."""
-    named = {"algorithm": "SHA2_256", "digest": _base64(digest.raw)}
-    content = {"messageDigest": named, "signature": _base64(signature)}
+    Nothing beside it says over which hash it is: the log entry does, or the key that holds.
+    """
+    content = {"signature": _base64(signature)}
     return _bundle(annotations, {"messageSignature": content}, limits)
 
 

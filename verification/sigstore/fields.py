@@ -1,6 +1,8 @@
 """Fields of protobuf's JSON form: int64 as text, bytes as base64, defaults left out.
 
-Reference: protobuf.dev, ProtoJSON format. Read strictly: base64 has one spelling, numbers have one.
+Reference: protobuf.dev, ProtoJSON format. Read strictly: numbers have one spelling, base64 one in
+each of the two alphabets, which that format has readers accept, with padding and without. A field
+goes by its name in JSON or by the one in the protobuf source, never by both.
 """
 
 from __future__ import annotations
@@ -12,11 +14,36 @@ from datetime import UTC, datetime
 from core import wire
 from core.errors import MalformedError, TooLargeError
 
+_SOURCE_NAME = re.compile(r"[a-z0-9]{1,40}(?:_[a-z0-9]{1,40}){1,8}")
 _MAX_INT64 = 2**63 - 1
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 Document = Mapping[str, object]
+
+
+def by_json_names(message: Document) -> dict[str, object]:
+    """Return a message with all its fields under their names in JSON; raise MalformedError."""
+    found: dict[str, object] = {}
+    for key, value in message.items():
+        name = _json_name(key) if "_" in key else key
+        if name in found:
+            raise MalformedError(f"the field {name[:80]!r} stands there under both of its names")
+        found[name] = _within(value) if isinstance(value, dict | list) else value
+    return found
+
+
+def _within(value: dict[str, object] | list[object]) -> object:
+    if isinstance(value, dict):
+        return by_json_names(value)
+    return [_within(each) if isinstance(each, dict | list) else each for each in value]
+
+
+def _json_name(key: str) -> str:
+    if not _SOURCE_NAME.fullmatch(key):
+        return key
+    first, *others = key.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def document(parent: Document, key: str) -> dict[str, object] | None:
@@ -55,7 +82,7 @@ def text(parent: Document, key: str) -> str:
 def octets(parent: Document, key: str) -> bytes:
     """Return the bytes under `key`, empty where it is missing or null."""
     encoded = text(parent, key)
-    return wire.decode_base64(encoded, what=key) if encoded else b""
+    return wire.decode_base64_either(encoded, what=key) if encoded else b""
 
 
 def needed_octets(parent: Document, key: str) -> bytes:

@@ -13,7 +13,7 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Subject, Verification
 from verification.envelope import Envelope
-from verification.fault import Fault, refuse_fault
+from verification.fault import Fault, malformed, refuse_fault
 from verification.format import Setting
 from verification.keys.public_key import STRONG_KEYS
 from verification.sigstore.bundle import V01, V03, Bundle, Material
@@ -42,6 +42,7 @@ from verification.x509.revocation_data import NONE, given_revocations
 
 _CHAIN, _USAGE = "certificate chain", "certificate usage"
 _CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING
+_LACKING = frozenset({"LOG_MISSING", "TIMESTAMP_MISSING"})
 _digest_of = lru_cache(maxsize=64)(certificate_digest)
 
 
@@ -70,11 +71,11 @@ def _prove(
     # 2. The log and the times (Sigstore client specification, "Verification").
     times = prove_times(bundle, root, setting, trail)
     if isinstance(times, Fault):
-        return _by_a_newer_log(bundle, root, times, trail)
+        return _of_another_world(bundle, root, times) or _by_a_newer_log(bundle, root, times, trail)
     # 3. The chain at each of these times, and that the certificate was shown to a log.
     vouched = _vouch(bundle, leaf, root, times, setting, trail)
     if isinstance(vouched, Fault):
-        return vouched
+        return _of_another_world(bundle, root, vouched) or vouched
     # 4. Who that is, now that it is vouched for.
     fault = _name(leaf, vouched, root, times, trail)
     if fault is not None:
@@ -84,20 +85,39 @@ def _prove(
     return fault or _proof(bundle, content, root, vouched, times, trail)
 
 
+def _of_another_world(bundle: Bundle, root: TrustedRoot, fault: Fault) -> Fault | None:
+    """Return that no authority of the root issued the certificate, where a proof is missing.
+
+    What a root demands it demands of what its own authorities certified: where they did not, the
+    evidence is a stranger's and lacks nothing.
+    """
+    if fault.reason not in _LACKING:
+        return None
+    vouched = _vouched(bundle, root, (_issued(bundle),))
+    if isinstance(vouched, Fault) and vouched.reason == "CERT_UNTRUSTED":
+        return vouched
+    return None
+
+
+def _issued(bundle: Bundle) -> Moment:
+    """Return the time from which the signer's certificate was valid, as its issuer states it."""
+    begins = bundle.certificates[0].not_valid_before_utc
+    return Moment(begins, begins, "certificate", "")
+
+
 def _by_a_newer_log(bundle: Bundle, root: TrustedRoot, fault: Fault, trail: Trail) -> Fault:
     """Return what an unknown log comes to: nobody's, or one that the root may be too old to know.
 
     Only an authority that the root knows can say so, by a certificate of a time after that for
     which the root was published: what the entry or a stranger's certificate claims proves nothing.
     """
-    issued, fresh = bundle.certificates[0].not_valid_before_utc, root.fresh_until
+    issued, fresh = _issued(bundle), root.fresh_until
     is_known = any(root.logs_named(entry.log_id) for entry in bundle.entries)
-    if fault.reason != "LOG_UNKNOWN" or is_known or fresh is None or issued <= fresh:
+    if fault.reason != "LOG_UNKNOWN" or is_known or fresh is None or issued.at <= fresh:
         return fault
-    moment = Moment(issued, issued, "certificate", "")
-    if isinstance(_vouched(bundle, root, (moment,)), Fault):
+    if isinstance(_vouched(bundle, root, (issued,)), Fault):
         return fault
-    trail.passed(_CHAIN, f"an authority of the root issued it at {issued.isoformat()}")
+    trail.passed(_CHAIN, f"an authority of the root issued it at {issued.at.isoformat()}")
     detail = "the log is unknown to the trusted root, which is older than what was signed"
     expected = f"a root published for a time after {fresh.isoformat()}"
     return Fault(fault.step, "TRUST_ROOT_STALE", detail, expected, fault.found)
@@ -161,8 +181,7 @@ def _name(
     try:
         trail.signer = leaf.signer()
     except MalformedError as error:
-        expected = "a certificate as Fulcio issues them"
-        return Fault("certificate", "MALFORMED", str(error), expected, str(error))
+        return malformed("certificate", error, "a certificate as Fulcio issues them")
     trail.claims |= leaf.facts(_name_of(vouched.issuer)) | log_claims(times)
     trail.claims |= {"trusted_root": root.digest, "trusted_root_name": root.name}
     return None
@@ -190,8 +209,7 @@ def _usable(bundle: Bundle) -> Leaf | Fault:
     try:
         leaf = read_leaf(bundle.certificates[0])
     except MalformedError as error:
-        expected = "a certificate as Fulcio issues them"
-        return Fault("certificate", "MALFORMED", str(error), expected, str(error))
+        return malformed("certificate", error, "a certificate as Fulcio issues them")
     weakness = leaf.key.weakness
     if weakness:
         return Fault(_USAGE, "ALGORITHM_WEAK", weakness, STRONG_KEYS, leaf.key.algorithm)
@@ -259,7 +277,7 @@ def _path(
     if found is None:
         return None
     above = authority.chain[authority.chain.index(found.links[-1]) + 1 :]
-    return replace(found, links=(*found.links, *above))
+    return replace(found, links=(*found.links, *above)) if above else found
 
 
 def _outside(authority: CertificateAuthority, moment: Moment) -> Fault:

@@ -172,7 +172,8 @@ def load_root(entry: TrustEntry) -> TrustedRoot:
         raise MalformedError(f"{len(entry.content)} bytes of trusted root, more than {MAX_BYTES}")
     if entry.only:
         raise MalformedError("`only` cannot narrow a trusted root: it counts as a whole")
-    document = wire.as_mapping(wire.read_json(entry.content, limits=_LIMITS), "the trusted root")
+    read = wire.as_mapping(wire.read_json(entry.content, limits=_LIMITS), "the trusted root")
+    document = fields.by_json_names(read)
     if "trustedRoot" in document:  # a client trust configuration holds the root inside
         document = fields.needed(document, "trustedRoot")
     media_type = fields.text(document, "mediaType")

@@ -16,6 +16,7 @@ from verification.ssh.key import (
     MAX_BLOB_BYTES,
     WEAK_SIGNATURES,
     SshKey,
+    UnreadKeyError,
     fits,
     holds,
     read_fields,
@@ -111,7 +112,7 @@ def _bare_type(certified: str) -> str:
     for kind in (bare, f"{bare}@openssh.com"):
         if kind in KEY_TYPES:
             return kind
-    raise MalformedError(f"an SSH certificate of the type {certified[:60]!r} is not read")
+    raise UnreadKeyError(bare)
 
 
 def _certified(kind: str, reader: WireReader, blob: bytes) -> SshKey:

@@ -16,6 +16,7 @@ MAX_ARMOR_BYTES = 256 * 1024
 _MAGIC = b"SSHSIG"
 _VERSION = 1
 _BLANKS = b" \t\r\n"
+_HEADER, _FOOTER = BEGIN + b"\n", b"\n" + END  # each with a newline of its own, and no other
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,12 @@ def read_envelope(content: bytes) -> Envelope:
 
 
 def _dearmor(content: bytes) -> bytes:
+    """Return what is between header and footer; white space amid base64 counts for nothing."""
     bare = content.rstrip(_BLANKS)  # ssh-keygen takes nothing before it
-    if not bare.startswith(BEGIN) or not bare.endswith(END):
+    if not bare.startswith(_HEADER) or not bare.endswith(_FOOTER):
         raise MalformedError("not one SSH signature in armor, with nothing around it")
-    lines = bare[len(BEGIN) : -len(END)].split(b"\n")
-    if len(bare) < len(BEGIN) + len(END) or lines[0].strip(_BLANKS) or lines[-1].strip(_BLANKS):
-        raise MalformedError("the armor of the SSH signature is not on lines of its own")
-    return decode_base64(
-        b"".join(line.removesuffix(b"\r") for line in lines), what="the SSH signature"
-    )
+    text = bare[len(_HEADER) : -len(_FOOTER)].translate(None, _BLANKS)
+    return decode_base64(text, what="the SSH signature")
 
 
 def _namespace(raw: bytes) -> str:

@@ -22,7 +22,7 @@ from dataclasses import replace
 
 from core.errors import MalformedError
 from core.model import Outcome, Signer, SignerKind, Verification
-from verification.fault import malformed, refuse_fault
+from verification.fault import refuse_fault
 from verification.format import Setting
 from verification.ssh.acceptance import (
     KEY,
@@ -121,8 +121,7 @@ def _read(armor: bytes) -> tuple[Envelope, SshKey, SshCertificate | None]:
             return envelope, certificate.key, certificate
         return envelope, read_key(envelope.public_key), None
     except MalformedError as error:
-        reason = malformed(ENVELOPE, error, expected).reason
-        raise RefusedError(ENVELOPE, reason, str(error), expected, str(error)) from None
+        raise RefusedError(ENVELOPE, error.reason, str(error), expected, str(error)) from None
 
 
 def _claims(envelope: Envelope, key: SshKey, certificate: SshCertificate | None) -> dict[str, str]:
@@ -139,6 +138,10 @@ def _claims(envelope: Envelope, key: SshKey, certificate: SshCertificate | None)
             "signature_counter": str(envelope.signature.counter),
             "application": key.application.decode("utf-8", "backslashreplace"),
         }
+    if envelope.signature.browser is not None:
+        claims["browser_origin"] = envelope.signature.browser.origin.decode(
+            "utf-8", "backslashreplace"
+        )
     if certificate is not None:
         claims |= {
             "certificate_serial": str(certificate.serial),

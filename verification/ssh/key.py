@@ -1,8 +1,9 @@
 """Public keys of OpenSSH and signatures under them.
 
 Keys: Ed25519 (RFC 8709), ECDSA on P-256, P-384 and P-521 (RFC 5656), RSA (RFC 4253 section 6.6),
-and the two kinds that live in a security key (OpenSSH, PROTOCOL.u2f). RSA signs with SHA-256 or
-SHA-512 (RFC 8332); `ssh-rsa`, which is SHA-1, is never accepted.
+and the two kinds that live in a security key (OpenSSH, PROTOCOL.u2f), whose ECDSA kind may also
+sign through a browser (webauthn). RSA signs with SHA-256 or SHA-512 (RFC 8332); `ssh-rsa`, which is
+SHA-1, is never accepted.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from verification.ssh.wire import WireReader
 MAX_BLOB_BYTES = 64 * 1024
 CERTIFICATE_SUFFIX = "-cert-v01@openssh.com"
 USER_PRESENT, USER_VERIFIED = 0x01, 0x04  # flags of a security key
+_ATTESTED, _EXTENSIONS = 0x40, 0x80  # flags of data that may follow the counter
 _SK_ED25519, _SK_ECDSA = "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"
+_WEBAUTHN = f"webauthn-{_SK_ECDSA}"  # of signatures alone: the key is the same
 _ED25519, _RSA = "ssh-ed25519", "ssh-rsa"
 _MAX_EXPONENT_BITS = 64  # no key in use has more
 _ED25519_BYTES, _ED25519_SIGNATURE_BYTES = 32, 64
@@ -58,6 +61,32 @@ class SshKey:
         return fingerprint_of(self.blob)
 
 
+class UnreadKeyError(MalformedError):
+    """A key of a type that is not read: it says neither yes nor no, unless the type is weak."""
+
+    def __init__(self, kind: str) -> None:
+        weakness = WEAK_SIGNATURES.get(kind)
+        self.reason = "ALGORITHM_WEAK" if weakness else "FORMAT_UNSUPPORTED"
+        detail = f"{weakness} can be forged" if weakness else "it is not read"
+        super().__init__(f"an SSH key of the type {kind[:60]!r}: {detail}")
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserWords:
+    """What a browser signs in place of the message: its own words, with the message in them."""
+
+    origin: bytes
+    client_data: bytes
+    extensions: bytes
+
+    def are_about(self, signed: bytes) -> bool:
+        """Say whether they are about this message (WebAuthn, Limited Verification Algorithm)."""
+        challenge = base64.urlsafe_b64encode(signed).rstrip(b"=")
+        begin = b'{"type":"webauthn.get","challenge":"%b","origin":"%b"' % (challenge, self.origin)
+        is_followed = self.client_data[len(begin) : len(begin) + 1] in (b",", b"}")
+        return b'"' not in self.origin and self.client_data.startswith(begin) and is_followed
+
+
 @dataclass(frozen=True, slots=True)
 class SshSignature:
     """The inner signature; `flags` and `counter` are set by a security key, else None."""
@@ -66,6 +95,7 @@ class SshSignature:
     value: bytes
     flags: int | None = None
     counter: int | None = None
+    browser: BrowserWords | None = None
 
 
 def fingerprint_of(blob: bytes) -> str:
@@ -90,7 +120,7 @@ def read_fields(kind: str, reader: WireReader, blob: bytes) -> SshKey:
     if kind in _CURVES:
         return _ecdsa(kind, reader, blob)
     if kind not in _READERS:
-        raise MalformedError(f"an SSH key of the type {kind[:60]!r} is not read")
+        raise UnreadKeyError(kind)
     return _READERS[kind](reader, blob)
 
 
@@ -156,37 +186,54 @@ def read_signature(blob: bytes) -> SshSignature:
     reader = WireReader(blob, "the SSH signature")
     algorithm = reader.text()
     value = reader.string()
-    flags = counter = None
-    if algorithm in (_SK_ED25519, _SK_ECDSA):
+    flags = counter = browser = None
+    if algorithm in (_SK_ED25519, _SK_ECDSA, _WEBAUTHN):
         flags, counter = reader.number(1), reader.number()
+    if algorithm == _WEBAUTHN:
+        browser = BrowserWords(reader.string(), reader.string(), reader.string())
     reader.end()
-    return SshSignature(algorithm, value, flags, counter)
+    return SshSignature(algorithm, value, flags, counter, browser)
 
 
 def fits(key: SshKey, signature: SshSignature) -> bool:
     """Say whether a key of this type makes signatures of this algorithm."""
     if key.type == _RSA:
         return signature.algorithm in _RSA_HASHES
-    return signature.algorithm == key.type
+    return signature.algorithm == key.type or (
+        key.type == _SK_ECDSA and signature.algorithm == _WEBAUTHN
+    )
 
 
 def holds(key: SshKey, signature: SshSignature, signed: bytes) -> bool:
     """Say whether the signature over these bytes holds; weakness is the caller's to judge."""
     if not fits(key, signature):
         return False
-    if signature.flags is not None and signature.counter is not None:
-        # PROTOCOL.u2f: the security key signs hashes of both, with its flags and counter between.
-        signed = (
-            hashlib.sha256(key.application).digest()
-            + bytes([signature.flags])
-            + signature.counter.to_bytes(4, "big")
-            + hashlib.sha256(signed).digest()
-        )
     try:
-        _verify(key, signature, signed)
+        _verify(key, signature, _with_presence(key, signature, signed))
     except (InvalidSignature, MalformedError, ValueError, UnsupportedAlgorithm):
         return False
     return True
+
+
+def _with_presence(key: SshKey, signature: SshSignature, signed: bytes) -> bytes:
+    """Return what a security key signs (PROTOCOL.u2f): hashes, its flags and counter between."""
+    flags, counter, browser = signature.flags, signature.counter, signature.browser
+    if flags is None or counter is None:
+        return signed
+    extensions = b""
+    if browser is not None:
+        has_extensions = bool(flags & _EXTENSIONS)
+        follows = flags & _ATTESTED or has_extensions != bool(browser.extensions)
+        if follows or not browser.are_about(signed):
+            raise MalformedError("the browser's words are not about what was signed")
+        signed, extensions = browser.client_data, browser.extensions
+    return (
+        hashlib.sha256(key.application).digest()
+        + bytes([flags])
+        + counter.to_bytes(4, "big")
+        + extensions
+        + hashlib.sha256(signed).digest()
+    )
 
 
 def _verify(key: SshKey, signature: SshSignature, signed: bytes) -> None:

@@ -8,6 +8,7 @@ import re
 import warnings
 from datetime import UTC
 from functools import lru_cache
+from itertools import islice
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -34,6 +35,15 @@ _BLOCK = re.compile(
     rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{0,65536}?-----END CERTIFICATE-----"
 )
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
+# ecPublicKey with a curve spelled out where its name belongs (RFC 5480 section 2.1.1).
+_SPELLED_CURVE = bytes.fromhex("06072a8648ce3d020130")
+# RFC 5280 section 4.2.1.6. A name that reads as one of another kind would pass by what an authority
+# above constrains of that kind: `ceo@acme.example` as a URI.
+_NAME_FORMS: dict[type[x509.GeneralName], re.Pattern[str]] = {
+    x509.RFC822Name: re.compile(r"[^:@]+@[^@]+"),
+    x509.UniformResourceIdentifier: re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+"),
+    x509.DNSName: re.compile(r"[A-Za-z0-9_.*-]+"),
+}
 # What the library raises, sooner or later, on a certificate, list or answer that it does not read.
 BROKEN = (
     ValueError,
@@ -83,6 +93,8 @@ def _load(encoded: bytes) -> x509.Certificate:
     # The one field outside the signature that the library lets vary: the count of unused bits.
     if not encoded.endswith(b"\x00" + certificate.signature):
         raise MalformedError("not a certificate: its signature is no whole number of bytes")
+    if _SPELLED_CURVE in encoded and _SPELLED_CURVE in certified_spki(certificate):
+        raise MalformedError("not a certificate: it spells its key's curve out, not by its name")
     return certificate
 
 
@@ -143,11 +155,19 @@ def _members(content: bytes) -> list[bytes]:
     return blocks
 
 
+class ForeignKeyError(MalformedError):
+    """A certificate is for a key of a kind that is not judged here."""
+
+    reason = "FORMAT_UNSUPPORTED"
+
+
 def certified_key(certificate: x509.Certificate) -> PublicKey:
-    """Return the key that a certificate certifies; raise MalformedError for a foreign kind."""
+    """Return the key that a certificate certifies; raise ForeignKeyError or MalformedError."""
     try:
         key = public_key(certificate.public_key(), name="certificate")
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (MalformedError, UnsupportedAlgorithm) as error:
+        raise ForeignKeyError(f"the certificate's key cannot be used: {error}") from None
+    except ValueError as error:
         raise MalformedError(f"the certificate's key cannot be used: {error}") from None
     if not isinstance(key.material, rsa.RSAPublicKey):
         return key
@@ -193,13 +213,22 @@ def issuer_name(certificate: x509.Certificate) -> str:
 
 
 def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Return the e-mail, URI and DNS names of the certificate, at most MAX_NAMES, in order."""
+    """Return the e-mail, URI and DNS names of the certificate, at most MAX_NAMES, in order.
+
+    One that has not the form of its kind names nobody.
+    """
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
-    kinds = (x509.RFC822Name, x509.UniformResourceIdentifier, x509.DNSName)
-    return tuple(str(name.value) for name in names if isinstance(name, kinds))[:MAX_NAMES]
+    found = (str(name.value) for name in names if _has_form(name))
+    return tuple(islice(found, MAX_NAMES))
+
+
+def _has_form(name: x509.GeneralName) -> bool:
+    """Say whether it is an e-mail address, URI or DNS name, and looks like one of its kind."""
+    form = _NAME_FORMS.get(type(name))
+    return form is not None and form.fullmatch(str(name.value)) is not None
 
 
 def certificate_claims(certificate: x509.Certificate) -> dict[str, str]:

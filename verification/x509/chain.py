@@ -203,7 +203,7 @@ def _signing_key(
         key = certified_key(leaf)
     except MalformedError as error:
         expected = "a certificate with a key that can be used"
-        return Fault("certificate", "MALFORMED", str(error), expected, "another one")
+        return Fault("certificate", error.reason, str(error), expected, "another one")
     return usage_fault(leaf, purposes) or strength_fault(leaf, key) or key
 
 

@@ -10,11 +10,12 @@ References: RFC 5280 sections 4.2.1.3 (keyUsage), 4.2.1.9 (basicConstraints), 4.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
-from cryptography.x509.oid import ExtensionOID
+from cryptography.x509.oid import ExtensionOID, PublicKeyAlgorithmOID, SignatureAlgorithmOID
 
 from core.text import display
 from verification.readers import der
@@ -31,6 +32,15 @@ _MOST_TRIED = 8  # signatures checked on the way, whatever came along
 _SIGN_BIT, _MOST_NUMBER_BYTES = 0x80, 21  # of which the first may be zero
 _LONG_YEARS = 2050
 _MAPPINGS = ExtensionOID.POLICY_MAPPINGS
+# RSASSA-PSS as the library reads it: one hash throughout, NULL behind it, a salt of its length.
+# Left out, as OpenSSL leaves it out, NULL means the same (RFC 4055 section 2.1).
+_READ_PSS = frozenset(
+    bytes.fromhex(
+        f"304106092a864886f70d01010a3034a00f300d06096086480165030402{last}0500"
+        f"a11c301a06092a864886f70d010108300d06096086480165030402{last}0500a2030201{salt}"
+    )
+    for last, salt in (("01", "20"), ("02", "30"), ("03", "40"))
+)
 _JUDGED = (x509.DNSName, x509.IPAddress, x509.RFC822Name)
 
 
@@ -138,9 +148,9 @@ def _unjudged(walked: Sequence[x509.Certificate]) -> str:
     renewed = next((one for one in walked[1:-1] if one.subject == one.issuer), None)
     if renewed is not None and any(_path_length(one) is not None for one in walked):
         return f"{_name(renewed)} issued itself anew below a path length (pathLenConstraint)"
-    plain = _unjudged_plain(walked)
-    if plain:
-        return plain
+    read_otherwise = _unjudged_plain(walked) or _unjudged_pss(walked)
+    if read_otherwise:
+        return read_otherwise
     for issuer in walked[1:]:
         if isinstance(issuer.public_key(), ed25519.Ed25519PublicKey | ed448.Ed448PublicKey):
             return f"{_name(issuer)} is an authority with an Ed25519 or Ed448 key"
@@ -178,6 +188,17 @@ def _odd_fields(certificate: x509.Certificate) -> str:
         if life.tag == der.GENERALIZED_TIME and time.year < _LONG_YEARS:
             return "a time before 2050 as GeneralizedTime"  # RFC 5280 section 4.1.2.5
         life.element()
+    return ""
+
+
+def _unjudged_pss(walked: Sequence[x509.Certificate]) -> str:
+    """Return what is not judged of RSASSA-PSS in the links below an anchor, or an empty string."""
+    for link, issuer in pairwise(walked):
+        if issuer.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
+            return f"{_name(issuer)} is an authority with a key for RSASSA-PSS alone"
+        is_pss = link.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS
+        if is_pss and not any(form in link.tbs_certificate_bytes for form in _READ_PSS):
+            return f"{_name(link)} is signed with RSASSA-PSS in a form that is not read"
     return ""
 
 

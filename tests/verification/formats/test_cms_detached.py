@@ -121,6 +121,7 @@ def test_signature_of_openssl(kind: str, words: str, tmp_path: Path) -> None:
     verification = judged(signature)
     assert verification.reason == ""
     assert verification.outcome is Outcome.VERIFIED
+    assert verification.checks[0].detail == "1 signer"
     assert verification.signer is not None
     assert verification.signer.kind is SignerKind.CERTIFICATE
     assert verification.signer.identity == "CN=acme signer"

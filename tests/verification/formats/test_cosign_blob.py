@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from core.model import Evidence, Outcome, Role, Subject, TrustEntry, Verification, digest_of
 from tests.verification.cosign_specimens import attested_blob, keyless_blob
-from tests.verification.sigstore.sigstore_world import ACME, DSSE1, Making, statement_of
+from tests.verification.sigstore.sigstore_world import ACME, DSSE1, SIGNED_AT, Making, statement_of
 from tests.verification.specimens import (
     CONTENT,
     artifact,
+    authority_entry,
     envelope,
     evidence,
     flipped,
@@ -62,6 +65,20 @@ def test_the_digest_alone_is_enough() -> None:
     assert judged(keyless(), ACME.entry(), subject=subject).outcome is Outcome.VERIFIED
     nothing = judged(keyless(), ACME.entry(), subject=Subject("a", ()))
     assert nothing.reason == "CONTENT_NEEDED"
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_the_hash_is_the_one_that_the_key_signs_and_the_log_recorded(*, logged: bool) -> None:
+    making = Making(key="p384", hashed="sha384")
+    document = keyless(making) | ({} if logged else {"rekorBundle": None})
+    given = authority_entry(ACME.intermediate, ACME.root_certificate)
+    trust = ACME.entry() if logged else given
+    offered = evidence(json.dumps(document).encode())
+    at = SIGNED_AT + timedelta(minutes=1)  # without a log the certificate has to hold now
+    assert FORMAT.verify(offered, setting(trust, now=at)).outcome is Outcome.VERIFIED
+    other = replace(offered, subject=artifact(b"something else"))
+    wanted = "LOG_ENTRY_MISMATCH" if logged else "SIGNATURE_INVALID"
+    assert FORMAT.verify(other, setting(trust, now=at)).reason == wanted
 
 
 def test_the_certificate_may_stand_there_as_it_is() -> None:

@@ -61,7 +61,7 @@ def judged(
     subject = Subject(name or "object", known, MemoryContent(content))
     evidence = Evidence(content, ARTIFACT_HEAD, "test", subject)
     trust = Trust(entries or everybody())
-    return GitObjectSignature().verify(evidence, Setting(trust, now, limits or Limits()))
+    return verify(evidence, Setting(trust, now, limits or Limits()))
 
 
 def kind(name: str) -> str:
@@ -254,6 +254,16 @@ def test_attack_18_object_that_two_readers_read_differently_is_malformed(
 ) -> None:
     content = alter(objects().raw["openpgp"])
     assert judged(content).reason == "MALFORMED"
+
+
+def test_signature_may_stand_anywhere_among_the_headers() -> None:
+    """The payload is the object without it, wherever it stood (gitformat-signature(5))."""
+    content = objects().raw["ssh"]
+    start, end = content.index(b"gpgsig "), content.index(b"-----END SSH SIGNATURE-----\n") + 28
+    tree = content.index(b"\n") + 1
+    moved = content[:tree] + content[start:end] + content[tree:start] + content[end:]
+    assert is_verified(judged(moved))
+    assert kept().accepts("commit", moved)
 
 
 def test_object_past_the_limit_is_too_large() -> None:

@@ -35,7 +35,7 @@ from tests.verification.specimens import CONTENT, NOW, evidence, flipped, is_ver
 from verification.format import Setting
 from verification.formats.minisign import Minisign
 from verification.minisign import read_key, read_signature, shown_id
-from verification.trust import describe
+from verification.trust import describe, kind_of
 
 _STACK = ExitStack()
 KINDS = ("minisign", "legacy", "signify")
@@ -339,6 +339,38 @@ def test_flipped_message_inside_is_refused() -> None:
         subject = of(embedded_message(altered) or MESSAGE)
         assert not is_verified(judged(altered, entry, subject=subject))
         assert not accepts_embedded(altered)
+
+
+# --- Tauri ----------------------------------------------------------------------------------------
+
+
+def wrapped(content: bytes) -> bytes:
+    """Return what Tauri's updater keeps in place of a file of minisign."""
+    return base64.b64encode(content)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_base64_around_signature_and_key_is_taken_off(kind: str, end: bytes) -> None:
+    plain, signature = tools().key(kind), wrapped(made(kind)) + end
+    assert Minisign().recognises(evidence(signature, of(CONTENT)))
+    key = replace(plain, content=wrapped(plain.content) + end)
+    assert kind_of(TrustKind.KEY, key.content) is TrustKind.MINISIGN
+    for entry in (plain, key):
+        assert is_verified(judged(signature, entry))
+    assert is_verified(judged(made(kind), key))
+    assert judged(signature, key, content=CONTENT + b"x").reason == "SIGNATURE_INVALID"
+    assert judged(signature, tools().key(kind, "two")).reason == "KEY_UNKNOWN"
+
+
+def test_nothing_stands_around_the_base64_nor_twice_and_no_message_in_it() -> None:
+    entry, signature = tools().key("minisign"), wrapped(made("minisign"))
+    for altered in (signature + b"x", signature + b"\n\n" + signature, wrapped(signature)):
+        assert not is_verified(judged(altered, entry))
+    for altered in (signature[:76] + b"\n" + signature[76:], wrapped(made("minisign") + b"more")):
+        assert judged(altered, entry).reason == "MALFORMED"
+    message = judged(wrapped(embedded()), tools().key("signify"), subject=of(MESSAGE))
+    assert message.reason == "MALFORMED"
 
 
 def test_signature_of_minisign_is_never_one_with_a_message_inside() -> None:

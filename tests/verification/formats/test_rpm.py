@@ -34,6 +34,7 @@ from tests.verification.archives.rpm_material import Row, assembled, packages, r
 from tests.verification.openpgp.openpgp_old import OldSigner
 from tests.verification.specimens import NOW, is_verified
 from verification.archives.rpm_header import (
+    HEADER_MAGIC,
     IMMUTABLE_REGION,
     LEAD_BYTES,
     SIGNATURES_REGION,
@@ -485,6 +486,59 @@ def test_padding_between_the_headers_is_empty() -> None:
     assert end % 8
     assert is_verified(judged(content))
     assert judged(at(content, end, b"x")).reason == "MALFORMED"
+
+
+def signature_headers(content: bytes) -> dict[str, tuple[bytes, str]]:
+    """Write the signature header anew, in the forms that nobody signs and rpm reads, and others."""
+    whole = package(content).signatures.raw
+    kept = [row for row in rows(package(content).signatures) if row.tag != RESERVED]
+    index, store = b"", b""
+    for row in kept:
+        index += b"".join(
+            part.to_bytes(4, "big") for part in (row.tag, row.type, len(store), row.count)
+        )
+        store += row.value
+    bare = HEADER_MAGIC + b"".join(part.to_bytes(4, "big") for part in (len(kept), len(store)))
+    own, trailer = len(whole) - 16, whole[-16:]
+    count, size = (int.from_bytes(whole[place : place + 4], "big") for place in (8, 12))
+
+    def behind(row: Sequence[int], value: bytes) -> bytes:
+        counts = (count + 1).to_bytes(4, "big") + (size + len(value)).to_bytes(4, "big")
+        entry = b"".join(part.to_bytes(4, "big") for part in row)
+        index_end = 16 + 16 * count
+        return whole[:8] + counts + whole[16:index_end] + entry + whole[index_end:] + value
+
+    longer = (size + 1).to_bytes(4, "big")
+    return {
+        "without a region": (bare + index + store, ""),
+        "old tag in the trailer": (at(whole, own, b"\0\0\0\x3d"), ""),
+        "entry behind the region": (behind((275, 4, size, 1), bytes(4)), ""),
+        "entry in the trailer": (behind((275, 7, size - 8, 16), bytes(8)), "MALFORMED"),
+        "entry into the trailer": (behind((275, 7, size - 17, 9), b"\0"), "MALFORMED"),
+        "byte behind the region": (whole[:12] + longer + whole[16:] + b"\0", "MALFORMED"),
+        "same tag behind the region": (behind((RSA, 7, size, 4), bytes(4)), "MALFORMED"),
+        "region of more entries": (
+            whole[:-16]
+            + trailer[:8]
+            + (-16 * (count + 1)).to_bytes(4, "big", signed=True)
+            + trailer[12:],
+            "MALFORMED",
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", range(8))
+def test_region_of_the_signature_header_binds_nothing(name: int) -> None:
+    content = packages().signed["rsa"]
+    label, (header, reason) = list(signature_headers(content).items())[name]
+    rest = content[package(content).start - len(package(content).header.raw) :]
+    altered = assembled(content[:LEAD_BYTES], header, rest)
+    assert altered != content
+    found = judged(altered)
+    assert found.reason == reason, (label, found.detail)
+    assert is_verified(found) is not bool(reason)
+    if not reason:
+        assert packages().accepts(altered), label
 
 
 def test_attack_18_two_entries_of_one_tag_are_malformed() -> None:

@@ -27,6 +27,7 @@ from tests.verification.ssh.ssh_material import (
     MESSAGE,
     PRINCIPAL,
     armored,
+    browser_signature,
     envelope,
     keys,
     line,
@@ -287,6 +288,69 @@ def test_untouched_security_key_is_noted() -> None:
     )
 
 
+_WORDS = b'{"type":"webauthn.get","challenge":"%b","origin":"%b"'
+
+
+@pytest.mark.parametrize(
+    ("flags", "extensions", "words", "good"),
+    [
+        (0x01, b"", _WORDS + b',"crossOrigin":false}', True),
+        (0x05, b"", _WORDS + b"}", True),
+        (0x81, b"\xa0", _WORDS + b',"other":[]}', True),
+        (0x01, b"\xa0", _WORDS + b"}", False),
+        (0x81, b"", _WORDS + b"}", False),
+        (0x41, b"", _WORDS + b"}", False),
+        (0x01, b"", _WORDS.replace(b"webauthn.get", b"webauthn.create") + b"}", False),
+        (0x01, b"", _WORDS.replace(b'"%b","origin"', b'"x%b","origin"') + b"}", False),
+        (0x01, b"", _WORDS.replace(b'"origin":"', b'"origin":"x') + b"}", False),
+        (0x01, b"", b'{"challenge":"%b","type":"webauthn.get","origin":"%b"}', False),
+    ],
+)
+def test_security_key_signs_what_a_browser_says_of_the_message(
+    flags: int,
+    extensions: bytes,
+    words: bytes,
+    good: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    """PROTOCOL.u2f, webauthn signatures: the signature holds in all of these."""
+    public, made = browser_signature(flags=flags, extensions=extensions, words=words)
+    verification = judged(made, signers(f"{PRINCIPAL} {public}"))
+    assert is_verified(verification) is good, verification.detail
+    assert good or verification.reason == "SIGNATURE_INVALID"
+    assert keys().accepts(made, f"{PRINCIPAL} {public}") is good
+    assert verification.claims["browser_origin"] == "https://acme.test"
+
+
+def test_words_of_a_browser_end_where_their_origin_ends() -> None:
+    quoted = browser_signature(origin=b'https://acme.test","a":"')
+    prolonged = browser_signature(words=_WORDS[:-1] + b'.evil"}')
+    for public, made in (quoted, prolonged):
+        assert judged(made, signers(f"{PRINCIPAL} {public}")).reason == "SIGNATURE_INVALID"
+
+
+def test_no_altered_byte_of_a_browsers_signature_verifies() -> None:
+    public, made = browser_signature(flags=0x81, extensions=b"\xa0")
+    raw, listed = unarmored(made), signers(f"{PRINCIPAL} {public}")
+    assert is_verified(judged(made, listed))
+    mutants = [(place, judged(armored(mutant), listed)) for place, mutant in flipped(raw)]
+    assert len(mutants) == len(raw)
+    assert [place for place, verification in mutants if is_verified(verification)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (b"ssh-dss", "ALGORITHM_WEAK"),
+        (b"ssh-xmss@openssh.com", "FORMAT_UNSUPPORTED"),
+        (b"ssh-new-cert-v01@openssh.com", "FORMAT_UNSUPPORTED"),
+    ],
+)
+def test_key_of_a_type_that_is_not_read_is_weak_or_unsupported(kind: bytes, reason: str) -> None:
+    inner = wire_string(b"ssh-dss") + wire_string(bytes(40))
+    made = armored(envelope(wire_string(kind) + wire_string(b"\5"), inner))
+    assert judged(made, signers(line("ed25519"))).reason == reason
+
+
 # --- certificates ---------------------------------------------------------------------------------
 
 
@@ -542,12 +606,42 @@ def test_flipped_armor_is_refused() -> None:
 def test_attack_11_text_around_the_armor_is_refused() -> None:
     """Attack class 11."""
     armor = signature("ed25519")
-    for whole in (b"x\n" + armor, armor + b"x\n", armor + armor, armor[:-30], armor[40:]):
+    for whole in (
+        b"x\n" + armor,
+        armor + b"x\n",
+        armor + armor,
+        armor[:-30],
+        armor[40:],
+        armored(b""),
+    ):
         assert judged(whole, signers(line("ed25519"))).reason == "MALFORMED"
     assert is_verified(judged(armor + b"\n\n", signers(line("ed25519"))))
     for before in (b"\n", b"\t"):
         assert judged(before + armor, signers(line("ed25519"))).reason == "MALFORMED"
         assert not keys().accepts(before + armor, line("ed25519"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "good"),
+    [
+        (b"\n", b"\n\n", True),
+        (b"AAAA", b"AA AA", True),
+        (b"AAAA", b"AA\tA\r\nA", True),
+        (b"\n-----END", b" \n-----END", True),
+        (b"\n", b"\r\n", False),
+        (b"NATURE-----\n", b"NATURE----- \n", False),
+        (b"\n-----END", b"\n -----END", False),
+        (b"\n-----END", b"-----END", False),
+    ],
+)
+def test_armor_is_read_as_ssh_keygen_reads_it(old: bytes, new: bytes, good: bool) -> None:  # noqa: FBT001 - a column of the table
+    armor = signature("ed25519")
+    altered = armor.replace(old, new)
+    assert altered != armor
+    verification = judged(altered, signers(line("ed25519")))
+    assert is_verified(verification) is good
+    assert good or verification.reason == "MALFORMED"
+    assert keys().accepts(altered, line("ed25519")) is good
 
 
 def test_future_version_is_malformed() -> None:

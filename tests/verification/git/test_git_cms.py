@@ -133,10 +133,16 @@ def test_promise_or_proof_of_the_log(making: Making) -> None:
     assert judged(gitsign(making=making)).outcome is Outcome.VERIFIED
 
 
-def test_signature_without_its_log_entry() -> None:
-    verification = judged(gitsign(making=replace(KEYLESS, logged=False)))
-    assert verification.outcome is Outcome.INVALID
-    assert verification.reason in ("LOG_MISSING", "TIMESTAMP_MISSING")
+def test_signature_without_its_log_entry_is_neither_right_nor_wrong() -> None:
+    """The other way of gitsign: somebody would have to ask the log about the object."""
+    unlogged = gitsign(making=replace(KEYLESS, logged=False))
+    verification = judged(unlogged)
+    assert verification.outcome is Outcome.UNVERIFIABLE
+    assert verification.reason == "FORMAT_UNSUPPORTED"
+    assert judged(unlogged, payload=PAYLOAD + b"x").reason == "DIGEST_MISMATCH"
+    without_logs = ACME.entry(ACME.root(tlogs=[]))
+    for trust in ((without_logs,), (without_logs, ACME.entry())):
+        assert judged(unlogged, *trust).outcome is Outcome.INVALID
 
 
 def test_attack_01_log_entry_of_another_signature() -> None:

@@ -116,9 +116,9 @@ def test_numbers_that_do_not_fit_are_malformed(numbers: bytes) -> None:
     "area",
     [
         b"",
-        CREATED * 2,
+        CREATED + bytes([5, 2, 0, 0, 0, 9]),
         bytes([4, 2, 0, 0, 0]),
-        bytes([5, 0x82, 0, 0, 0, 1]) + CREATED,
+        bytes([5, 0x82, 0, 0, 0, 9]) + CREATED,
         CREATED + bytes([9, 2, 0]),
         CREATED + b"\0",
         CREATED + bytes([255, 0]),
@@ -131,6 +131,12 @@ def test_numbers_that_do_not_fit_are_malformed(numbers: bytes) -> None:
 def test_signed_area_that_is_ambiguous_or_cut_is_malformed(area: bytes) -> None:
     with pytest.raises(MalformedError):
         read_signature(packet(area))
+
+
+def test_same_thing_said_twice_is_no_contradiction() -> None:
+    issuer = bytes([9, 16]) + b"\xab" * 8
+    twice = signature_of(packet(CREATED + issuer + bytes([5, 0x82]) + CREATED[2:] + issuer))
+    assert twice.hashed == signature_of(packet(CREATED + issuer)).hashed
 
 
 def test_time_of_signing_is_read_from_the_signed_area_only() -> None:
@@ -170,10 +176,10 @@ def test_version_3_cut_short_or_of_another_head_is_malformed(cut: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "extra", [b"\xca\3PGP", b"\xd5\4abcd", b"\xe8\2ab", b"\xfb\2ab", b"\xfc\2ab"]
+    "extra", [b"\xca\3PGP", b"\xcc\2\0\0", b"\xd5\4abcd", b"\xe8\2ab", b"\xfb\2ab", b"\xfc\2ab"]
 )
 def test_packets_that_must_be_ignored_stand_in_nobodys_way(extra: bytes) -> None:
-    """RFC 9580 sections 4.3, 5.8 and 5.14: markers, padding, unknown packets not critical."""
+    """RFC 9580 sections 4.3, 5.8, 5.10 and 5.14: markers, trust, padding, what nobody knows."""
     good = material().signatures["ed"]
     for content in (extra + good, good + extra):
         (read,) = read_signatures(content, limits=LIMITS)
@@ -244,6 +250,10 @@ ARMOR = b"-----BEGIN PGP SIGNATURE-----\n\niQEz\n=abcd\n-----END PGP SIGNATURE--
         ARMOR.replace(b"\n", b" \t\n"),
         ARMOR.replace(b"\n", b" \r\n"),
         ARMOR.replace(b"\n\n", b"\nX-Tool: foo 1.0\nVersion:\nComment: \n\n", 1),
+        ARMOR.replace(b"\n\n", b"\nComment: " + b"x" * 70_000 + b"\n\n", 1),
+        ARMOR.replace(b"\n\n", b"\n" + b"z" * 70_000 + b": x\n\n", 1),
+        ARMOR.replace(b"\n\n", b"\nMy_Tool: 1\t2\n\n", 1),
+        ARMOR.replace(b"\n\n", b"\n \t\x0b\x0c\r\n", 1),
         ARMOR.replace(b"iQEz", b" iQEz"),
         ARMOR.replace(b"iQEz", b"\n\niQ\t \nEz"),
         ARMOR.replace(b"iQEz", b"iQEz\n \n"),
@@ -329,6 +339,8 @@ def test_blocks_are_found_between_notes() -> None:
 def test_hints_that_are_broken_are_none() -> None:
     assert read_hints(bytes([3, 16, 0, 0])) == ()
     assert read_hints(bytes([9, 16]) + b"\xab" * 8) == ("AB" * 8,)
+    of_another_version = bytes([36, 33, 6]) + b"\xaa" * 34
+    assert read_hints(of_another_version + bytes([9, 16]) + b"\xab" * 8) == ("AB" * 8,)
 
 
 @given(st.binary(max_size=80))

@@ -15,7 +15,7 @@ import pytest
 from pysequoia import verify
 
 from core.model import Outcome, Verification
-from tests.verification.openpgp.openpgp_edwards import EdwardsSigner
+from tests.verification.openpgp.openpgp_kinds import KindSigner
 from tests.verification.openpgp.openpgp_material import TEXT, Gnupg, gnupg
 from tests.verification.openpgp.openpgp_old import OldSigner, PlainSigner
 from tests.verification.openpgp.test_openpgp import NOW, detached, entry
@@ -212,7 +212,7 @@ def test_sha_3_verifies_and_of_other_content_does_not(number: int) -> None:
 @pytest.mark.parametrize("version", [4, 6])
 def test_sha_3_of_other_keys_is_judged_by_the_engine(version: int, number: int) -> None:
     """RFC 9580 section 9.5: with a salt, too, and where the key is vouched for by it."""
-    signer = EdwardsSigner(version, MADE)
+    signer = KindSigner(version, MADE, "old Ed25519" if version == 4 else "Ed25519")
     direct, leaked = (
         signer.sign(signer.over, on(days) + area, kind=kind, hash_number=number)
         for days, area, kind in ((0, SIGNS, 0x1F), (300, LEAKED, REVOKES))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.model import CheckOutcome, Outcome, Role, SignerKind, Verification, digest_of
@@ -31,12 +36,13 @@ from tests.verification.sigstore.sigstore_world import (
     Making,
     World,
     _authority,
+    b64,
     der,
     instant,
     message_case,
     statement_case,
 )
-from tests.verification.specimens import CONTENT, DAY, NOW, authority_entry, key_entry
+from tests.verification.specimens import CONTENT, DAY, NOW, authority_entry, key_entry, private_key
 from verification.verifier import IdentityDemand, demand_identity, verify
 from verification.x509.certificates import certificate_digest
 
@@ -74,6 +80,10 @@ STATEMENTS = {
     "keyed intoto without any time": replace(INTOTO2, keyed=True, promised=False),
     "Ed25519": replace(DSSE1, key="ed25519"),
 }
+OCTETS = {  # the fields of a bundle that are bytes
+    "canonicalizedBody", "digest", "keyId", "payload", "rawBytes", "rootHash", "sig", "signature",
+    "signedEntryTimestamp", "signedTimestamp",
+}  # fmt: skip
 
 
 def judged(case: Case) -> Verification:
@@ -191,6 +201,72 @@ class TestIdentity:
         assert found.reason == "ISSUER_MISMATCH"
 
 
+def _respelt(value: object, spell: Callable[[str], str]) -> object:
+    """Return a bundle with every bytes field spelt otherwise."""
+    if isinstance(value, dict):
+        return {
+            key: spell(each) if key in OCTETS and isinstance(each, str) else _respelt(each, spell)
+            for key, each in value.items()
+        }
+    if isinstance(value, list):
+        return [spell(each) if isinstance(each, str) else _respelt(each, spell) for each in value]
+    return value
+
+
+def _mixed(text: str) -> str:
+    return text if "+" not in text or "/" not in text else text.replace("+", "-")
+
+
+@pytest.mark.parametrize("made", [message_case, statement_case])
+def test_bytes_may_be_in_either_alphabet_of_base64_padded_or_not(
+    made: Callable[[], Case],
+) -> None:
+    case = made()
+    url = str.maketrans("+/", "-_")
+    for spell in (
+        lambda text: text.translate(url),
+        lambda text: text.rstrip("="),
+        lambda text: text.translate(url).rstrip("="),
+    ):
+        document = cast("Document", _respelt(case.document, spell))
+        assert document != case.document
+        assert judged(replace(case, document=document)).reason == ""
+    mixed = cast("Document", _respelt(case.document, _mixed))
+    assert mixed != case.document
+    assert judged(replace(case, document=mixed)).reason == "MALFORMED"
+
+
+def _by_source_names(value: Any) -> Any:
+    """Return a message with every field under its name in the protobuf source."""
+    if isinstance(value, dict):
+        return {
+            re.sub("(?<!^)(?=[A-Z])", "_", key).lower(): _by_source_names(each)
+            for key, each in value.items()
+        }
+    return [_by_source_names(each) for each in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    "case", [message_case(replace(REKOR2, media_type=V2)), statement_case()], ids=["2", "statement"]
+)
+def test_fields_go_by_the_names_of_the_protobuf_source_too(case: Case) -> None:
+    document, root = _by_source_names(case.document), ACME.entry(_by_source_names(ACME.root()))
+    assert {"media_type", "verification_material"} <= document.keys()
+    assert judged(replace(case, document=document, entries=(root,))).reason == ""
+
+
+@pytest.mark.parametrize("is_late", [True, False])
+def test_what_another_name_holds_is_looked_at(is_late: bool) -> None:  # noqa: FBT001 - a case
+    late = (SIGNED_AT + DAY,) if is_late else (SIGNED_AT,)
+    case = message_case(Making(stamped_at=late))
+    held = case.document["verificationMaterial"]["timestampVerificationData"]
+    stamps = held.pop("rfc3161Timestamps")
+    held["rfc3161_timestamps"] = stamps
+    assert judged(case).reason == ("TIME_OUTSIDE_CERT" if is_late else "")
+    held["rfc3161Timestamps"] = stamps
+    assert judged(case).reason == "MALFORMED"
+
+
 class TestRoots:
     """Each root is a world of its own, and says itself what it demands."""
 
@@ -223,6 +299,25 @@ class TestRoots:
     def test_a_root_with_logs_demands_an_entry(self) -> None:
         assert judged(message_case(replace(REKOR2, logged=False))).reason == "LOG_MISSING"
 
+    @pytest.mark.parametrize(
+        ("making", "tlogs", "lacking"),
+        [
+            (Making(), [], "TIMESTAMP_MISSING"),
+            (replace(REKOR2, logged=False), World("other").root()["tlogs"], "LOG_MISSING"),
+        ],
+        ids=["a time", "an entry"],
+    )
+    def test_a_root_demands_proofs_of_what_its_own_authorities_certified_alone(
+        self, making: Making, tlogs: list[Document], lacking: str
+    ) -> None:
+        other, case = World("other"), message_case(making)
+        strange = other.root(tlogs=tlogs)
+        for entries in ((other.entry(strange),), (other.entry(strange), other.entry())):
+            refused = judged(replace(case, entries=entries))
+            assert refused.outcome is Outcome.UNTRUSTED, refused.reason
+        ours = strange | {"certificateAuthorities": ACME.root()["certificateAuthorities"]}
+        assert judged(replace(case, entries=(other.entry(ours),))).reason == lacking
+
     @pytest.mark.parametrize("making", [Making(), REKOR2], ids=["v1", "v2"])
     def test_a_root_older_than_what_was_signed_may_not_know_its_log(self, making: Making) -> None:
         before = ACME.entry(ACME.root(tlogs=World("before").root()["tlogs"]))
@@ -249,6 +344,19 @@ class TestRoots:
 
     def test_a_root_with_ct_logs_demands_a_promise(self) -> None:
         assert judged(message_case(Making(transparent=False))).reason == "SCT_INVALID"
+
+    def test_a_certified_key_of_a_kind_that_is_not_judged_says_so(self) -> None:
+        key = ed448.Ed448PrivateKey.generate()
+        builder = x509.CertificateBuilder(
+            ACME.intermediate.subject, x509.Name([]), key.public_key(), 1, NOW, NOW + DAY
+        )
+        issuer = private_key("p256", "acme intermediate")
+        assert isinstance(issuer, ec.EllipticCurvePrivateKey)
+        made = builder.sign(issuer, hashes.SHA256())
+        case = message_case()
+        case.document["verificationMaterial"]["certificate"]["rawBytes"] = b64(der(made))
+        found = judged(case)
+        assert (found.outcome, found.reason) == (Outcome.UNVERIFIABLE, "FORMAT_UNSUPPORTED")
 
     def test_a_root_without_usable_logs_still_demands_them(self) -> None:
         broken = ACME.root()["tlogs"][:1]

@@ -191,5 +191,32 @@ def security_key_signature(
     return public, armored(envelope(blob, inner))
 
 
+def browser_signature(
+    *,
+    flags: int = 1,
+    extensions: bytes = b"",
+    origin: bytes = b"https://acme.test",
+    words: bytes = b'{"type":"webauthn.get","challenge":"%b","origin":"%b","crossOrigin":false}',
+) -> tuple[str, bytes]:
+    """Return (public key, armored signature) of a security key that a browser asks (PROTOCOL.u2f).
+
+    `words` are what the browser signs; the message and the origin go into them.
+    """
+    kind, application, counter = b"sk-ecdsa-sha2-nistp256@openssh.com", b"acme.test", bytes(4)
+    challenge = base64.urlsafe_b64encode(to_be_signed(MESSAGE)).rstrip(b"=")
+    client = words % (challenge, origin)
+    signed = hashlib.sha256(application).digest() + bytes([flags]) + counter
+    signed += extensions + hashlib.sha256(client).digest()
+    secret = ec.generate_private_key(ec.SECP256R1())
+    point = secret.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    r, s = decode_dss_signature(secret.sign(signed, ec.ECDSA(hashes.SHA256())))
+    value = wire_string(mpint(r)) + wire_string(mpint(s))
+    blob = b"".join(map(wire_string, (kind, b"nistp256", point, application)))
+    inner = wire_string(b"webauthn-" + kind) + wire_string(value) + bytes([flags]) + counter
+    inner += b"".join(map(wire_string, (origin, client, extensions)))
+    public = f"{kind.decode()} {base64.b64encode(blob).decode()}"
+    return public, armored(envelope(blob, inner))
+
+
 def mpint(number: int) -> bytes:
     return number.to_bytes(number.bit_length() // 8 + 1, "big")

@@ -6,7 +6,7 @@ import base64
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.errors import MalformedError, TooLargeError
@@ -188,13 +188,17 @@ def test_any_line_is_read_or_noted(text: str) -> None:
 
 @FEW
 @given(st.binary(max_size=200))
+@example(b"\0\0\0\1" + bytes(32))
 def test_any_revocation_list_is_read_or_refused(content: bytes) -> None:
     from core.model import Trust
 
     entry = TrustEntry("x", TrustKind.REVOCATION, b"SSHKRL\n\0" + content, "t")
     assert is_revocation_list(entry.content)
-    with pytest.raises(MalformedError):
-        given_revocations(Trust((entry,)))
+    try:
+        read = given_revocations(Trust((entry,)))
+    except MalformedError:
+        return
+    assert read.count <= len(content)  # a list that names nobody may be made by chance
 
 
 @given(st.integers(min_value=1, max_value=2**600))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,7 +24,7 @@ from tests.verification.specimens import (
     setting,
 )
 from verification.x509 import diagnosis, path
-from verification.x509.certificates import is_issued_by
+from verification.x509.certificates import alternative_names, is_issued_by
 from verification.x509.chain import Fault, given_authorities, verify_chain
 
 ROOT_KEY, LINK_KEY, LEAF_KEY = (private_key("p256", f"rules {each}") for each in range(3))
@@ -39,12 +41,18 @@ def link(*extensions: x509.ExtensionType, critical: bool = True) -> x509.Certifi
 
 def leaf(extensions: Extensions = (), *, address: str = "") -> x509.Certificate:
     """Return a signer's certificate, with an e-mail address in its subject."""
+    named = [x509.NameAttribute(NameOID.COMMON_NAME, "signer")]
+    named += [x509.NameAttribute(NameOID.EMAIL_ADDRESS, address)] if address else []
+    return signer_named(named, extensions)
+
+
+def signer_named(
+    named: list[x509.NameAttribute[str]], extensions: Extensions = ()
+) -> x509.Certificate:
     assert isinstance(LINK_KEY, ec.EllipticCurvePrivateKey)
-    names = [x509.NameAttribute(NameOID.COMMON_NAME, "signer")]
-    names += [x509.NameAttribute(NameOID.EMAIL_ADDRESS, address)] if address else []
     builder = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name(names))
+        .subject_name(x509.Name(named))
         .issuer_name(link().subject)
         .public_key(LEAF_KEY.public_key())
         .serial_number(x509.random_serial_number())
@@ -84,9 +92,14 @@ CONSTRAINED = {  # constraints, the subject's address → whether that may be
     "mailbox in capitals": (names("ci@acme.example"), "CI@acme.example", False),
     "two at signs": (names("acme.example"), "ceo@other.example@acme.example", True),
     "no address": (names("acme.example"), "acme.example", False),
+    "host longer than hosts are": (names(".a"), "ceo@" + "b." * 126 + "a", True),
+    "host too long": (names(".a"), "ceo@" + "b." * 127 + "a", False),
     "excluded": (names(excluded="acme.example"), "ceo@acme.example", False),
     "excluded in capitals": (names(excluded="acme.example"), "ceo@Acme.Example", False),
     "not excluded": (names(excluded="acme.example"), "ceo@other.example", True),
+    "excluded, with a dot behind": (names(excluded="acme.example"), "ceo@acme.example.", False),
+    "excluded, blank behind": (names(excluded="acme.example"), "ceo@acme.example ", False),
+    "in letters that no host has": (names(excluded="xn--bcher-kva.de"), "ceo@bücher.de", False),
     "excluded, unreadable": (names(excluded="acme.example"), "acme.example", False),
     "both": (names(".acme.example", "ex.acme.example"), "ceo@ex.acme.example", False),
     "of another kind": (
@@ -114,6 +127,66 @@ def test_attack_09_constraints_of_the_anchor_hold_for_every_address_below() -> N
     assert judged(leaf(address="ci@other.example"), link(), root=root)[0] == "CERT_UNTRUSTED"
     beside = leaf(BESIDE, address="ci@other.example")
     assert judged(beside, link(), root=root)[0] == "CERT_UNTRUSTED"
+
+
+@pytest.mark.parametrize("beside", [(), ("ceo@other.example",)])
+def test_attack_09_empty_address_is_within_no_constraints(beside: tuple[str, ...]) -> None:
+    """One in front of another hid that other from the constraints once."""
+    kind = NameOID.EMAIL_ADDRESS
+    signer = signer_named(
+        [x509.NameAttribute(kind, each, _validate=False) for each in ("", *beside)]
+    )
+    assert judged(signer, link())[0] == "accepted"
+    assert judged(signer, link(names("acme.example")))[0] == "CERT_UNTRUSTED"
+
+
+def test_attack_16_addresses_are_not_each_compared_with_each_constraint() -> None:
+    """A subject and an authority above it may state thousands; four seconds were once lost."""
+    many = 4000
+    hosts = [x509.RFC822Name(f"h{each}.example") for each in range(many)]
+    last = f"@h{many - 1}.example"
+    named = [x509.NameAttribute(NameOID.EMAIL_ADDRESS, f"u{each}{last}") for each in range(many)]
+    signer, above = signer_named(named), link(x509.NameConstraints(hosts, None))
+    began = time.process_time()
+    assert judged(signer, above)[0] == "accepted"
+    assert time.process_time() - began < 1
+
+
+CONFUSED = {
+    "address as URI": x509.UniformResourceIdentifier("ceo@acme.example"),
+    "address as DNS name": x509.DNSName("ceo@acme.example"),
+    "host as URI": x509.UniformResourceIdentifier("ci.acme.example"),
+    "host as address": x509.RFC822Name._init_without_validation("ci.acme.example"),
+    "URI as DNS name": x509.DNSName("https://acme.example/ci"),
+    "URI as address": x509.RFC822Name("https://acme.example/ci@refs/heads/main"),
+    "subject as DNS name": x509.DNSName("CN=ceo"),
+}
+OF_THEIR_KIND = {
+    "address": x509.RFC822Name("ci+x/y@acme.example"),
+    "address at a host without a name": x509.RFC822Name("ci@[IPv6:2001:db8::1]"),
+    "workflow": x509.UniformResourceIdentifier("https://acme.example/w.yml@refs/heads/main"),
+    "workload": x509.UniformResourceIdentifier("spiffe://acme.example/ci"),
+    "name without a host": x509.UniformResourceIdentifier("urn:acme:ci"),
+    "hosts": x509.DNSName("*.ci_1.acme.example"),
+}
+
+
+@pytest.mark.parametrize("name", CONFUSED.values(), ids=CONFUSED)
+def test_attack_06_name_that_reads_as_one_of_another_kind_names_nobody(
+    name: x509.GeneralName,
+) -> None:
+    """An authority held to `other.example` in one kind of names may say what it will in another."""
+    stated = names("other.example")
+    signer = leaf(((x509.SubjectAlternativeName([name]), False),))
+    held_to_addresses = judged(signer, link(stated))[0]
+    assert held_to_addresses == "accepted" or isinstance(name, x509.RFC822Name)
+    assert alternative_names(signer) == ()
+
+
+@pytest.mark.parametrize("name", OF_THEIR_KIND.values(), ids=OF_THEIR_KIND)
+def test_name_that_reads_as_one_of_its_kind_is_stated(name: x509.GeneralName) -> None:
+    signer = leaf(((x509.SubjectAlternativeName([name]), False),))
+    assert alternative_names(signer) == (name.value,)
 
 
 FOLLOWED = {  # extensions about policies → what is said of a chain with one of them

@@ -1,0 +1,106 @@
+"""What the standard forbids of kinds of keys, hashes and versions, and the engine lets pass."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pysequoia import Cert, Sig, verify
+
+from core.model import Outcome
+from tests.verification.openpgp.openpgp_kinds import KindSigner
+from tests.verification.openpgp.openpgp_material import TEXT
+from tests.verification.openpgp.test_openpgp import detached, entry
+from tests.verification.openpgp.test_openpgp_version_3 import subpacket
+from tests.verification.specimens import NOW
+
+MADE = NOW - timedelta(days=900)
+SHA256, SHA384, SHA512, SHA224, SHA3_256 = 8, 9, 10, 11, 12
+SIGNED = subpacket(2, int((NOW - timedelta(days=1)).timestamp()).to_bytes(4, "big"))
+SELF = subpacket(2, int(MADE.timestamp()).to_bytes(4, "big")) + subpacket(27, b"\2")
+DIRECT = 0x1F
+
+
+def certificate(signer: KindSigner) -> bytes:
+    return signer.raw + signer.sign(signer.over, SELF, kind=DIRECT, hash_number=SHA512)
+
+
+def passes_the_engine(signer: KindSigner, signature: bytes) -> bool:
+    store = [Cert.from_bytes(certificate(signer))]
+    try:
+        found = verify(bytes=TEXT, store=lambda _: store, signature=Sig.from_bytes(signature))
+    except Exception:  # noqa: BLE001 - the engine's errors have no common class
+        return False
+    return bool(found.valid_sigs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "enough", "short"),
+    [
+        ("old Ed25519", 4, SHA256, SHA224),
+        ("Ed25519", 4, SHA256, SHA224),
+        ("Ed25519", 6, SHA3_256, SHA224),
+        ("Ed448", 6, SHA512, SHA384),
+        ("Ed448", 6, SHA512, SHA3_256),
+        ("ML-DSA-65+Ed25519", 6, SHA256, SHA224),
+        ("P-256", 4, SHA256, SHA224),
+        ("P-384", 4, SHA384, SHA256),
+        ("P-384", 6, SHA512, SHA3_256),
+        ("P-521", 4, SHA512, SHA384),
+        ("DSA", 4, SHA256, SHA224),
+        ("brainpoolP256r1", 4, SHA256, SHA224),
+    ],
+)
+def test_attack_10_digest_shorter_than_the_key_demands_is_weak(
+    kind: str, version: int, enough: int, short: int
+) -> None:
+    """RFC 9580 sections 5.2.3.2 to 5.2.3.5, RFC 9980: DSA, ECDSA, EdDSA and post-quantum keys."""
+    signer = KindSigner(version, MADE, kind)
+    ring = entry(certificate(signer))
+    good = detached(signer.sign(TEXT, SIGNED, hash_number=enough), ring)
+    assert good.outcome is Outcome.VERIFIED
+    weak = signer.sign(TEXT, SIGNED, hash_number=short)
+    found = detached(weak, ring)
+    assert (found.outcome, found.reason) == (Outcome.INVALID, "ALGORITHM_WEAK")
+    assert "too short for a key of kind" in found.detail
+    assert "bits or more" in found.expected
+    # Were it not for the length, it would hold.
+    assert passes_the_engine(signer, weak) is not kind.startswith("brainpool")
+
+
+@pytest.mark.parametrize(
+    ("kind", "allowed", "forbidden"), [("old Ed25519", 4, 6), ("ML-DSA-65+Ed25519", 6, 4)]
+)
+def test_attack_10_kind_of_key_that_its_version_may_not_have_is_not_read(
+    kind: str, allowed: int, forbidden: int
+) -> None:
+    """RFC 9580 section 9.2: neither generated nor accepted in version 6; RFC 9980: there alone."""
+    for version in (allowed, forbidden):
+        signer = KindSigner(version, MADE, kind)
+        signature = signer.sign(TEXT, SIGNED, hash_number=SHA512)
+        assert passes_the_engine(signer, signature)
+        found = detached(signature, entry(certificate(signer)))
+        if version == allowed:
+            assert found.outcome is Outcome.VERIFIED
+        else:
+            assert (found.outcome, found.reason) == (Outcome.UNVERIFIABLE, "KEYRING_UNUSABLE")
+            assert f"version {forbidden} whose kind" in found.detail
+
+
+@pytest.mark.parametrize("kind", ["Ed25519", "Ed448", "P-384"])
+def test_version_6_is_refused_where_the_hash_begins_otherwise_than_it_says(kind: str) -> None:
+    """RFC 9580 section 5.2.3: these two octets are compared; version 4 leaves that to readers."""
+    for version, refused in ((4, False), (6, True)):
+        signer = KindSigner(version, MADE, kind)
+        signature = signer.sign(TEXT, SIGNED, hash_number=SHA512)
+        ring = entry(certificate(signer))
+        assert detached(signature, ring).outcome is Outcome.VERIFIED
+        octets = 2 if version == 4 else 4
+        at = 6 + 4 + octets + len(SIGNED) + len(signer.fingerprint) + 3 + octets
+        for place in (at, at + 1):
+            altered = bytearray(signature)
+            altered[place] ^= 1
+            assert passes_the_engine(signer, bytes(altered))
+            found = detached(bytes(altered), ring)
+            assert (found.outcome is Outcome.VERIFIED) is not refused
+            assert found.reason == ("SIGNATURE_INVALID" if refused else "")
