@@ -16,7 +16,8 @@ from markupsafe import Markup
 
 from core.model import PolicyStatus, Status
 from storage.filters import Count
-from storage.views import SignerMonth, TrendDay
+from storage.views.coverage import TrendDay
+from storage.views.signers import SignerMonth
 
 Spec = dict[str, Any]
 

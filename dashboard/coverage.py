@@ -13,7 +13,7 @@ from storage import artifact_list, coverage
 from storage.database import Connection
 from storage.filters import ArtifactFilter, Count
 from storage.scope import SourceNames, source_names
-from storage.views import CoverageLine
+from storage.views.coverage import CoverageLine
 
 PAGE = Page("Coverage", Blueprint("coverage", __name__), "show")
 

@@ -11,7 +11,8 @@ from flask import url_for
 from core.model import Digest
 from dashboard.wording import words
 from storage.filters import ArtifactFilter, Count
-from storage.views import SignerCount
+from storage.search import TRIGRAM
+from storage.views.changes import SignerCount
 
 FILTER_WORDS = {
     "text": "name has",
@@ -72,9 +73,11 @@ def chips(chosen: ArtifactFilter) -> tuple[Chip, ...]:
         away = {name, *NEEDED_BY.get(name, ())}
         rest = {key: text for key, text in parameters.items() if key not in away}
         shown = value or "none"
-        found.append(
-            Chip(
-                FILTER_WORDS.get(name, words(name)), shown, with_parameters("artifacts.show", rest)
-            )
-        )
+        found.append(Chip(_words(name, value), shown, with_parameters("artifacts.show", rest)))
     return tuple(found)
+
+
+def _words(name: str, value: str) -> str:
+    if name == "text" and len(value) < TRIGRAM:
+        return "name begins with"
+    return FILTER_WORDS.get(name, words(name))

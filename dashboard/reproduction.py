@@ -13,7 +13,8 @@ from datetime import datetime
 
 from core.model import TRUST_OPTIONS, Digest, SignerKind, TrustKind
 from dashboard.downloads import file_name
-from storage.views import ArtifactDetail, EvidenceItem, EvidenceSetDetail, TrustUse
+from storage.views.artifact_detail import ArtifactDetail, EvidenceItem, EvidenceSetDetail
+from storage.views.trust import TrustUse
 
 SIGNED_TEXT = frozenset({"openpgp-cleartext"})
 _CERTIFIES = frozenset({TrustKind.AUTHORITY, TrustKind.ROOT})

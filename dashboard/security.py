@@ -44,6 +44,7 @@ def install(application: Flask) -> None:
     application.config["MAX_CONTENT_LENGTH"] = MAX_FORM_BYTES
     application.before_request(_check_host)
     application.before_request(_check_origin)
+    application.before_request(_check_text)
     application.after_request(_finish)
 
 
@@ -84,6 +85,12 @@ def _check_origin() -> None:
     expected = _proof(cookie, salt).encode()
     if not _COOKIE.match(cookie) or not hmac.compare_digest(proof.encode(), expected):
         abort(403, "The form is too old: load its page again and repeat what you asked for.")
+
+
+def _check_text() -> None:
+    # No name holds a NUL, and PostgreSQL takes none: not even to say that it knows no such name.
+    if any("\0" in text for text in (request.path, *request.args.values())):
+        abort(400, "The address holds a NUL, and no name does.")
 
 
 def _finish(response: Response) -> Response:

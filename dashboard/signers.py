@@ -34,7 +34,7 @@ def show() -> str:
         )
 
 
-@PAGE.blueprint.get("/signers/<int:signer_id>")
+@PAGE.blueprint.get("/signers/<int(max=999999999999999999):signer_id>")
 def one(signer_id: int) -> str:
     """Show one signer and its use over time."""
     with reading() as connection:

@@ -15,7 +15,7 @@ from dashboard.wording import is_other_verifier
 from storage import coverage, requests, sources, unit_findings
 from storage.filters import ArtifactFilter
 from storage.scope import source_names
-from storage.views import ScanRow, SourceHealth
+from storage.views.sources import ScanRow, SourceHealth
 
 STATES: dict[str, Callable[[SourceHealth], bool]] = {
     "never_read": lambda one: one.read_at is None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.model import Digest, FindingOutcome, Outcome, PolicyStatus, Status
 from core.naming import key_id, plural, signer_name
-from storage.views import SourceHealth
+from storage.views.sources import SourceHealth
 from verification.format import VERIFIER_VERSION
 
 SOON = timedelta(days=30)
@@ -20,8 +20,8 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 # Every status has a word, a shape (in app.css, by its name) and a sentence; colour comes on top.
 STATUS_SENTENCES = {
     Status.VERIFIED: "Somebody the source's trust vouches for signed exactly this.",
-    Status.FAILED: "There is evidence, and none of it verifies.",
-    Status.UNSIGNED: "We looked, and there is no evidence.",
+    Status.FAILED: "Evidence for it does not verify, and no signature does.",
+    Status.UNSIGNED: "We looked, and there is no signature.",
     Status.UNKNOWN: "We could not look, or cannot judge what we found.",
 }
 UNCONSTRAINED = "unconstrained"

@@ -17,13 +17,9 @@ class Found:
     summary: str
 
 
-def discover(root: Path = Path("/")) -> list[Found]:
-    """Return the sources found under `root`."""
-    return _apt(root)
-
-
-def _apt(root: Path) -> list[Found]:
-    folder = root / "etc" / "apt"
+def discover() -> list[Found]:
+    """Return the sources that this machine is set up to use."""
+    folder = Path("/etc/apt")
     files = [folder / "sources.list", *folder.glob("sources.list.d/*.list")]
     files += folder.glob("sources.list.d/*.sources")
     if not any(file.is_file() for file in files):

@@ -20,7 +20,7 @@ from jobs.clock import Clock
 from jobs.reading import UnitBatch, UnitReader, is_found_by, too_long
 from jobs.writing import UnitWriter, WritePlan
 from net.http import Traffic
-from storage import configuration, scans
+from storage import scans, source_trust
 from storage.database import Database, Lock
 from storage.memory import UnitMemory
 from storage.scans import ScanCounts, ScanError, SupersededError
@@ -95,7 +95,7 @@ class SourceScan:
             with self._database.writing() as connection:  # we hold the lock: who ran is dead
                 scans.bury(connection, source.id, began)
             with self._database.writing() as connection:
-                configuration.demand_current(connection, source.id, reading.trust)
+                source_trust.demand_current(connection, source.id, reading.trust)
                 self._scan_id = scans.begin(connection, source.id, slot, began, VERIFIER_VERSION)
             running = partial(scans.demand_running, scan_id=self._scan_id)
             self._guarded = self._database.guarded(running)

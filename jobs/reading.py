@@ -40,11 +40,11 @@ from core.model import (
 )
 from core.text import display
 from jobs.judging import NOWHERE
+from storage.configured import SourceRow
 from storage.facts import ItemFacts, SetFacts
 from storage.judgement import Judge
 from storage.scans import ScanError
 from storage.schema import INDEXED_BYTES
-from storage.standings import SourceRow
 from verification.format import Setting
 from verification.standing import combine
 from verification.verifier import is_recognised, trust_digest, verification_key, verify

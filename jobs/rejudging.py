@@ -15,9 +15,11 @@ from core.errors import ConflictError
 from core.model import Outcome, Verification
 from jobs.reading import set_facts_for
 from jobs.workspace import Workspace
-from storage import configuration, scans, sets, unit_findings
+from storage import configuration, scans, sets, source_trust, unit_findings
+from storage.configured import SourceRow
 from storage.facts import ItemFacts, SetFacts, record_set
-from storage.standings import SourceRow, StandingWriter, standing_of
+from storage.set_standing import standing_of
+from storage.standings import StandingWriter
 from storage.withdrawal import WITHDRAWN
 from verification.standing import combine
 
@@ -25,16 +27,16 @@ BATCH = 500
 OWN_ENDS = frozenset({"METADATA_EXPIRED", "SIGNATURE_EXPIRED"})
 
 
-def follow_everything(workspace: Workspace, busy: Collection[str] = ()) -> int:
-    """Bring every stored verdict up to now: removed sources, marks, time, policies, in order.
-
-    `busy` sources are left out: their lock is for the scan that is about to take it.
-    """
-    return retire_removed(workspace, busy) + follow_sources(workspace, busy)
+def follow_everything(workspace: Workspace) -> int:
+    """Bring every stored verdict up to now: removed sources, marks, time, policies, in order."""
+    return retire_removed(workspace) + follow_sources(workspace)
 
 
 def follow_sources(workspace: Workspace, busy: Collection[str] = ()) -> int:
-    """Do the same for the sources the workspace names: marks, time, policies, in order."""
+    """Do the same for the sources the workspace names: marks, time, policies, in order.
+
+    `busy` sources are left out: their lock is for the scan that is about to take it.
+    """
     return (
         follow_marks(workspace, busy)
         + follow_time(workspace, busy)
@@ -132,9 +134,9 @@ def _retire_source(workspace: Workspace, source: SourceRow) -> int:
                 if not after:
                     scans.lose_unit(connection, unit_id, now)
                     unit_findings.record(connection, unit_id, (), now)
-                    configuration.lose_trust(connection, source.id, name)
+                    source_trust.lose_trust(connection, source.id, name)
                     if not scans.unit_rows(connection, source.id):  # with the last one
-                        configuration.lose_trust(connection, source.id, "")
+                        source_trust.lose_trust(connection, source.id, "")
                     break
     return written
 

@@ -31,9 +31,10 @@ from jobs.pipeline import Stop
 from jobs.rejudging import follow_sources, retire_removed
 from jobs.wishes import Wish, Wishes
 from jobs.workspace import Workspace
-from storage import mistakes, scans
+from storage import mistakes, reports, scans
 from storage.database import Connection, Lock
 from storage.memory import is_sealed_so
+from verification.format import VERIFIER_VERSION
 
 POLL_SECONDS = 1.0
 TIME_SECONDS = 60.0
@@ -184,7 +185,9 @@ class Scheduler:
         """
         with self._workspace.database.reading() as connection:
             for name, source in self._workspace.sources.items():
-                if not is_sealed_so(connection, source.id, self._workspace.seal(name)):
+                sealed = is_sealed_so(connection, source.id, self._workspace.seal(name))
+                # Where there is no unit, no seal tells of another verifier.
+                if not sealed or reports.verifier_of(connection, source.id) != VERIFIER_VERSION:
                     self._wishes.add(name, None)
 
     def _stop_ticker(self) -> None:

@@ -39,11 +39,11 @@ from jobs.writing import WritePlan, describe_all
 from net.http import Http
 from policy.engine import CompiledPolicy, compile_policies
 from policy.selector import FIELDS
-from storage import configuration, migrate
+from storage import configuration, migrate, source_trust
 from storage.configuration import ExclusionEntry, PolicyEntry, SourceEntry
+from storage.configured import PolicyRows, SourceRow
 from storage.database import Database
 from storage.documents import dump
-from storage.standings import PolicyRows, SourceRow
 from verification.format import VERIFIER_VERSION
 from verification.verifier import trust_digest, verifier_version
 
@@ -122,7 +122,7 @@ class Workspace:
                     trust = trust_of(named, source)
                     described = describe_all([trust], file.settings.limits)
                     source_id = sources[source.id].id
-                    configuration.sync_trust(connection, source_id, "", [trust], described, now)
+                    source_trust.sync_trust(connection, source_id, "", [trust], described, now)
             exclusions = [
                 ExclusionRule(row_id, kind, fields)
                 for row_id, (_, matches) in zip(ids, rules, strict=True)

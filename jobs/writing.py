@@ -12,13 +12,15 @@ from core.limits import Limits
 from core.model import Trust, TrustEntry, UnitEnd
 from jobs.reading import Reading, UnitBatch
 from storage import scans, sets, unit_findings
-from storage.configuration import CredentialEntry, entry_digest, lose_trust, sync_trust
+from storage.configured import PolicyRows
 from storage.database import Database
 from storage.facts import SetFacts, record_set
 from storage.indexes import keep_index
 from storage.memory import sealed
 from storage.scans import ScanError
-from storage.standings import PolicyRows, SetStanding, StandingWriter, standing_of
+from storage.set_standing import SetStanding, standing_of
+from storage.source_trust import CredentialEntry, entry_digest, lose_trust, sync_trust
+from storage.standings import StandingWriter
 from verification.trust import describe
 
 STANDINGS = 4096  # sets remembered between batches; others are read back

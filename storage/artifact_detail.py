@@ -48,7 +48,7 @@ from storage.schema import (
 from storage.scope import Scope, SourceName
 from storage.set_counts import counted
 from storage.trust import read_use, uses_joined
-from storage.views import (
+from storage.views.artifact_detail import (
     ArtifactDetail,
     EvidenceItem,
     EvidenceSetDetail,
@@ -56,9 +56,9 @@ from storage.views import (
     LocationDetail,
     PastContent,
     StatusChange,
-    TrustUse,
     VerdictDetail,
 )
+from storage.views.trust import TrustUse
 
 SHOWN_LOCATIONS = 200
 SHOWN_SETS = 20

@@ -22,7 +22,7 @@ from storage.schema import (
     standing_count,
 )
 from storage.scope import Scope, SourceNames, counted_conditions, excluded_only, scope_of
-from storage.views import ArtifactPage, ArtifactRow
+from storage.views.artifacts import ArtifactPage, ArtifactRow
 
 PAGE_LIMIT = 500
 STREAM_BATCH = 1000

@@ -11,7 +11,7 @@ from storage.artifact_list import count_changes
 from storage.coverage import narrowed
 from storage.filters import ArtifactFilter, Change, Count, SignerFilter
 from storage.scope import SourceNames
-from storage.views import Changes, SignerCount
+from storage.views.changes import Changes, SignerCount
 
 
 def changes(

@@ -14,7 +14,7 @@ from core.model import PolicyStatus, Status
 from storage.filters import ArtifactFilter, Count, Exclusion
 from storage.schema import source, standing_count, standing_day
 from storage.scope import Scope, SourceNames, scope_of
-from storage.views import Coverage, CoverageLine, TrendDay
+from storage.views.coverage import Coverage, CoverageLine, TrendDay
 
 TREND_DAYS = 91
 EPOCH_DAY = date(1970, 1, 1)

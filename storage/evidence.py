@@ -9,7 +9,7 @@ from core.errors import NotFoundError
 from core.model import Digest
 from storage import blobs
 from storage.schema import blob
-from storage.views import RawBytes
+from storage.views.evidence import RawBytes
 
 
 def raw(connection: Connection, digest: Digest) -> RawBytes:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from storage.filters import ArtifactFilter, Count
 from storage.schema import exclusion, location
-from storage.views import ExclusionRule
+from storage.views.coverage import ExclusionRule
 
 
 def rules(connection: Connection) -> tuple[ExclusionRule, ...]:

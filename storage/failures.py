@@ -13,7 +13,7 @@ from storage.coverage import narrowed
 from storage.filters import ArtifactFilter, Count
 from storage.schema import finding_count, policy, requirement, standing_count
 from storage.scope import Scope, SourceNames, scope_of
-from storage.views import Failures, ReasonGroup, RequirementGroup
+from storage.views.failures import Failures, ReasonGroup, RequirementGroup
 
 NOT_VERIFIED = (Status.FAILED, Status.UNSIGNED, Status.UNKNOWN)
 

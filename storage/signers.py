@@ -18,7 +18,7 @@ from storage.lanes import Lane, page_of
 from storage.schema import evidence_item, evidence_set, set_signer, signer, source, verification
 from storage.search import holding
 from storage.set_counts import counted
-from storage.views import SignerDetail, SignerMonth, SignerPage, SignerRow
+from storage.views.signers import SignerDetail, SignerMonth, SignerPage, SignerRow
 
 PAGE_LIMIT = 200
 

@@ -19,7 +19,7 @@ from storage.lanes import Lane, page_of
 from storage.scans import read_errors
 from storage.schema import scan, scan_request, source, to_microseconds, unit
 from storage.scope import Scope, SourceName
-from storage.views import (
+from storage.views.sources import (
     HealthSummary,
     ScanRow,
     SourceDetail,

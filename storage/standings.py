@@ -7,10 +7,8 @@ seen is kept as one bit each, so that memory stays flat however many there are.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -20,82 +18,29 @@ from core.model import (
     Digest,
     DigestOrigin,
     Facts,
-    Finding,
-    FindingOutcome,
     Location,
     Sighting,
-    Status,
-    Verification,
 )
 from storage import search
-from storage.bulk import AnyRow, Row, insert_rows, rows_with, take_ids, upsert_rows
-from storage.documents import load_verification
+from storage.bulk import AnyRow, Row, insert_rows, rows_with, take_ids
+from storage.configured import PolicyRows, SourceRow
 from storage.judgement import Judge, Judgement
 from storage.rewriting import Rewrites, Said, read_said, same_findings, same_verdicts
 from storage.rollups import Deltas, FindingKey, Standing
+from storage.said_rows import SaidRows
 from storage.schema import (
     artifact,
-    evidence_item,
     evidence_set,
     finding,
-    finding_text,
     location,
     verdict,
-    verification,
 )
+from storage.seen_bits import SeenBits
+from storage.set_standing import SetStanding
 
 BATCH = 2000
 FEW_NAMES = 8
 LOOKED_THROUGH = 50_000  # ids at a time when looking for what was not seen
-
-
-@dataclass(frozen=True, slots=True)
-class SourceRow:
-    """What a location's facts say about its source."""
-
-    id: int
-    name: str
-    kind: str
-    owner: str
-    tier: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetStanding:
-    """What a set's locations inherit from it."""
-
-    id: int
-    status: Status
-    reason: str
-    contested: bool
-    verifications: tuple[Verification, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyRows:
-    """Ids of the active policies, their versions and requirements, by name."""
-
-    policies: dict[str, int]
-    versions: dict[str, int]  # policy digest → id
-    requirements: dict[tuple[str, str], int]  # (policy, requirement) → id
-
-
-class SeenBits:
-    """A set of row ids, one bit each."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray()
-
-    def add(self, row_id: int) -> None:
-        """Mark an id."""
-        byte = row_id >> 3
-        if byte >= len(self._bits):
-            self._bits.extend(bytes(byte + 1 - len(self._bits) + 4096))
-        self._bits[byte] |= 1 << (row_id & 7)
-
-    def __contains__(self, row_id: int) -> bool:
-        byte = row_id >> 3
-        return byte < len(self._bits) and bool(self._bits[byte] & (1 << (row_id & 7)))
 
 
 class StandingWriter:
@@ -104,16 +49,10 @@ class StandingWriter:
     def __init__(
         self, source: SourceRow, unit_id: int, judge: Judge, rows: PolicyRows, now: datetime
     ) -> None:
-        self.source, self.unit_id, self.judge, self.rows, self.now = (
-            source,
-            unit_id,
-            judge,
-            rows,
-            now,
-        )
+        self.source, self.unit_id, self.judge, self.now = source, unit_id, judge, now
         self.seen = SeenBits()
         self.deltas = Deltas(source.id)
-        self._texts: dict[bytes, int] = {}
+        self._rows = SaidRows(source.id, rows, now)
 
     # --- sightings -------------------------------------------------------------------------------
 
@@ -221,8 +160,8 @@ class StandingWriter:
             self.seen.add(row_id)
             self.deltas.sets[standing.id] += 1
             self.deltas.standings[_standing(standing, judged, exclusion_id)] += 1
-            verdicts += self._verdict_rows(row_id, judged)
-            new = self._finding_rows(connection, row_id, judged)
+            verdicts += self._rows.verdicts(row_id, judged)
+            new = self._rows.findings(connection, row_id, judged)
             findings += new
             self._count_findings(new, exclusion_id, +1)
         written = insert_rows(connection, location, locations)
@@ -302,11 +241,11 @@ class StandingWriter:
         judged: Judgement,
         exclusion_id: int | None,
     ) -> None:
-        verdicts = self._verdict_rows(row.id, judged)
+        verdicts = self._rows.verdicts(row.id, judged)
         if not same_verdicts(said.verdicts.get(row.id, {}), verdicts):
             rewrites.verdicts[row.id] = verdicts
         old = said.findings.get(row.id, [])
-        new = self._finding_rows(connection, row.id, judged)
+        new = self._rows.findings(connection, row.id, judged)
         if not same_findings(old, new):
             rewrites.findings[row.id] = new
         self._count_findings(old, row.exclusion_id, -1)
@@ -407,56 +346,11 @@ class StandingWriter:
         place = Location(row.repository, row.name, row.version, row.variant)
         return self._facts(place, artifact_of(row), standing)
 
-    def _verdict_rows(self, location_id: int, judged: Judgement) -> list[Row]:
-        return [
-            {
-                "location_id": location_id, "policy_id": self.rows.policies[one.policy],
-                "version_id": self.rows.versions[one.policy_digest], "outcome": one.outcome,
-                "decided_at": self.now,
-            }
-            for one in judged.verdicts
-        ]  # fmt: skip
-
-    def _finding_rows(
-        self, connection: sa.Connection, location_id: int, judged: Judgement
-    ) -> list[Row]:
-        return [
-            {
-                "location_id": location_id,
-                "requirement_id": self.rows.requirements[(said.policy, one.requirement)],
-                "source_id": self.source.id, "outcome": one.outcome, "reason": one.reason,
-                "text_id": self._text(connection, one),
-            }
-            for said in judged.verdicts
-            for one in said.findings
-            if _worth_a_row(one)
-        ]  # fmt: skip
-
-    def _text(self, connection: sa.Connection, one: Finding) -> int:
-        words = (one.detail, one.expected, one.found, one.solution)
-        digest = hashlib.sha256("\0".join(words).encode("utf-8", "surrogatepass")).digest()
-        known = self._texts.get(digest)
-        if known is None:
-            row = dict(zip(("detail", "expected", "found", "solution"), words, strict=True))
-            upsert_rows(connection, finding_text, [{"digest": digest, **row}], keys=["digest"])
-            known = connection.execute(
-                sa.select(finding_text.c.id).where(finding_text.c.digest == digest)
-            ).scalar_one()
-            if len(self._texts) > BATCH:
-                self._texts.clear()
-            self._texts[digest] = known
-        return known
-
     def _count_findings(self, rows: Iterable[Row], exclusion_id: int | None, step: int) -> None:
         for row in rows:
             what = (row["requirement_id"], row["outcome"], row["reason"])
             key = FindingKey(*what, exclusion_id is not None)
             self.deltas.findings[key] += step
-
-
-def _worth_a_row(one: Finding) -> bool:
-    silent = (FindingOutcome.PASSED, FindingOutcome.NOT_APPLICABLE)
-    return one.outcome not in silent
 
 
 def _standing(standing: SetStanding, judged: Judgement, exclusion_id: int | None) -> Standing:
@@ -477,18 +371,3 @@ def artifact_of(row: AnyRow) -> Artifact:
     """Read the artifact's own columns from a joined row."""
     digest = Digest(row.algorithm, row.digest.hex())
     return Artifact(row.artifact_kind, digest, DigestOrigin(row.origin))
-
-
-def standing_of(connection: sa.Connection, set_id: int) -> SetStanding:
-    """Read a set's standing back, verifications and all."""
-    row = connection.execute(sa.select(evidence_set).where(evidence_set.c.id == set_id)).one()
-    documents = connection.execute(
-        sa.select(verification.c.document)
-        .join(evidence_item, evidence_item.c.verification_id == verification.c.id)
-        .where(evidence_item.c.set_id == set_id)
-        .order_by(evidence_item.c.position)
-    ).scalars()
-    return SetStanding(
-        row.id, Status(row.status), row.reason, row.contested,
-        tuple(load_verification(text) for text in documents),
-    )  # fmt: skip

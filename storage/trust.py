@@ -27,7 +27,7 @@ from storage.schema import (
     verification_anchor,
 )
 from storage.set_counts import counted
-from storage.views import CredentialRow, TrustEntryRow, TrustPage, TrustUse
+from storage.views.trust import CredentialRow, TrustEntryRow, TrustPage, TrustUse
 
 PAGE_LIMIT = 200
 

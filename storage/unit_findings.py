@@ -16,7 +16,7 @@ from storage.filters import ArtifactFilter
 from storage.lanes import Lane, page_of
 from storage.schema import source, unit, unit_finding
 from storage.scope import SourceNames, scope_of
-from storage.views import UnitFindingGroup, UnitFindingPage, UnitFindingRow
+from storage.views.sources import UnitFindingGroup, UnitFindingPage, UnitFindingRow
 
 PAGE_LIMIT = 200
 _BATCH = 500

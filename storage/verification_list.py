@@ -19,7 +19,7 @@ from storage.schema import (
     verification,
     verification_anchor,
 )
-from storage.views import VerificationPage, VerificationRow
+from storage.views.verifications import VerificationPage, VerificationRow
 
 PAGE_LIMIT = 200
 COUNTED = 10_000  # of all verifications: beyond it, that there are more says enough

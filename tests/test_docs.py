@@ -12,6 +12,7 @@ import pytest
 
 from app import countersign
 from collectors import COLLECTORS
+from core.reasons import REASONS, Reason
 from dashboard import PAGES
 from verification import FORMATS
 
@@ -34,6 +35,22 @@ def commands(group: click.Group, prefix: str = "") -> Iterator[tuple[str, click.
 def test_every_command_is_documented_and_helps(name: str, command: click.Command) -> None:
     assert f"`{name}" in (DOCS / "commands.md").read_text()
     assert command.get_help(click.Context(command, info_name=name)).startswith("Usage:")
+
+
+def test_every_option_of_verify_is_documented() -> None:
+    text = (DOCS / "verify.md").read_text()
+    options = {word for one in dict(commands(countersign))["verify"].params for word in one.opts}
+    assert not [one for one in options if one.startswith("--") and one not in text]
+
+
+@pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS)
+def test_every_reason_names_a_command_that_there_is(reason: Reason) -> None:
+    program, *words = reason.command.split()
+    assert program == "countersign"
+    known = dict(commands(countersign))
+    name = next(one for one in (" ".join(words[:2]), words[0]) if one in known)
+    options = {word for one in known[name].params for word in one.opts}
+    assert {word for word in words if word.startswith("--")} <= options
 
 
 @pytest.mark.parametrize("kind", COLLECTORS)

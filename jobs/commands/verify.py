@@ -80,9 +80,10 @@ def verify_command(artifact: str | None, *, as_json: bool, **given: Any) -> None
     """
     from core.limits import Limits
     from core.text import display
+    from jobs.verify_case import Question
     from jobs.verify_document import document, page
     from jobs.verify_inputs import read_trust
-    from jobs.verifying import Question, answer
+    from jobs.verifying import answer
 
     now, demand, limits = _instant(given["at"]), _demand(given), Limits()
     trusted = read_trust(_trust_files(given), limits)

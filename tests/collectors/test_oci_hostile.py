@@ -6,14 +6,15 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 import pytest
 
 from collectors.collector import Surroundings
-from collectors.oci import OciCollector, OciOptions
+from collectors.oci import PATIENCE, Faults, OciCollector, OciOptions, _due
 from collectors.oci_evidence import SignatureReader
 from collectors.oci_look import Later, Look
 from collectors.oci_registry import Registry
@@ -309,26 +310,51 @@ def test_attack_16_evidence_of_platforms_that_waits_is_bounded() -> None:
     assert most <= 6
 
 
-def test_attack_16_evidence_of_tags_that_waits_is_bounded() -> None:
-    images = [image(f"{number:02}") for number in range(12)]
-    script = attested(images)
-    script |= {f"{BASE}/manifests/v{at}": manifest(one) for at, one in enumerate(images)}
+@contextmanager
+def looking(script: Script, images: list[bytes]) -> Iterator[tuple[HostileServer, Look]]:
+    """Lend a look at a repository of these images, each under a tag of its own."""
+    named = {f"{BASE}/manifests/v{at}": one for at, one in enumerate(images)}
+    script = {
+        path: manifest(one, json.loads(one)["mediaType"]) for path, one in named.items()
+    } | script
     with HostileServer(script) as server:
-        http = Http(FEW, home=server.url)
+        http = Http(FEW, home=server.url, pause=lambda _seconds: None)
         registry = Registry(http, server.url, FEW, 1)
         reader = SignatureReader(registry, "acme/app", companions(images), FEW)
-        look = Look(registry, reader, "acme/app", UnitMemory(), platforms="each", limits=FEW)
+        yield server, Look(registry, reader, "acme/app", UnitMemory(), platforms="each", limits=FEW)
+        http.close()
+
+
+@pytest.mark.parametrize("is_index", [False, True])
+def test_attack_16_evidence_of_tags_that_waits_is_bounded(*, is_index: bool) -> None:
+    images = [image(f"{number:02}") for number in range(12)]
+    below = {f"{BASE}/manifests/{digest(one)}": manifest(one) for one in images}
+    images = [index(child(one)) for one in images] if is_index else images
+    with looking(attested(images) | below, images) as (server, look):
         looked = [look.at(f"v{number}") for number in range(12)]
         assert sum("/blobs/" in asked.path for asked in server.asked) == 5
         for one in looked:
-            (found,) = one.discoveries[:1]
-            held, sighting = look.due(found) if isinstance(found, Later) else one.discoveries
+            found = list(_due(one, Faults()))
+            held, sighting = found[:2]
             assert isinstance(held, EvidenceSet)
             assert isinstance(sighting, Sighting)
             assert len(held.evidence) == 1
+            assert len(found) == (4 if is_index else 2)
             look.told(held)
-        http.close()
         assert look._waiting == 0
+
+
+def test_registry_that_is_silent_about_what_was_left_for_later_is_not_asked_on() -> None:
+    images = [image(f"{number:02}") for number in range(12)]
+    script = attested(images)
+    for tag in companions(images)[5:]:
+        script[f"{BASE}/manifests/{tag}"] = answer(500)
+    with looking(script, images) as (server, look):
+        looked, faults = [look.at(f"v{number}") for number in range(12)], Faults()
+        assert sum(isinstance(one, Later) for one in looked) == 7
+        with pytest.raises(CollectionError, match="failed"):
+            list(chain.from_iterable(_due(one, faults) for one in looked))
+        assert sum(asked.path.endswith(".att") for asked in server.asked) == 5 + PATIENCE
 
 
 def test_evidence_left_for_later_that_breaks_leaves_the_unit_incomplete() -> None:
@@ -381,6 +407,35 @@ def test_attack_16_pages_of_one_list_are_bounded_together(path: str, key: str) -
             read[key]()
         http.close()
         assert len(server.asked) < 12
+
+
+def test_attack_16_page_of_referrers_that_leads_to_itself_is_not_asked_again() -> None:
+    path = f"{BASE}/referrers/{digest(GOOD)}"
+    page = answer(200, b'{"manifests":[]}', Link='<>; rel="next"')
+    with HostileServer({path: page}) as server:
+        http = Http(LIMITS, home=server.url)
+        registry = Registry(http, server.url, LIMITS, 1)
+        with pytest.raises(MalformedError, match="names no new one, and a next page"):
+            registry.referrers("acme/app", Digest.parse(digest(GOOD)))
+        http.close()
+        assert len(server.asked) == 1
+
+
+def test_link_that_cannot_be_read_is_named_with_its_place() -> None:
+    first = f"{BASE}/tags/list?n=1000"
+    _, error = scan({first: answer(200, b'{"tags":["a"]}', Link="</next; rel=next")})
+    assert isinstance(error, MalformedError)
+    assert f"{BASE}/tags/list?…: a Link header that cannot be read" in str(error)
+
+
+def test_attack_12_not_modified_of_what_was_never_read_is_no_answer() -> None:
+    path = f"{BASE}/manifests/v1"
+    with HostileServer({path: [answer(200), answer(304)]}) as server:
+        http = Http(LIMITS, home=server.url)
+        registry = Registry(http, server.url, LIMITS, 1)
+        with pytest.raises(UnreachableError, match="the registry answered 304"):
+            registry.digest_of_tag("acme/app", "v1", None)
+        http.close()
 
 
 def test_next_page_is_read_however_its_link_is_written() -> None:

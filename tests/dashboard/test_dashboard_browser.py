@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from werkzeug.serving import make_server
 
+from storage import schema
 from tests.dashboard.conftest import Site, addresses
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -26,6 +28,8 @@ window.refusals = [];
 document.addEventListener("securitypolicyviolation",
   (event) => window.refusals.push(`${event.violatedDirective} ${event.blockedURI}`));
 """
+BROKEN_CODES = """[...document.querySelectorAll(".rows a.code")]
+  .filter(code => code.getClientRects().length > 1).map(code => code.textContent)"""
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 ALL_RULES = {"runOnly": {"type": "tag", "values": LEVELS}, "resultTypes": ["violations"]}
 COLOUR_RULES = {
@@ -136,7 +140,22 @@ def test_nothing_is_wider_than_a_telephone(browser: Browser, little: Site, base:
         watched.open(address)
         wide = watched.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, address
+        assert watched.page.evaluate(BROKEN_CODES) == [], address
     assert watched.refused() == []
+    watched.page.context.close()
+
+
+def test_a_long_place_of_evidence_breaks_on_a_telephone(
+    browser: Browser, fresh: Site, writable: str
+) -> None:
+    long = sa.literal(f"file:{'a' * 90}/") + sa.cast(schema.evidence_set.c.id, sa.String)
+    with fresh.database.writing() as connection:
+        connection.execute(schema.evidence_set.update().values(key=long))
+    watched = _watched(browser, writable, viewport={"width": 390, "height": 800})
+    artifact = next(one for one in addresses(fresh) if one.startswith("/artifacts/"))
+    watched.open(artifact)
+    assert "a" * 90 in watched.page.inner_text("main")
+    assert watched.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     watched.page.context.close()
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+import pytest
+import sqlalchemy as sa
+
+from core.model import SignerKind
 from core.reasons import REASONS
 from storage import schema
 from storage.database import Database
+from storage.documents import dump_verification, load_verification
 from tests.dashboard.conftest import BASE, Page, Site, addresses
 from tests.fakes import seed
 from verification.format import VERIFIER_VERSION
@@ -90,6 +97,13 @@ def test_filters_that_match_nothing_say_so(little: Site) -> None:
     assert "Nothing fits" in little.text("/search?q=zzzzzz")
 
 
+def test_a_short_text_is_said_to_begin_names(little: Site) -> None:
+    for text, words in {"li": "name begins with", "lib": "name has"}.items():
+        assert f'<span class="chip">{words}: <strong>{text}</strong>' in little.text(
+            f"/artifacts?text={text}"
+        )
+
+
 @pytest.mark.parametrize(
     ("address", "status"),
     [
@@ -101,7 +115,10 @@ def test_filters_that_match_nothing_say_so(little: Site) -> None:
         ("/artifacts?status=green", 400),
         ("/artifacts.csv?status=green", 400),
         ("/signers/999999", 404),
+        ("/signers/" + "9" * 20, 404),
         ("/signers?since=soon", 400),
+        ("/sources/%00", 400),
+        ("/trust?source=%00", 400),
         ("/sources/none", 404),
         ("/sources?state=odd", 400),
         ("/changes?since=tomorrow", 400),
@@ -176,3 +193,29 @@ def test_pages_are_small(much: Site) -> None:
         answer = much.client().get(address, base_url=BASE, headers={"Accept-Encoding": "gzip"})
         assert answer.headers.get("Content-Encoding") == "gzip", address
         assert len(answer.data) < 16_000, (address, len(answer.data))
+
+
+def test_bounds_within_one_minute_are_told_apart(fresh: Site) -> None:
+    at = datetime(2026, 11, 20, 8, 30, 17, tzinfo=UTC)
+    c = schema.verification.c
+    with fresh.database.writing() as connection:
+        for row in connection.execute(sa.select(c.id, c.document)).all():
+            stored = load_verification(row.document)
+            after = at - timedelta(seconds=17)
+            bounded = replace(stored, signed_at=at, signed_after=after, signed_before=None)
+            document = dump_verification(bounded)
+            connection.execute(
+                schema.verification.update().where(c.id == row.id).values(document=document)
+            )
+    artifact = next(one for one in addresses(fresh) if one.startswith("/artifacts/"))
+    shown = re.sub(r"<[^>]+>", "", fresh.text(artifact))
+    assert "2026-11-20 08:30:17, not before 2026-11-20 08:30:00 " in shown
+
+
+def test_an_ephemeral_key_is_not_said_to_last_for_ever(fresh: Site) -> None:
+    lasting = {"kind": SignerKind.KEYLESS, "valid_from": None, "valid_until": None}
+    with fresh.database.writing() as connection:
+        connection.execute(schema.signer.update().values(lasting))
+    assert ">never<" not in fresh.text("/signers")
+    one = next(one for one in addresses(fresh) if one.startswith("/signers/"))
+    assert "as long as each of its certificates" in fresh.text(one)

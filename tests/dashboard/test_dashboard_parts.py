@@ -25,7 +25,10 @@ from dashboard import charts, wording
 from dashboard.reproduction import reproduction
 from storage import artifact_detail, sources
 from storage.filters import ArtifactFilter, Count
-from storage.views import ArtifactDetail, SignerMonth, TrendDay, TrustUse
+from storage.views.artifact_detail import ArtifactDetail
+from storage.views.coverage import TrendDay
+from storage.views.signers import SignerMonth
+from storage.views.trust import TrustUse
 from tests.dashboard.conftest import Page, Site
 from tests.fakes import seed
 

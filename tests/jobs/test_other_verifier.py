@@ -81,6 +81,23 @@ def test_what_changed_while_nobody_led_is_read_at_once(
     assert rests_on_now(after)
 
 
+def test_a_source_that_offers_nothing_is_read_by_the_new_verifier_at_once(
+    make_workspace: Make, database_url: str, reopen: Reopen
+) -> None:
+    settings = make_workspace(database_url)
+    (settings.parent / "nothing").mkdir()
+    settings.write_text(settings.read_text().replace("path: example/releases", "path: nothing"))
+    before = reopen(settings, NOW)
+    lead(before, 1)
+    with before.database.writing() as connection:
+        connection.execute(schema.source.update().values(verifier="earlier"))
+    after = reopen(settings, NOW)
+    lead(after, 2)
+    with after.database.reading() as connection:
+        judged = connection.execute(sa.select(schema.source.c.verifier)).scalars().all()
+    assert judged == [VERIFIER_VERSION]
+
+
 @pytest.fixture
 def scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two folders, scanned by an earlier version."""

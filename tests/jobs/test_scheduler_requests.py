@@ -17,7 +17,7 @@ from jobs import crew, rejudging, scheduler
 from jobs.pipeline import SourceScan, Stop
 from jobs.scheduler import Scheduler
 from jobs.wishes import Wish, Wishes
-from storage import configuration, requests, scans
+from storage import requests, scans, source_trust
 from storage.scans import ScanError
 from tests.fakes.stalling_server import stalling_server
 from tests.jobs import one_database
@@ -208,7 +208,7 @@ def test_scan_asked_for_that_conflicts_is_tried_once_and_says_why(
 
     with scheduling(reopen(scene.settings, NOW)):
         scene.scan_again()  # what was due was dropped for it, or found to be done before
-        monkeypatch.setattr(configuration, "demand_current", changed)
+        monkeypatch.setattr(source_trust, "demand_current", changed)
         scene.ask()
         until(lambda: "changed meanwhile" in scene.detail("example"))
         assert asked(scene) == []

@@ -17,7 +17,7 @@ from jobs.rejudging import follow_everything
 from jobs.scheduler import Scheduler
 from jobs.workspace import Workspace
 from jobs.writing import UnitWriter
-from storage import configuration, migrate
+from storage import migrate, source_trust
 from storage.database import Database, Lock
 from tests.fakes.stalling_server import stalling_server
 from tests.jobs import one_database
@@ -325,7 +325,7 @@ def test_trust_is_compared_by_name_and_content(scene: Scene) -> None:
     fewer = replace(trust, entries=trust.entries[1:])
     other = replace(trust, entries=(replace(trust.entries[0], only=("x",)), *trust.entries[1:]))
     with scene.workspace.database.reading() as connection:
-        configuration.demand_current(connection, source.id, trust)
+        source_trust.demand_current(connection, source.id, trust)
         for changed in (fewer, other):
             with pytest.raises(ConflictError):
-                configuration.demand_current(connection, source.id, changed)
+                source_trust.demand_current(connection, source.id, changed)

@@ -19,6 +19,7 @@ from net.link import next_page
         '</n> ; rel = "next"',
         '</n>; title="a, <b>; rel=prev"; rel="next"',
         '</n>; rel="last next"',
+        r'</n>; rel="\next"',
         "</n>; type=x; rel=next; y",
         '</p>; rel="prev", </n>; rel="next"',
         "</p>; rel=prev; rel=next, </n>; rel=next",

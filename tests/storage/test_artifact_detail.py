@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from core.errors import NotFoundError
 from core.model import CheckOutcome, Digest, Outcome
 from storage import artifact_detail
-from storage.views import ArtifactDetail, EvidenceItem
+from storage.views.artifact_detail import ArtifactDetail, EvidenceItem
 from tests.fakes import seed
 
 

@@ -15,7 +15,7 @@ from core.errors import MalformedError
 from core.model import FindingOutcome, PolicyStatus, Status, VerdictOutcome
 from storage import artifact_list
 from storage.filters import ArtifactFilter, Change, Exclusion
-from storage.views import ArtifactRow
+from storage.views.artifacts import ArtifactRow
 from tests.fakes import seed
 from tests.storage.plain_sql import matching_ids
 

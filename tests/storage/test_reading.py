@@ -13,7 +13,7 @@ from core.model import Digest, ScanState
 from storage import evidence, requests, schema, signers, sources, trust
 from storage.database import Database
 from storage.filters import SignerFilter
-from storage.views import SignerRow
+from storage.views.signers import SignerRow
 from tests.fakes import seed
 from verification.format import VERIFIER_VERSION
 

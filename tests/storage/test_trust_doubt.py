@@ -21,11 +21,12 @@ from core.model import (
     TrustKind,
     Verification,
 )
-from storage import configuration, migrate, schema
-from storage.configuration import CredentialEntry, SourceEntry, entry_digest
+from storage import configuration, migrate, schema, source_trust
+from storage.configuration import SourceEntry
 from storage.database import Connection, Database
 from storage.facts import ItemFacts, SetFacts, record_set
 from storage.in_force import in_force
+from storage.source_trust import CredentialEntry, entry_digest
 from storage.withdrawal import WITHDRAWN
 from tests.bench.archive import NOW
 from tests.jobs import one_database
@@ -61,7 +62,7 @@ class Scene:
         """Let the source name these entries, each with one credential inside."""
         described = {entry_digest(one): (_inside(print_),) for one, print_ in held}
         trusts = [Trust(tuple(one for one, _ in held))]
-        configuration.sync_trust(self.connection, self.source_id, "", trusts, described, NOW)
+        source_trust.sync_trust(self.connection, self.source_id, "", trusts, described, NOW)
 
     def verify(self, anchor: str, key: str = "set") -> SetFacts:
         """Record a set that verified by the anchor."""
