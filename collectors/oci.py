@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from collectors.collector import Memory, Surroundings
 from collectors.oci_evidence import SignatureReader
 from collectors.oci_layers import is_companion
-from collectors.oci_look import Look, LookedAt
+from collectors.oci_look import Later, Look, LookedAt
 from collectors.oci_registry import Registry, is_name
 from collectors.parallel import in_order
 from core.errors import (
@@ -169,26 +169,13 @@ class OciCollector:
     def _looks(self, look: Look, tags: list[str], faults: Faults) -> Iterator[Discovery]:
         at_once, told = self.options.connections, set[str]()
         for outcome in in_order(look.at, tags, at_once=at_once, ahead=AHEAD * at_once):
-            if isinstance(outcome, CountersignError):
-                faults.add(outcome)
-                continue
-            faults.silent = 0
-            for fault in outcome.faults:
-                faults.add(fault)
-            for discovery in self._due(look, outcome, faults):
+            for discovery in _due(outcome, faults):
                 if isinstance(discovery, EvidenceSet):
                     if discovery.key in told:
                         continue
                     told.add(discovery.key)
                     look.told(discovery)
                 yield discovery
-
-    def _due(self, look: Look, outcome: LookedAt, faults: Faults) -> Iterator[Discovery]:
-        for found in outcome.discoveries:
-            try:
-                yield from look.due(found)
-            except CountersignError as error:
-                faults.add(error)
 
     def _is_wanted(self, tag: str) -> bool:
         return not is_companion(tag) and any(glob.matches(tag) for glob in self._tags)
@@ -217,6 +204,30 @@ class Faults:
         if self._first is not None:
             more = f" (and {self._count - 1} more)" if self._count > 1 else ""
             raise CollectionError(f"{self._first}{more}", reason=_reason(self._first))
+
+
+def _due(outcome: LookedAt | Later | CountersignError, faults: Faults) -> Iterator[Discovery]:
+    """Yield what a look gave; what it left for later is looked at in its turn."""
+    if isinstance(outcome, Later):
+        outcome = _taken(outcome)
+    if isinstance(outcome, CountersignError):
+        faults.add(outcome)
+        return
+    faults.silent = 0
+    for fault in outcome.faults:
+        faults.add(fault)
+    for found in outcome.discoveries:
+        if isinstance(found, Later):
+            yield from _due(found, faults)
+        else:
+            yield found
+
+
+def _taken(later: Later) -> LookedAt | CountersignError:
+    try:
+        return later.look()
+    except CountersignError as error:
+        return error
 
 
 def _reason(fault: CountersignError) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 from collectors.collector import Memory
@@ -36,16 +37,14 @@ NOT_COVERED = (
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """An image whose evidence is read when it is due: too much waits to be told already."""
+    """A look that is taken when it is due: too much evidence waits to be told already."""
 
-    place: Location
-    manifest: Manifest
-    notes: tuple[str, ...]
+    look: Callable[[], LookedAt]
 
 
 @dataclass(slots=True)
 class LookedAt:
-    """What one tag gave: discoveries in order, and what could not be read below it."""
+    """What a look gave: discoveries in order, and what could not be read below it."""
 
     discoveries: list[Discovery | Later] = field(default_factory=list)
     faults: list[CountersignError] = field(default_factory=list)
@@ -109,6 +108,7 @@ class Look:
         self._waiting, self._most = 0, TOGETHER * limits.evidence_bytes  # of evidence, in bytes
         self._artifacts: Once[Digest, Manifest | None] = Once()
         self._sets: Once[str, _Read | None] = Once()
+        self._signed: set[Digest] = set()  # outlives the evidence, which `told` forgets
         self._states: Once[Digest, dict[str, str]] = Once()
 
     def told(self, evidence_set: EvidenceSet) -> None:
@@ -117,16 +117,14 @@ class Look:
         with self._lock:
             self._waiting -= _size(evidence_set)
 
-    def due(self, found: Discovery | Later) -> list[Discovery]:
-        """Return what was found, reading what was left for later; CollectionError as `at`."""
-        if not isinstance(found, Later):
-            return [found]
-        digest = found.manifest.digest
-        key, read = self._signatures.key(digest), self._read(digest)
-        return _sighted(found.place, found.manifest, key, read, _Below(notes=list(found.notes)))
-
-    def at(self, tag: str) -> LookedAt:
+    def at(self, tag: str) -> LookedAt | Later:
         """Look at one tag; nothing at all when it is gone since the tags were listed."""
+        return self._soon(partial(self._at, tag))
+
+    def _soon(self, look: Callable[[], LookedAt]) -> LookedAt | Later:
+        return Later(look) if self._waiting > self._most else look()
+
+    def _at(self, tag: str) -> LookedAt:
         place = Location(self._unit, self._unit, tag)
         known = self._digest_at(place)
         if known is not None:
@@ -172,14 +170,12 @@ class Look:
     # --- what is new or changed ------------------------------------------------------------------
 
     def _found(self, place: Location, manifest: Manifest) -> LookedAt:
-        bare = _bare(manifest)
-        self._artifacts.put(manifest.digest, bare)
+        self._artifacts.put(manifest.digest, _bare(manifest))
         if not manifest.is_index:
-            return LookedAt(list(self._soon(Later(place, bare, ()))))
+            return self._image(place, manifest, ())
         below, read = _Below(), self._read(manifest.digest)
         if self._platforms == "each":
-            is_signed = read is not None and bool(read.evidence_set.evidence)
-            below = self._look_below(place, manifest, is_signed=is_signed)
+            below = self._look_below(place, manifest, is_signed=manifest.digest in self._signed)
         else:
             below.notes.append("its platforms are not looked at (platforms: index)")
         own = _sighted(place, manifest, self._signatures.key(manifest.digest), read, below)
@@ -236,10 +232,12 @@ class Look:
             return []
         if manifest.is_index:
             raise MalformedError("an index inside an index, which is not read")
-        return self._soon(Later(place, manifest, notes))
+        looked = self._soon(partial(self._image, place, manifest, notes))
+        return [looked] if isinstance(looked, Later) else looked.discoveries
 
-    def _soon(self, later: Later) -> Sequence[Discovery | Later]:
-        return [later] if self._waiting > self._most else self.due(later)
+    def _image(self, place: Location, manifest: Manifest, notes: tuple[str, ...]) -> LookedAt:
+        key, read = self._signatures.key(manifest.digest), self._read(manifest.digest)
+        return LookedAt([*_sighted(place, manifest, key, read, _Below(notes=list(notes)))])
 
     def _fetched(self, digest: Digest) -> Manifest | None:
         manifest = self._registry.manifest(self._unit, digest)
@@ -253,6 +251,8 @@ class Look:
         read = _Read(*self._signatures.read(digest))
         with self._lock:
             self._waiting += _size(read.evidence_set)
+            if read.evidence_set.evidence:
+                self._signed.add(digest)
         return read
 
 

@@ -113,7 +113,7 @@ class Registry:
                 sentence = f"a list of more than {most} bytes ({TOGETHER} x document_bytes)"
                 raise TooLargeError(f"{self.host}: {sentence}")
             yield response
-            link = next_page(response.headers.get("link", ""))
+            link = _following(response)
             if link is None:
                 return
             there = follow(target, link)
@@ -147,7 +147,7 @@ class Registry:
             return stated
         condition = {} if known is None else {"If-None-Match": f'"{known}"'}
         response = self._get(path, {**_MANIFEST_HEADERS, **condition})
-        if response.status == _NOT_MODIFIED:
+        if response.status == _NOT_MODIFIED and known is not None:
             return known
         _demand_found(response, f"{repository}:{tag}")
         return digest_over(response.body, known)
@@ -212,7 +212,7 @@ class Registry:
             before = len(found)
             for entry in descriptors(wire.as_mapping(document, "referrers")):
                 found.setdefault(entry.digest, entry)
-            if len(found) == before and next_page(response.headers.get("link", "")):
+            if len(found) == before and _following(response) is not None:
                 raise MalformedError("a page of referrers that names no new one, and a next page")
             if len(found) > MAX_CHILDREN:
                 raise TooLargeError(f"more than {MAX_CHILDREN} documents refer to it")
@@ -265,6 +265,13 @@ def _entries(document: object, key: str) -> list[str]:
     written = listed[key]  # null, where there are none, in what distribution answers
     entries = [] if written is None else wire.as_items(written, key)
     return [wire.as_text(entry, f"one of {key}") for entry in entries]
+
+
+def _following(response: Response) -> str | None:
+    try:
+        return next_page(response.headers.get("link", ""))
+    except MalformedError as error:
+        raise MalformedError(f"{shown(response.url)}: {error}") from None
 
 
 def _demand_found(response: Response, what: str) -> None:

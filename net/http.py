@@ -134,11 +134,9 @@ class Http:
         """HEAD."""
         return self._whole(_Ask("HEAD", url, headers or {}, 0))
 
-    def spool(
-        self, url: str, to: Path, *, limit: int, headers: Mapping[str, str] | None = None
-    ) -> Spooled:
+    def spool(self, url: str, to: Path, *, limit: int) -> Spooled:
         """GET into the file `to`, at most `limit` bytes."""
-        ask = _Ask("GET", url, headers or {}, limit)
+        ask = _Ask("GET", url, {}, limit)
 
         def once() -> Spooled:
             hashed = hashlib.sha256()

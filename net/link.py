@@ -12,6 +12,7 @@ _PARAMETER = re.compile(
     r";[ \t]*(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*"
     r"(?:=[ \t]*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]*))[ \t]*)?)?"
 )
+_ESCAPED = re.compile(r"\\(.)")
 _END = re.compile(r"[ \t]*(?:,|\Z)")
 _REST = re.compile(r"[ \t,]*\Z")
 
@@ -44,7 +45,7 @@ def _relation(header: str, place: int) -> tuple[str, int]:
     while parameter := _PARAMETER.match(header, place):
         name, quoted, plain = parameter.groups()
         if relation is None and name is not None and name.lower() == "rel":
-            relation = quoted if quoted is not None else plain or ""
+            relation = _ESCAPED.sub(r"\1", quoted) if quoted is not None else plain or ""
         place = parameter.end()
     return relation or "", place
 

@@ -19,6 +19,9 @@ STATEMENT_V1 = "https://in-toto.io/Statement/v1"
 STATEMENT_TYPES = frozenset({"https://in-toto.io/Statement/v0.1", STATEMENT_V1})
 # What `cosign sign` writes from version 3 on: the statement that an image was signed, no more.
 SIGNATURE_TYPES = frozenset({"https://sigstore.dev/cosign/sign/v1"})
+# A model's, by digests over the digests of its files: whoever wrote those into a file would have
+# one of that digest. Where a model is judged, its files are (`formats/model_signing.py`).
+MODEL_TYPES = "https://model_signing/"
 _SHOWN_SUBJECTS = 3
 
 
@@ -107,6 +110,15 @@ def refuse_subject(
     trail: Trail, statement: Statement, artifact: Subject, reference: str = "in-toto Statement"
 ) -> Verification | None:
     """Record that a statement is about this artifact, or return the refusal where it is not."""
+    if statement.predicate_type.startswith(MODEL_TYPES):
+        return trail.refuse(
+            "predicate type",
+            "PREDICATE_TYPE",
+            "the statement is about a model, and gives no digest of an artifact",
+            expected="a statement about an artifact, or the bundle of a model's signature",
+            found=statement.predicate_type[:200],
+            reference="OpenSSF Model Signing 1.0",
+        )
     found = match(statement, artifact)
     if found is SubjectMatch.MATCHED:
         trail.passed("subject", reference=reference)

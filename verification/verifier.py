@@ -93,6 +93,8 @@ def verify(evidence: Evidence, setting: Setting) -> Verification:
         kind = type(error).__name__
         logger(__name__).exception("verification_failed", origin=evidence.origin[:200], error=kind)
         words = f"reading it failed with {kind}"
+        if isinstance(error, ImportError):
+            words += f": {error.name}, a package that is needed, cannot be loaded"
         return _unread("format", "FORMAT_UNSUPPORTED", words, _formats_read())
 
 

@@ -357,6 +357,18 @@ def test_registry_that_is_silent_about_what_was_left_for_later_is_not_asked_on()
         assert sum(asked.path.endswith(".att") for asked in server.asked) == 5 + PATIENCE
 
 
+def test_platform_is_told_that_its_index_is_signed_whenever_the_index_was_told() -> None:
+    below = image("below")
+    images = [index(child(below))] * 2
+    script = attested(images[:1]) | {f"{BASE}/manifests/{digest(below)}": manifest(below)}
+    with looking(script, images) as (_, look):
+        held = next(_due(look.at("v0"), Faults()))
+        assert isinstance(held, EvidenceSet)
+        look.told(held)
+        (platform,) = (one for one in _due(look.at("v1"), Faults()) if isinstance(one, EvidenceSet))
+        assert any("is signed" in note for note in platform.looked)
+
+
 def test_evidence_left_for_later_that_breaks_leaves_the_unit_incomplete() -> None:
     images = [image(f"{number:02}") for number in range(8)]
     script = attested(images)

@@ -50,8 +50,8 @@ _FILES: dict[int, str] = {
     "~cosign_simple",
     6: "core/test_glob policy/test_signed_by verification/test_builder_identity "
     "verification/ssh/test_ssh_signers verification/x509/test_subject_names "
-    "verification/x509/test_certificate_rules verification/test_verifier ~notation "
-    "~npm_attestations ~pep740 ~ssh_signature",
+    "verification/x509/test_certificate_rules verification/sigstore/test_sigstore_parts "
+    "verification/test_verifier ~notation ~npm_attestations ~pep740 ~ssh_signature",
     7: "verification/sigstore/test_sigstore_attacks ~cosign_blob ~cosign_simple ~dsse ~git_object "
     "~pep740 ~raw_signature",
     8: "verification/keys/test_public_key verification/cms/test_timestamps ~cms_detached ~dsse "
@@ -81,6 +81,7 @@ _FILES: dict[int, str] = {
     17: "core/test_checksums jobs/test_oci_layout verification/archives/test_zip_archive ~jar "
     "~model_signing",
     18: "core/test_repodata core/test_wire verification/sigstore/test_sigstore_attacks "
+    "verification/sigstore/test_sigstore_bundle "
     "verification/readers/test_ber verification/readers/test_cbor verification/readers/test_der "
     "verification/archives/test_jar_manifest verification/notation/test_notation_jws ~git_object "
     "~helm_provenance ~notation ~rpm",

@@ -112,7 +112,7 @@ KEYS = [
     ),
     guard(
         "verification/openpgp/judgement.py",
-        "if 8 * hashed.digest_size < key.digest_bits:",
+        "if not candidate.weakness and is_too_short(signature.hash_algorithm, key.digest_bits):",
         "verification/openpgp/test_openpgp_kinds.py::"
         "test_attack_10_digest_shorter_than_the_key_demands_is_weak",
     ),
@@ -123,10 +123,24 @@ KEYS = [
         "test_attack_10_kind_of_key_that_its_version_may_not_have_is_not_read",
     ),
     guard(
+        "verification/openpgp/tidying.py",
+        "elif not _vouches_too_short(packet.body, primary):",
+        "verification/openpgp/test_openpgp_kinds.py::"
+        "test_attack_10_digest_too_short_for_its_key_vouches_for_none",
+        new="else:",
+    ),
+    guard(
         "verification/openpgp/maker.py",
         "if good and signature.version == _CHECKED and not _begins_as_stated(signature, content):",
         "verification/openpgp/test_openpgp_kinds.py::"
         "test_version_6_is_refused_where_the_hash_begins_otherwise_than_it_says",
+    ),
+    guard(
+        "verification/archives/rpm_package.py",
+        "stated = signatures.hexadecimal(tag, (STRING,))",
+        "verification/formats/test_rpm.py::"
+        "test_attack_18_header_digest_of_another_type_is_malformed",
+        new="stated = signatures.hexadecimal(tag)",
     ),
     guard(
         "verification/archives/rpm_header.py",
@@ -263,6 +277,12 @@ KEYS = [
     ),
     guard(
         "verification/git/object.py",
+        "if names[: len(first)] != first or not _OPTIONAL.union(first).issuperset(order):",
+        "verification/formats/test_git_object.py::"
+        "test_attack_18_signature_before_what_git_reads_by_its_place_is_malformed",
+    ),
+    guard(
+        "verification/git/object.py",
         "if names.count(name) > 1:",
         "verification/formats/test_git_object.py::"
         "test_attack_18_object_that_two_readers_read_differently_is_malformed",
@@ -298,7 +318,7 @@ KEYS = [
     ),
     guard(
         "verification/archives/rpm_header.py",
-        "if tag < _FIRST_TAG or tag in entries or offset < at or start <= offset < stop:",
+        "if tag not in _TAGS or tag in entries or offset < at or start <= offset < stop:",
         "verification/formats/test_rpm.py::test_attack_18_two_entries_of_one_tag_are_malformed",
     ),
     guard(

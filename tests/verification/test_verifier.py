@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -114,6 +115,16 @@ def test_fault_of_ours_is_logged_and_never_better_than_unverifiable() -> None:
     )
     assert "OSError" in verification.detail
     assert [(each["event"], each["error"]) for each in logs] == [("verification_failed", "OSError")]
+
+
+def test_package_that_cannot_be_loaded_is_named_and_nothing_is_verified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "awscrt.crypto", None)
+    key = private_key("p384", "without its library")
+    verification = verify(evidence(sign(key, CONTENT)), setting(key_entry(key)))
+    assert verification.outcome is Outcome.UNVERIFIABLE
+    assert "awscrt.crypto" in verification.detail
 
 
 BASE = evidence(SIGNATURE)

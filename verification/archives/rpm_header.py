@@ -24,8 +24,9 @@ MAX_ENTRIES = 65_535
 _IMAGE_REGION, SIGNATURES_REGION, IMMUTABLE_REGION = 61, 62, 63
 _ENTRY_BYTES = 16
 _TRAILER = struct.Struct(">2LlL")  # an entry whose offset is negative: back to the first one
-_FIRST_TAG = 100  # below it are regions
-_INT8, _INT16, _INT32, _INT64, _STRING, _BINARY, _STRINGS, _I18N = 2, 3, 4, 5, 6, 7, 8, 9
+_TAGS = range(100, 2**31)  # below are regions; rpm takes those above for negative
+_INT8, _INT16, _INT32, _INT64, STRING, _BINARY, STRINGS, _I18N = 2, 3, 4, 5, 6, 7, 8, 9
+_TEXTS = (STRING, STRINGS, _I18N)
 _WIDTHS = {1: 1, _INT8: 1, _INT16: 2, _INT32: 4, _INT64: 8, _BINARY: 1}
 _LEAD_MAJORS = (3, 4)
 _LEAD_SIGNATURE_TYPE = 5  # a signature header follows: the only kind there has been since 1996
@@ -54,18 +55,18 @@ class Header:
         entry = self._of(tag, (_BINARY,))
         return entry.value if entry is not None else None
 
-    def strings(self, tag: int) -> tuple[bytes, ...]:
+    def strings(self, tag: int, types: tuple[int, ...] = _TEXTS) -> tuple[bytes, ...]:
         """Return one string or several, nothing where the tag is missing."""
-        entry = self._of(tag, (_STRING, _STRINGS, _I18N))
+        entry = self._of(tag, types)
         return tuple(entry.value.split(b"\0")[: entry.count]) if entry is not None else ()
 
     def text(self, tag: int) -> str:
         """Return the first string for people, empty where the tag is missing."""
         return next(iter(self.strings(tag)), b"").decode("utf-8", "backslashreplace")
 
-    def hexadecimal(self, tag: int) -> str:
+    def hexadecimal(self, tag: int, types: tuple[int, ...] = _TEXTS) -> str:
         """Return a digest in lower-case hex, empty where the tag is missing."""
-        found = self.strings(tag)
+        found = self.strings(tag, types)
         if not found:
             return ""
         if len(found) != 1 or not _HEX.match(found[0]):
@@ -150,7 +151,7 @@ def _entries(
     at = 0
     for tag, kind, offset, items in rows:
         value = _value(store, offset, kind, items, start if offset < start else len(store), what)
-        if tag < _FIRST_TAG or tag in entries or offset < at or start <= offset < stop:
+        if tag not in _TAGS or tag in entries or offset < at or start <= offset < stop:
             raise MalformedError(f"tag {tag} stands twice, or out of place, in the {what}")
         entries[tag] = Entry(tag, kind, items, value)
         at = offset + len(value)
@@ -187,7 +188,7 @@ def _value(store: bytes, offset: int, kind: int, count: int, end: int, what: str
         if offset % width or last > end:
             raise MalformedError(f"an entry of the {what} runs past its end or is out of line")
         return store[offset:last]
-    if kind not in (_STRING, _STRINGS, _I18N) or (kind == _STRING and count != 1):
+    if kind not in _TEXTS or (kind == STRING and count != 1):
         raise MalformedError(f"an entry of the {what} is of type {kind}, {count} times")
     if count > end - offset:
         raise MalformedError(f"an entry of the {what} has more strings than bytes")

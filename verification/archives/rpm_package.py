@@ -19,6 +19,7 @@ from verification.archives.rpm_header import (
     MAX_SIGNATURE_ENTRIES,
     PREAMBLE_BYTES,
     SIGNATURES_REGION,
+    STRING,
     Header,
     header_size,
     read_header,
@@ -146,7 +147,7 @@ def begin_hash(one: WantedDigest, package: Package) -> hashlib._Hash:
 def _header_digests(signatures: Header, header: Header) -> tuple[Compared, ...]:
     compared: list[Compared] = []
     for tag, algorithm in _HEADER_DIGESTS.items():
-        stated = signatures.hexadecimal(tag)
+        stated = signatures.hexadecimal(tag, (STRING,))
         if stated:
             hashed = hashlib.new(algorithm, header.raw, usedforsecurity=False)
             found = f"{algorithm}:{hashed.hexdigest()}"

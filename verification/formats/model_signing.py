@@ -30,7 +30,6 @@ from verification.keys.keyed import GivenKeys, given_keys, signed_bytes
 from verification.keys.public_key import PublicKey
 from verification.models.comparison import compare
 from verification.models.manifest import (
-    NAMESPACE,
     V1,
     Manifest,
     UnknownPredicateError,
@@ -40,10 +39,11 @@ from verification.predicates import fields
 from verification.readers.json_document import read_document
 from verification.sigstore.bundle import Bundle, Material, bundle_of
 from verification.sigstore.core import KeyResolver, Proof, conclude, prove
-from verification.statements import PAYLOAD_TYPE, read_payload
+from verification.statements import MODEL_TYPES, PAYLOAD_TYPE, read_payload
 from verification.trail import Trail
 
 _REFERENCE = "OpenSSF Model Signing 1.0"
+_MARKS = (b'"dsseEnvelope"', b'"dsse_envelope"')  # by either name that ProtoJSON has for it
 _PAYLOAD = re.compile(rb'"payload"\s*:\s*"([A-Za-z0-9+/_-]+={0,2})"')
 
 
@@ -67,16 +67,16 @@ class ModelSigning:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a bundle around a statement of one of the types for models."""
         content = evidence.content
-        if content.lstrip()[:1] != b"{" or b'"dsseEnvelope"' not in content:
+        if content.lstrip()[:1] != b"{" or not any(mark in content for mark in _MARKS):
             return False
         payload = _payload(content)
-        if NAMESPACE.encode() not in payload:
+        if MODEL_TYPES.encode() not in payload:
             return False
         try:
             stated = read_payload(payload, Limits()).get("predicateType")
         except MalformedError:
             return True  # broken, but nothing else names these types
-        return isinstance(stated, str) and stated.startswith(NAMESPACE)
+        return isinstance(stated, str) and stated.startswith(MODEL_TYPES)
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the bundle, what it lists, and that the model at hand is that list."""

@@ -29,7 +29,7 @@ from core.limits import Limits
 from core.model import Evidence, Role, Subject, Verification
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.openpgp.armor import SIGNATURE, begin_line
+from verification.openpgp.armor import MESSAGE, SIGNATURE, begin_line, dearmor_each
 from verification.openpgp.conclusion import Case, conclude, whole_content
 from verification.openpgp.judgement import Signed
 from verification.openpgp.packets import split_packets
@@ -39,7 +39,7 @@ from verification.trail import Trail
 
 _FRAMING = "limits and framing"
 _CLEARTEXT = re.compile(rb"^" + re.escape(MESSAGE_BEGIN), re.MULTILINE)
-_ARMORED = begin_line(SIGNATURE)
+_ARMORED, _ARMORED_MESSAGE = begin_line(SIGNATURE), begin_line(MESSAGE)
 _SNIFFED_BYTES = 64 * 1024
 _MARKER = b"\xca\x03PGP"  # a packet that means nothing, and may stand first (section 5.8)
 # How a signature packet begins (RFC 9580 sections 4.2, 5.2 and 9): its tag in the old form with its
@@ -61,6 +61,8 @@ class OpenPgpDetached:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether it is an armored signature, or binary that begins with one."""
         start = evidence.content[:_SNIFFED_BYTES]
+        if start.lstrip().startswith(_ARMORED_MESSAGE):
+            return _holds_signature(evidence.content)
         return start.lstrip().startswith(_ARMORED) or _is_signature_packet(start)
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
@@ -106,6 +108,15 @@ class OpenPgpCleartext:
         trail.passed(_FRAMING, f"{len(message.text)} bytes of text", reference="RFC 9580 section 7")
         signed = Signed(message.canonical)
         return conclude(Case(evidence, setting, trail, signed, message.text), packets)
+
+
+def _holds_signature(message: bytes) -> bool:
+    """Say whether signatures alone may stand in the armor of messages: most are encrypted."""
+    try:
+        first = dearmor_each(message, MESSAGE, most=len(message))[0]
+    except MalformedError:
+        return False
+    return _is_signature_packet(first)
 
 
 def _is_signature_packet(start: bytes) -> bool:

@@ -22,7 +22,7 @@ from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Content, Evidence, Outcome, Role, Verification
 from core.wire import decode_base64
-from verification.archives.rpm_header import LEAD_MAGIC, payload_chunks
+from verification.archives.rpm_header import LEAD_MAGIC, STRINGS, payload_chunks
 from verification.archives.rpm_package import (
     WEAK_DIGESTS,
     Package,
@@ -148,7 +148,7 @@ def _offered(package: Package, content: Content, limits: Limits) -> list[Offered
         binary = package.signatures.binary(tag)
         if binary is not None:
             found += _read(binary, header, name, limits)
-    for number, text in enumerate(package.signatures.strings(_OPENPGP), start=1):
+    for number, text in enumerate(package.signatures.strings(_OPENPGP, (STRINGS,)), start=1):
         found += _read_text(text, header, f"OPENPGP {number}", limits)
     for tag, name in _OVER_BOTH.items():
         binary = package.signatures.binary(tag)

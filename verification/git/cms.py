@@ -76,8 +76,6 @@ def _keyless(trail: Trail, data: SignedData, signed: Signed, setting: Setting) -
     from verification.sigstore.bundle import bundle_of  # noqa: PLC0415 - only gitsign needs it
     from verification.sigstore.core import conclude as conclude_proof  # noqa: PLC0415 - the same
     from verification.sigstore.core import prove  # noqa: PLC0415 - the same
-    from verification.sigstore.log_entry import LOG_STEP  # noqa: PLC0415 - the same
-    from verification.sigstore.trusted_root import given_roots  # noqa: PLC0415 - the same
 
     if len(data.signers) != 1:
         found = f"{len(data.signers)} signers"
@@ -92,25 +90,29 @@ def _keyless(trail: Trail, data: SignedData, signed: Signed, setting: Setting) -
     if not signer.attributes or signer.in_order:
         words = "the signature has no signed attributes in DER's order"
         return _refuse_malformed(trail, MalformedError(words))
-    # 2. The entry is in the signature, wherever all that is trusted demands one.
-    roots = given_roots(setting.trust).roots
-    is_logged = bool(signer.unsigned_values(identifiers.REKOR_ENTRY))
-    if not is_logged and roots and all(root.demands_log for root in roots):
-        return trail.refuse(
-            LOG_STEP,
-            "FORMAT_UNSUPPORTED",
-            "the signature keeps no entry of a log, and no log is asked for one",
-            expected="a signature with its log entry, as gitsign makes it with rekorMode offline",
-            found="none",
-        )
-    # 3. Certificate, log entry and signature over the attributes, as a bundle.
+    # 2. Certificate, log entry and signature over the attributes, as a bundle.
     try:
         chain = at_hand.chain(held.certificate)
         bundle = bundle_of(_document(signer, held, chain, setting.limits), setting.limits)
     except MalformedError as error:
         return _refuse_malformed(trail, error)
-    proof = prove(bundle, signed_bytes(signer.attributes), setting, trail)
-    return proof if isinstance(proof, Verification) else conclude_proof(proof, trail)
+    fork = trail.fork()
+    proof = prove(bundle, signed_bytes(signer.attributes), setting, fork)
+    if isinstance(proof, Verification):
+        is_elsewhere = proof.reason == "LOG_MISSING" and not bundle.entries
+        return _refuse_elsewhere(trail) if is_elsewhere else proof
+    trail.adopt(fork)
+    return conclude_proof(proof, trail)
+
+
+def _refuse_elsewhere(trail: Trail) -> Verification:
+    return trail.refuse(
+        "log",
+        "FORMAT_UNSUPPORTED",
+        "the signature keeps no entry of a log, and no log is asked for one",
+        expected="a signature with its log entry, as gitsign makes it with rekorMode offline",
+        found="none",
+    )
 
 
 def _document(

@@ -29,7 +29,12 @@ _STARTS = {
     COMMIT: re.compile(rb"tree (?:[0-9a-f]{40}|[0-9a-f]{64})\n[!-~]{1,200} "),
     TAG: re.compile(rb"object (?:[0-9a-f]{40}|[0-9a-f]{64})\ntype (?:commit|tree|blob|tag)\ntag "),
 }
-_ORDER = {COMMIT: ("tree", "author", "committer"), TAG: ("object", "type", "tag")}
+# git reads these by their place: a parent or person behind any other header is none to it.
+_ORDER = {
+    COMMIT: ("tree", "parent", "author", "committer"),
+    TAG: ("object", "type", "tag", "tagger"),
+}
+_OPTIONAL = frozenset({"parent", "tagger"})
 # git takes the last such line in a tag for the beginning of its signature.
 _TRAILING = re.compile(
     rb"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.MULTILINE
@@ -168,9 +173,10 @@ def _refuse_disorder(kind: str, headers: Sequence[Header]) -> None:
     for name in _ONCE | _SIGNATURES:
         if names.count(name) > 1:
             raise MalformedError(f"two headers {name} in one Git object")
-    places = [names.index(name) if name in names else -1 for name in _ORDER[kind]]
-    if -1 in places or places != sorted(places):
-        raise MalformedError(f"a {kind} without {', '.join(_ORDER[kind])} in that order")
+    order = _ORDER[kind]
+    first = sorted((name for name in names if name in order), key=order.index)
+    if names[: len(first)] != first or not _OPTIONAL.union(first).issuperset(order):
+        raise MalformedError(f"a {kind} that does not begin with {', '.join(order)} in that order")
     for one in headers:
         if one.name in ("tree", "parent", "object") and (
             not _ID.match(one.value) or len(one.value) != len(headers[0].value)

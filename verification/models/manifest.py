@@ -24,10 +24,9 @@ from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import Limits
 from verification.predicates import fields
-from verification.statements import STATEMENT_V1, read_payload
+from verification.statements import MODEL_TYPES, STATEMENT_V1, read_payload
 
-NAMESPACE = "https://model_signing/"
-V1 = f"{NAMESPACE}signature/v1.0"
+V1 = f"{MODEL_TYPES}signature/v1.0"
 KNOWN_HASHES = {"sha256": 64, "sha384": 96, "sha512": 128, "blake2b": 128}  # name: hex digits
 # Left out by default, listed in the signature or not (OpenSSF Model Signing 1.0, 6.2).
 GIT_PATHS = frozenset({".git", ".gitattributes", ".github", ".gitignore"})
@@ -285,8 +284,8 @@ def _demand_root(resources: Iterable[Resource], stated: str) -> None:
 
 _READERS = {
     V1: _read_v1,
-    f"{NAMESPACE}Digests/v0.1": _read_subjects("files"),
-    f"{NAMESPACE}ShardDigests/v0.1": _read_subjects("shards"),
-    f"{NAMESPACE}DigestOfDigests/v0.1": _read_listed("files"),
-    f"{NAMESPACE}DigestOfShardDigests/v0.1": _read_listed("shards"),
+    f"{MODEL_TYPES}Digests/v0.1": _read_subjects("files"),
+    f"{MODEL_TYPES}ShardDigests/v0.1": _read_subjects("shards"),
+    f"{MODEL_TYPES}DigestOfDigests/v0.1": _read_listed("files"),
+    f"{MODEL_TYPES}DigestOfShardDigests/v0.1": _read_listed("shards"),
 }

@@ -118,7 +118,7 @@ def _critical(inside: dict[int | str, object]) -> tuple[str, ...]:
     if any(isinstance(label, int) and label in _COMMON for label in listed):
         raise MalformedError("a header that everybody understands is marked critical")
     # A foreign number that is critical is one we do not know, under whatever name.
-    known = set(_HASH_LABELS) & inside.keys()
+    known = {*_HASH_LABELS, _CHAIN} & inside.keys()
     unknown = [label for label in listed if not isinstance(label, str) and label not in known]
     if unknown:
         raise MalformedError(f"the critical header {str(unknown[0])[:80]} is unknown to us")

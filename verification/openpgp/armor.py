@@ -14,6 +14,7 @@ from core.errors import MalformedError, TooLargeError
 from core.wire import decode_base64
 
 SIGNATURE = "PGP SIGNATURE"
+MESSAGE = "PGP MESSAGE"  # of detached signatures, too, by PGP 2 (RFC 4880 section 6.2) and old rnp
 PUBLIC_KEY = "PGP PUBLIC KEY BLOCK"
 _HEADER = re.compile(rb"[^\s:][^:\r]*+:(?: [^\r]*+)?\Z")
 _OTHER_LINE = re.compile(rb"^(?![A-Za-z0-9+/]++={0,2}$).*", re.MULTILINE)

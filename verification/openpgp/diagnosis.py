@@ -22,9 +22,10 @@ from verification.openpgp.certificate import MAX_PACKETS, Certificate, key_packe
 from verification.openpgp.key import KeyMaterial
 from verification.openpgp.packets import TAG_SIGNATURE, split_packets
 from verification.openpgp.reach import is_hash_in_engine, is_left_to_us, is_within_reach
-from verification.openpgp.self_signatures import BINDING, VERSION, WEAK_HASHES, holds_over
+from verification.openpgp.self_signatures import BINDING, VERSION, holds_over
 from verification.openpgp.signature import (
     VERSION_3,
+    WEAK_HASHES,
     SignaturePacket,
     embedded_signatures,
     signed_part,
@@ -225,7 +226,7 @@ def _expired_cause(end: datetime, moment: datetime) -> Cause:
 def _no_voucher_then(case: _Case) -> Cause | None:
     moment = case.moment
     if case.primary.at(moment) is None or case.own.at(moment) is None:
-        detail = "this copy of the key holds no self-signature as old as the signature"
+        detail = "this copy of the key holds no good self-signature as old as the signature"
         return Cause("KEY_UNKNOWN", detail, "a copy with the key's history", moment.isoformat())
     return None
 

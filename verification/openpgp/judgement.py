@@ -21,11 +21,16 @@ from verification.openpgp.candidate import Candidate, Keyrings, candidates, is_m
 from verification.openpgp.certificate import Certificate
 from verification.openpgp.diagnosis import Cause, diagnose, revoked_cause
 from verification.openpgp.maker import find_maker
-from verification.openpgp.mathematics import new_hash
+from verification.openpgp.mathematics import is_too_short
 from verification.openpgp.own_judgement import likely_makers
 from verification.openpgp.revoker import unseen_revocations
-from verification.openpgp.self_signatures import WEAK_HASHES
-from verification.openpgp.signature import BINARY, TEXT, SignaturePacket, UnreadSignature
+from verification.openpgp.signature import (
+    BINARY,
+    TEXT,
+    WEAK_HASHES,
+    SignaturePacket,
+    UnreadSignature,
+)
 from verification.openpgp.validity import standpoint, voids
 from verification.trail import Trail
 
@@ -203,12 +208,10 @@ def _weak(signature: SignaturePacket, first: Candidate) -> Cause:
 
 def _weakness(signature: SignaturePacket, candidate: Candidate) -> str:
     """Say why nothing by this key with this hash proves anything, or nothing."""
-    hashed, key = new_hash(signature), candidate.key
-    if candidate.weakness or hashed is None:
-        return candidate.weakness
-    if 8 * hashed.digest_size < key.digest_bits:
+    key = candidate.key
+    if not candidate.weakness and is_too_short(signature.hash_algorithm, key.digest_bits):
         return f"{signature.hash_name} is too short for a key of kind {key.algorithm}"
-    return ""
+    return candidate.weakness
 
 
 def _out_of_time(

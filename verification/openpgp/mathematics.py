@@ -69,6 +69,12 @@ def hash_of(number: int) -> hashlib._Hash | None:
         return None
 
 
+def is_too_short(hash_number: int, bits: int) -> bool:
+    """Say whether the hash with this number is known to give fewer bits than that."""
+    hashed = hash_of(hash_number)
+    return hashed is not None and 8 * hashed.digest_size < bits
+
+
 def is_carried_out(key: bytes) -> bool:
     """Say whether signatures by this key, the body of its packet, can be judged here."""
     return _loaded(key) is not None

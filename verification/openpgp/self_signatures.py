@@ -20,6 +20,7 @@ from verification.openpgp.packets import TAG_SIGNATURE, Packet, components_of, s
 from verification.openpgp.reach import is_hash_in_engine
 from verification.openpgp.signature import (
     VERSION_3,
+    WEAK_HASHES,
     SignaturePacket,
     UnreadSignature,
     read_signature,
@@ -30,7 +31,6 @@ from verification.openpgp.subpackets import MAX_HINTS, has_unknown_critical
 from verification.openpgp.tidying import OVER_PRIMARY, TAG_SUBKEY, over_key, with_trailer
 
 _SHA_1 = 2
-WEAK_HASHES = frozenset({1, 2, 3})  # MD5, SHA-1, RIPEMD-160
 BINDING = 0x18
 VERSION = 4
 DIRECT = 0x1F

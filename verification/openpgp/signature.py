@@ -15,7 +15,7 @@ from typing import NamedTuple
 from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import Limits
-from verification.openpgp.armor import SIGNATURE, dearmor_each
+from verification.openpgp.armor import MESSAGE, SIGNATURE, begin_line, dearmor_each
 from verification.openpgp.numbers import NUMBERS, canonical_mpis, untouched
 from verification.openpgp.packets import (
     PASSED_OVER,
@@ -55,6 +55,8 @@ HASHES = {
     12: "SHA3-256",
     14: "SHA3-512",
 }
+
+WEAK_HASHES = frozenset({1, 2, 3})
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +148,10 @@ def read_signatures(
             " (evidence_bytes)"
         )
     blocks: tuple[bytes, ...] = (content,)
-    if content.lstrip().startswith(_ARMORED):
-        blocks = dearmor_each(content, SIGNATURE, most=most_blocks)
+    start = content.lstrip()
+    if start.startswith(_ARMORED):
+        label = MESSAGE if start.startswith(begin_line(MESSAGE)) else SIGNATURE
+        blocks = dearmor_each(content, label, most=most_blocks)
     if not all(blocks):
         raise MalformedError("no OpenPGP signature in it")
     # One by one: what one block lacks, the next must not complete.

@@ -4,7 +4,7 @@ What readers disagree about is refused: indefinite lengths, numbers in a longer 
 (section 4.2.1), duplicate keys, keys that are neither numbers nor text, bytes after the end. Size,
 nesting and the number of items are counted while reading, so that a hostile head costs nothing.
 Read: whole numbers, byte and text strings, arrays, maps, tags, true, false, null and finite
-floating-point numbers of 64 bits; other simple values are refused.
+floating-point numbers; other simple values are refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.limits import Limits
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 MAX_ITEMS = 20_000  # an envelope has dozens; a hostile one is refused within milliseconds
 _SIMPLE = {20: False, 21: True, 22: None}
-_FLOAT_64 = 27
+_FLOATS = {25: ">e", 26: ">f", 27: ">d"}
 _IMMEDIATE = 24
 _SIZES = {24: 1, 25: 2, 26: 4, 27: 8}
 
@@ -122,9 +122,9 @@ class _Reader:
     def _simple(self, low: int) -> object:
         if low in _SIMPLE:
             return _SIMPLE[low]
-        if low != _FLOAT_64:
+        if low not in _FLOATS:
             raise self._wrong("has a simple value that is not read here")
-        (number,) = struct.unpack(">d", self._take(8))
+        (number,) = struct.unpack(_FLOATS[low], self._take(_SIZES[low]))
         if not math.isfinite(number):
             raise self._wrong("has a number that is not finite")
         return float(number)

@@ -176,14 +176,17 @@ def _demand_issued(link: x509.Certificate, issuer: x509.Certificate) -> None:
 def _timestamps(material: fields.Document) -> tuple[bytes, ...]:
     held = fields.document(material, "timestampVerificationData") or {}
     listed = fields.items(held, "rfc3161Timestamps", MAX_TIMESTAMPS)
-    # Tools put tokens in as `base64` prints them, in lines.
-    tokens = tuple(
-        decode_base64_lines(fields.text(one, "signedTimestamp").encode(), what="a timestamp")
-        for one in listed
-    )
+    tokens = tuple(map(_token, listed))
     if len(set(tokens)) != len(tokens):
         raise MalformedError("the same timestamp comes along twice")
     return tokens
+
+
+def _token(stamp: fields.Document) -> bytes:
+    written = fields.text(stamp, "signedTimestamp")
+    if "\n" in written:  # tools put tokens in as `base64` prints them
+        return decode_base64_lines(written.encode(), what="a timestamp")
+    return fields.needed_octets(stamp, "signedTimestamp")
 
 
 def _entry(entry: fields.Document) -> LogEntry:

@@ -14,7 +14,17 @@ from datetime import UTC, datetime
 from core import wire
 from core.errors import MalformedError, TooLargeError
 
-_SOURCE_NAME = re.compile(r"[a-z0-9]{1,40}(?:_[a-z0-9]{1,40}){1,8}")
+# All fields of more than one word that are read, in bundles and trusted roots.
+_NAMES = (
+    "baseUrl", "canonicalizedBody", "certChain", "certificateAuthorities", "checkpointKeyId",
+    "dsseEnvelope", "hashAlgorithm", "inclusionPromise", "inclusionProof", "integratedTime",
+    "keyDetails", "keyId", "kindVersion", "logId", "logIndex", "mediaType", "messageDigest",
+    "messageSignature", "payloadType", "publicKey", "rawBytes", "rfc3161Timestamps", "rootHash",
+    "signedEntryTimestamp", "signedTimestamp", "timestampAuthorities",
+    "timestampVerificationData", "tlogEntries", "treeSize", "trustedRoot", "validFor",
+    "verificationMaterial", "x509CertificateChain",
+)  # fmt: skip
+_JSON_NAMES = {re.sub("(?=[A-Z])", "_", name).lower(): name for name in _NAMES}
 _MAX_INT64 = 2**63 - 1
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -24,26 +34,22 @@ Document = Mapping[str, object]
 
 def by_json_names(message: Document) -> dict[str, object]:
     """Return a message with all its fields under their names in JSON; raise MalformedError."""
-    found: dict[str, object] = {}
-    for key, value in message.items():
-        name = _json_name(key) if "_" in key else key
-        if name in found:
-            raise MalformedError(f"the field {name[:80]!r} stands there under both of its names")
-        found[name] = _within(value) if isinstance(value, dict | list) else value
+    found = {
+        _JSON_NAMES.get(key, key): value if isinstance(value, str) else _within(value)
+        for key, value in message.items()
+    }
+    if len(found) != len(message):
+        both = min(name for name in message if _JSON_NAMES.get(name, "") in message)
+        raise MalformedError(f"the field {both!r} stands there under both of its names")
     return found
 
 
-def _within(value: dict[str, object] | list[object]) -> object:
+def _within(value: object) -> object:
     if isinstance(value, dict):
         return by_json_names(value)
-    return [_within(each) if isinstance(each, dict | list) else each for each in value]
-
-
-def _json_name(key: str) -> str:
-    if not _SOURCE_NAME.fullmatch(key):
-        return key
-    first, *others = key.split("_")
-    return first + "".join(map(str.capitalize, others))
+    if isinstance(value, list):
+        return [each if isinstance(each, str) else _within(each) for each in value]
+    return value
 
 
 def document(parent: Document, key: str) -> dict[str, object] | None:

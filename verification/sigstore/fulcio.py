@@ -18,7 +18,7 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Signer, SignerKind
 from verification.keys.public_key import PublicKey
-from verification.x509.certificates import certified_key
+from verification.x509.certificates import certified_key, has_form
 
 _ARC = "1.3.6.1.4.1.57264.1."
 _USER_NAME = x509.ObjectIdentifier(f"{_ARC}7")
@@ -214,11 +214,26 @@ def der_text(value: bytes) -> bytes:
 
 
 def _names(stated: x509.SubjectAlternativeName) -> tuple[tuple[str, str], ...]:
-    found: list[tuple[str, str]] = []
-    for name in stated:
-        if isinstance(name, x509.OtherName):
-            if name.type_id == _USER_NAME:
-                found.append(("username", _text(name.value, "user name", raw=False)))
-        elif type(name) in _KINDS:
-            found.append((_KINDS[type(name)], str(name.value)))
-    return tuple(found)
+    return tuple(filter(None, map(_name, stated)))
+
+
+def _name(name: x509.GeneralName) -> tuple[str, str] | None:
+    """Return a name with its kind, None for a foreign kind; raise MalformedError on a false one.
+
+    Authorities are limited kind by kind, so that none may read as one of another.
+    """
+    if isinstance(name, x509.OtherName):
+        return _user_name(name) if name.type_id == _USER_NAME else None
+    kind = _KINDS.get(type(name))
+    if kind is None:
+        return None
+    if not has_form(name):
+        raise MalformedError(f"the {kind} name in the certificate has not the form of one")
+    return kind, str(name.value)
+
+
+def _user_name(name: x509.OtherName) -> tuple[str, str]:
+    user = _text(name.value, "user name", raw=False)
+    if "@" in user:  # Fulcio writes `user!domain`
+        raise MalformedError("the user name in the certificate reads as an e-mail address")
+    return "username", user

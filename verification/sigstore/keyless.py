@@ -34,7 +34,7 @@ from verification.sigstore.sct import check_promise
 from verification.sigstore.times import Moment, Times, prove_times
 from verification.sigstore.trusted_root import CertificateAuthority, TrustedRoot
 from verification.trail import Trail
-from verification.x509.certificates import certificate_digest
+from verification.x509.certificates import certificate_digest, is_issued_by
 from verification.x509.diagnosis import missing_link
 from verification.x509.path import CertificatePath, find_path
 from verification.x509.revocation import judge_revocation
@@ -88,15 +88,14 @@ def _prove(
 def _of_another_world(bundle: Bundle, root: TrustedRoot, fault: Fault) -> Fault | None:
     """Return that no authority of the root issued the certificate, where a proof is missing.
 
-    What a root demands it demands of what its own authorities certified: where they did not, the
-    evidence is a stranger's and lacks nothing.
+    What a root demands it demands of what its own authorities certified, whether they still might
+    or not: where none did, the evidence is a stranger's and lacks nothing.
     """
-    if fault.reason not in _LACKING:
+    if fault.reason not in _LACKING or root.broken:  # what cannot be read may have issued it
         return None
-    vouched = _vouched(bundle, root, (_issued(bundle),))
-    if isinstance(vouched, Fault) and vouched.reason == "CERT_UNTRUSTED":
-        return vouched
-    return None
+    leaf = bundle.certificates[0]
+    known = (certificate for each in root.authorities for certificate in each.chain)
+    return None if any(is_issued_by(leaf, each) for each in known) else _no_path(bundle, root)
 
 
 def _issued(bundle: Bundle) -> Moment:

@@ -40,6 +40,7 @@ _RSA_HASHES: dict[str, hashes.HashAlgorithm] = {
     "rsa-sha2-512": hashes.SHA512(),
 }
 KEY_TYPES = frozenset({_ED25519, _RSA, _SK_ED25519, _SK_ECDSA, *_CURVES})
+_ALGORITHMS = KEY_TYPES | _RSA_HASHES.keys() | {_WEBAUTHN}
 STRONG_KEYS = f"Ed25519, ECDSA on P-256, P-384 or P-521, RSA of {MIN_RSA_BITS} bits or more"
 WEAK_SIGNATURES = {"ssh-rsa": "RSA with SHA-1", "ssh-dss": "DSA with SHA-1"}
 
@@ -84,7 +85,8 @@ class BrowserWords:
         challenge = base64.urlsafe_b64encode(signed).rstrip(b"=")
         begin = b'{"type":"webauthn.get","challenge":"%b","origin":"%b"' % (challenge, self.origin)
         is_followed = self.client_data[len(begin) : len(begin) + 1] in (b",", b"}")
-        return b'"' not in self.origin and self.client_data.startswith(begin) and is_followed
+        is_plain = not set(self.origin) & set(b'"\0')
+        return is_plain and self.client_data.startswith(begin) and is_followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,8 @@ def read_signature(blob: bytes) -> SshSignature:
         flags, counter = reader.number(1), reader.number()
     if algorithm == _WEBAUTHN:
         browser = BrowserWords(reader.string(), reader.string(), reader.string())
-    reader.end()
+    if algorithm in _ALGORITHMS:  # an unknown one fits no key, whatever may follow
+        reader.end()
     return SshSignature(algorithm, value, flags, counter, browser)
 
 

@@ -88,6 +88,7 @@ def _load(encoded: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(encoded)
         _ = (certificate.extensions, certificate.subject, certificate.issuer, certificate.version)
+        _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)  # of the year 0
     except BROKEN as error:
         raise MalformedError(f"not a certificate: {error}") from None
     # The one field outside the signature that the library lets vary: the count of unused bits.
@@ -221,11 +222,11 @@ def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
-    found = (str(name.value) for name in names if _has_form(name))
+    found = (str(name.value) for name in names if has_form(name))
     return tuple(islice(found, MAX_NAMES))
 
 
-def _has_form(name: x509.GeneralName) -> bool:
+def has_form(name: x509.GeneralName) -> bool:
     """Say whether it is an e-mail address, URI or DNS name, and looks like one of its kind."""
     form = _NAME_FORMS.get(type(name))
     return form is not None and form.fullmatch(str(name.value)) is not None

@@ -8,12 +8,16 @@ strangers.
 
 from __future__ import annotations
 
+import re
+
 from cryptography import x509
 
 PREFIX = "x509.subject:"
 _REQUIRED = frozenset({"C", "ST", "O"})
-_ALIASES = {"S": "ST"}
-_ESCAPED = frozenset(',;\\ +="<>#')
+# The last two as Notation shows them; RFC 4514 has no names for these types.
+_ALIASES = {"S": "ST", "SERIALNUMBER": "2.5.4.5", "POSTALCODE": "2.5.4.17"}
+# RFC 4514 section 3: a byte in hex, an escaped character, or a plain one.
+_CHARACTER = re.compile(r'\\([0-9A-Fa-f]{2})|\\([,;\\ +="<>#])|([^\\])', re.DOTALL)
 
 
 def is_subject_identity(identity: str) -> bool:
@@ -58,20 +62,21 @@ def _split(text: str) -> list[str]:
 def _unescaped(value: str) -> str | None:
     """Take blanks around a value off, then its escapes; None where an escape is none."""
     value = value.lstrip(" ")
-    plain, at, end = "", 0, 0  # end: up to where blanks may not be taken off
+    plain, at, end = bytearray(), 0, 0  # end: up to where blanks may not be taken off
     while at < len(value):
-        letter = value[at]
-        if letter == "\\":
-            at += 1
-            if at == len(value) or value[at] not in _ESCAPED:
-                return None
-            plain += value[at]
-            end = len(plain)
-        else:
-            plain += letter
-            end = len(plain) if letter != " " else end
-        at += 1
-    return plain[:end]
+        found = _CHARACTER.match(value, at)
+        if found is None:
+            return None
+        pair, escaped, letter = found.groups()
+        plain += (
+            bytes.fromhex(pair) if pair else (escaped or letter).encode("utf-8", "surrogatepass")
+        )
+        end = end if letter == " " else len(plain)
+        at = found.end()
+    try:
+        return plain[:end].decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _subject_parts(subject: str) -> dict[str, str] | None:

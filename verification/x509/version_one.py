@@ -13,10 +13,11 @@ from collections.abc import Iterator
 
 from cryptography import x509
 
+from core.errors import MalformedError
 from verification.x509.anchors import Anchors, by_subject
-from verification.x509.certificates import is_issued_by
-from verification.x509.direct import certifies_freely
-from verification.x509.usage import is_weakly_signed
+from verification.x509.certificates import certified_key, is_issued_by
+from verification.x509.name_constraints import constraints_of
+from verification.x509.usage import demands_policy, is_weakly_signed, may_issue
 
 
 def is_plain(certificate: x509.Certificate) -> bool:
@@ -31,5 +32,18 @@ def plain_links(leaf: x509.Certificate, anchors: Anchors) -> Iterator[tuple[x509
     if is_weakly_signed(leaf) or len(leaf.extensions):
         return
     for issuer in by_subject(anchors).get(leaf.issuer, ()):
-        if certifies_freely(issuer) and is_issued_by(leaf, issuer):
+        if _may_vouch(issuer) and is_issued_by(leaf, issuer):
             yield (leaf, issuer)
+
+
+def _may_vouch(issuer: x509.Certificate) -> bool:
+    if constraints_of(issuer) is not None:
+        return False
+    return may_issue(issuer) and not demands_policy(issuer) and _is_strong(issuer)
+
+
+def _is_strong(issuer: x509.Certificate) -> bool:
+    try:
+        return not certified_key(issuer).weakness
+    except MalformedError:
+        return False

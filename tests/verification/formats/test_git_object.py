@@ -256,14 +256,17 @@ def test_attack_18_object_that_two_readers_read_differently_is_malformed(
     assert judged(content).reason == "MALFORMED"
 
 
-def test_signature_may_stand_anywhere_among_the_headers() -> None:
-    """The payload is the object without it, wherever it stood (gitformat-signature(5))."""
+@pytest.mark.parametrize("before", [b"parent ", b"author ", b"committer "])
+def test_attack_18_signature_before_what_git_reads_by_its_place_is_malformed(before: bytes) -> None:
+    """Git takes it for good, reads on as if the parents behind it were none, and fsck refuses."""
     content = objects().raw["ssh"]
     start, end = content.index(b"gpgsig "), content.index(b"-----END SSH SIGNATURE-----\n") + 28
-    tree = content.index(b"\n") + 1
-    moved = content[:tree] + content[start:end] + content[tree:start] + content[end:]
-    assert is_verified(judged(moved))
+    place = content.index(b"\n" + before) + 1
+    moved = content[:place] + content[start:end] + content[place:start] + content[end:]
+    assert judged(moved).reason == "MALFORMED"
     assert kept().accepts("commit", moved)
+    behind = content[:start] + b"encoding UTF-8\n" + content[start:]
+    assert judged(behind).reason == "SIGNATURE_INVALID"
 
 
 def test_object_past_the_limit_is_too_large() -> None:

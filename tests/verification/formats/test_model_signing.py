@@ -46,6 +46,7 @@ from tests.verification.specimens import (
     AUTHORITY,
     DAY,
     NOW,
+    artifact,
     authority_entry,
     certificate,
     evidence,
@@ -54,7 +55,7 @@ from tests.verification.specimens import (
     setting,
 )
 from verification.formats.model_signing import ModelSigning
-from verification.verifier import verification_key
+from verification.verifier import verification_key, verify
 
 FORMAT = ModelSigning()
 OTHER = private_key("p256", "another model")
@@ -89,6 +90,26 @@ def test_keyed_model_verifies_and_claims_what_it_covers() -> None:
     assert found.claims["model_resources"] == "3"
     assert found.statement is not None
     assert found.claims["model_digest"] == str(found.statement.subjects[0].digests[0])
+
+
+def test_a_model_is_signed_by_the_names_of_the_protobuf_source_too() -> None:
+    spelt = json.dumps(GOOD).replace('"dsseEnvelope"', '"dsse_envelope"')
+    assert said(spelt.encode()) == "verified"
+    assert said(spelt.encode(), model=folder({"a": b"other"})) == "SUBJECT_MISMATCH"
+
+
+@pytest.mark.parametrize("where", ["bundle", "envelope"])
+def test_attack_04_file_of_the_digests_that_were_signed_is_nothing_that_was(where: str) -> None:
+    """The statement's subject is over the digests of the model's files, one after the other."""
+    written = b"".join(bytes.fromhex(str(each["digest"])) for each in resources())
+    spelt = json.dumps(GOOD).replace('"dsseEnvelope"', r'"dsseEnvelop\u0065"')
+    document = spelt if where == "bundle" else json.dumps(GOOD["dsseEnvelope"])
+    offered = evidence(document.encode(), artifact(written))
+    found = verify(offered, setting(key_entry(KEY)))
+    assert (found.format, found.reason) == (
+        "sigstore-bundle" if where == "bundle" else "dsse",
+        "PREDICATE_TYPE",
+    )
 
 
 def test_certificate_is_accepted_under_a_given_authority_without_a_log() -> None:

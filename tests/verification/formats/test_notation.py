@@ -451,6 +451,15 @@ def test_cose_critical_labels_must_be_known(critical: object) -> None:
     assert reason(cose(critical=marked)) == "MALFORMED"
 
 
+def test_certificates_of_a_cose_may_be_signed_and_critical() -> None:
+    chain = {33: [der(each) for each in (LEAF, ROOT)]}
+    signed = cose(attributes=chain, also_critical=(33,), chain=())
+    altered = cbor2.loads(signed)
+    parts = [altered.value[0], {}, *altered.value[2:]]
+    content = cbor2.dumps(cbor2.CBORTag(18, parts), canonical=True)
+    assert judged(content).outcome is Outcome.VERIFIED
+
+
 def test_expiry_ends_the_signature(make: Maker) -> None:
     content = make(expiry=NOW + HOUR)
     found = judged(content)

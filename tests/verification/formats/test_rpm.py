@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 
 import pytest
 from hypothesis import given, settings
@@ -547,6 +547,30 @@ def test_attack_18_two_entries_of_one_tag_are_malformed() -> None:
         content, lambda entries: [row for row in entries for _ in range(1 + (row.tag == RSA))]
     )
     assert judged(twice).reason == "MALFORMED"
+
+
+@pytest.mark.parametrize("tag", [SHA1, SHA256])
+@pytest.mark.parametrize("kind", [8, 9])
+def test_attack_18_header_digest_of_another_type_is_malformed(tag: int, kind: int) -> None:
+    content = packages().signed["rsa"]
+    altered = with_signatures(
+        content,
+        lambda entries: [replace(row, type=kind) if row.tag == tag else row for row in entries],
+    )
+    assert judged(altered).reason == "MALFORMED"
+    assert not packages().accepts(altered)
+
+
+def behind(row: Row, entries: list[Row]) -> list[Row]:
+    return [*entries, row]
+
+
+def test_attack_18_tag_that_rpm_takes_for_negative_is_malformed() -> None:
+    content = packages().signed["both"]
+    for tag in (2**31 - 1, 2**31, 2**32 - 1):
+        altered = with_signatures(content, partial(behind, Row(tag, 7, 1, b"x")))
+        assert is_verified(judged(altered)) is (tag < 2**31)
+        assert packages().accepts(altered) is (tag < 2**31)
 
 
 @settings(max_examples=300, deadline=None, database=None)

@@ -324,8 +324,10 @@ def test_security_key_signs_what_a_browser_says_of_the_message(
 def test_words_of_a_browser_end_where_their_origin_ends() -> None:
     quoted = browser_signature(origin=b'https://acme.test","a":"')
     prolonged = browser_signature(words=_WORDS[:-1] + b'.evil"}')
-    for public, made in (quoted, prolonged):
+    ended = browser_signature(origin=b"https://acme.test\0.evil")
+    for public, made in (quoted, prolonged, ended):
         assert judged(made, signers(f"{PRINCIPAL} {public}")).reason == "SIGNATURE_INVALID"
+    assert not keys().accepts(ended[1], f"{PRINCIPAL} {ended[0]}")
 
 
 def test_no_altered_byte_of_a_browsers_signature_verifies() -> None:
@@ -346,9 +348,12 @@ def test_no_altered_byte_of_a_browsers_signature_verifies() -> None:
     ],
 )
 def test_key_of_a_type_that_is_not_read_is_weak_or_unsupported(kind: bytes, reason: str) -> None:
-    inner = wire_string(b"ssh-dss") + wire_string(bytes(40))
-    made = armored(envelope(wire_string(kind) + wire_string(b"\5"), inner))
-    assert judged(made, signers(line("ed25519"))).reason == reason
+    for inner in (
+        wire_string(b"ssh-dss") + wire_string(bytes(40)),
+        wire_string(b"sk-ssh-new@openssh.com") + wire_string(bytes(64)) + b"\1\0\0\0\2",
+    ):
+        made = armored(envelope(wire_string(kind) + wire_string(b"\5"), inner))
+        assert judged(made, signers(line("ed25519"))).reason == reason
 
 
 # --- certificates ---------------------------------------------------------------------------------

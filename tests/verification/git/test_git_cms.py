@@ -140,6 +140,8 @@ def test_signature_without_its_log_entry_is_neither_right_nor_wrong() -> None:
     assert verification.outcome is Outcome.UNVERIFIABLE
     assert verification.reason == "FORMAT_UNSUPPORTED"
     assert judged(unlogged, payload=PAYLOAD + b"x").reason == "DIGEST_MISMATCH"
+    stranger = gitsign(making=replace(KEYLESS, logged=False), world=World("stranger"))
+    assert judged(stranger).reason == "CERT_UNTRUSTED"
     without_logs = ACME.entry(ACME.root(tlogs=[]))
     for trust in ((without_logs,), (without_logs, ACME.entry())):
         assert judged(unlogged, *trust).outcome is Outcome.INVALID

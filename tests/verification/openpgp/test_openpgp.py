@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -614,6 +616,36 @@ def test_each_format_recognises_its_own() -> None:
     assert asked(b"\n" + signatures["armored"]) == (True, False)
     for other in (b"", b"hello", material().armored, material().keyring("ed"), b"{}", b"\x89PNG"):
         assert asked(other) == (False, False)
+
+
+def armored_message(content: bytes) -> bytes:
+    lines = (b"-----BEGIN PGP MESSAGE-----", b"", base64.b64encode(content))
+    return b"\n".join((*lines, b"-----END PGP MESSAGE-----", b""))
+
+
+def test_detached_signature_by_the_name_of_a_message_verifies_as_gpgv_says(tmp_path: Path) -> None:
+    """RFC 4880 section 6.2: PGP 2 wrote them so."""
+    raw = material().signatures["ed"]
+    message = armored_message(raw)
+    (tmp_path / "ring").write_bytes(material().certificates["ed"])
+    (tmp_path / "text").write_bytes(TEXT)
+    (tmp_path / "text.asc").write_bytes(message)
+    words = ("gpgv", "--keyring", "./ring", "text.asc", "text")
+    assert subprocess.run(words, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    evidence = Evidence(message, "", "", Subject("", ()))
+    assert OpenPgpDetached().recognises(evidence)
+    assert detached(message).outcome is Outcome.VERIFIED
+    assert detached(message, content=TEXT + b"x").reason == "SIGNATURE_INVALID"
+    assert detached(message + material().signatures["armored"]).reason == "MALFORMED"
+
+
+def test_message_with_anything_but_signatures_in_it_is_none() -> None:
+    raw, literal = material().signatures["ed"], b"\xcb\x07b\0\0\0\0\0x"
+    signed_inside = armored_message(raw + literal)
+    assert detached(signed_inside).reason == "MALFORMED"
+    for content in (literal, b"\xc1\x01\x03", b"", b"\0"):
+        evidence = Evidence(armored_message(content), "", "", Subject("", ()))
+        assert not OpenPgpDetached().recognises(evidence)
 
 
 def test_checks_carry_the_sections_they_follow() -> None:

@@ -18,11 +18,11 @@ MADE = NOW - timedelta(days=900)
 SHA256, SHA384, SHA512, SHA224, SHA3_256 = 8, 9, 10, 11, 12
 SIGNED = subpacket(2, int((NOW - timedelta(days=1)).timestamp()).to_bytes(4, "big"))
 SELF = subpacket(2, int(MADE.timestamp()).to_bytes(4, "big")) + subpacket(27, b"\2")
-DIRECT = 0x1F
+DIRECT, REVOKES = 0x1F, 0x20
 
 
-def certificate(signer: KindSigner) -> bytes:
-    return signer.raw + signer.sign(signer.over, SELF, kind=DIRECT, hash_number=SHA512)
+def certificate(signer: KindSigner, hash_number: int = SHA512) -> bytes:
+    return signer.raw + signer.sign(signer.over, SELF, kind=DIRECT, hash_number=hash_number)
 
 
 def passes_the_engine(signer: KindSigner, signature: bytes) -> bool:
@@ -66,6 +66,37 @@ def test_attack_10_digest_shorter_than_the_key_demands_is_weak(
     assert "bits or more" in found.expected
     # Were it not for the length, it would hold.
     assert passes_the_engine(signer, weak) is not kind.startswith("brainpool")
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "enough", "short"),
+    [
+        ("Ed25519", 6, SHA256, SHA224),
+        ("P-256", 4, SHA256, SHA224),
+        ("P-384", 4, SHA384, SHA256),
+        ("P-384", 6, SHA512, SHA3_256),
+        ("DSA", 4, SHA256, SHA224),
+        ("brainpoolP256r1", 4, SHA256, SHA224),
+    ],
+)
+def test_attack_10_digest_too_short_for_its_key_vouches_for_none(
+    kind: str, version: int, enough: int, short: int
+) -> None:
+    signer = KindSigner(version, MADE, kind)
+    signature = signer.sign(TEXT, SIGNED, hash_number=SHA512)
+    bound, loose = certificate(signer, enough), certificate(signer, short)
+    assert detached(signature, entry(bound)).outcome is Outcome.VERIFIED
+    found = detached(signature, entry(loose))
+    assert (found.outcome, found.reason) == (Outcome.UNTRUSTED, "KEY_UNKNOWN")
+    # A copy that is bound well stands in for it.
+    assert detached(signature, entry(loose), entry(bound, name="b")).outcome is Outcome.VERIFIED
+
+
+def test_revocation_by_too_short_a_digest_counts() -> None:
+    signer = KindSigner(4, MADE, "P-384")
+    signature = signer.sign(TEXT, SIGNED, hash_number=SHA512)
+    revocation = signer.sign(signer.over, SIGNED, kind=REVOKES, hash_number=SHA256)
+    assert detached(signature, entry(certificate(signer) + revocation)).reason == "KEY_REVOKED"
 
 
 @pytest.mark.parametrize(

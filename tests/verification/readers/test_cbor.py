@@ -15,7 +15,11 @@ LIMITS = Limits()
 QUICK = settings(max_examples=150, deadline=None, database=None)
 KEYS = st.integers(-(2**63), 2**63 - 1) | st.text(max_size=10)
 ITEMS = st.recursive(
-    KEYS | st.binary(max_size=40) | st.booleans() | st.none(),
+    KEYS
+    | st.binary(max_size=40)
+    | st.booleans()
+    | st.none()
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(KEYS, inner, max_size=5),
     max_leaves=20,
 )
@@ -43,7 +47,8 @@ def test_what_is_read_has_one_spelling(content: bytes) -> None:
 
 def test_tags_and_fractions_are_read() -> None:
     assert read(bytes.fromhex("c11a63611f24")) == Tagged(1, 1667309348)
-    assert read(b"\xfb\x3f\xf8" + b"\x00" * 6) == 1.5
+    for content in (b"\xf9\x3e\x00", b"\xfa\x3f\xc0\x00\x00", b"\xfb\x3f\xf8" + b"\x00" * 6):
+        assert read(content) == 1.5
 
 
 @pytest.mark.parametrize(
@@ -66,7 +71,9 @@ def test_tags_and_fractions_are_read() -> None:
         (b"\x01\x01", "after its end"),
         (b"\x62\xc3\x28", "not UTF-8"),
         (b"\xf7", "simple value"),
-        (b"\xf9\x7c\x00", "simple value"),
+        (b"\xf8\x20", "simple value"),
+        (b"\xf9\x7c\x00", "not finite"),
+        (b"\xfa\x7f\xc0\x00\x00", "not finite"),
         (b"\xfb\x7f\xf0" + b"\x00" * 6, "not finite"),
         (b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", "ends inside"),
         (b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff", "ends inside"),

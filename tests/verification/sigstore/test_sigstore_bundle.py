@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from types import ModuleType
 from typing import Any, cast
 
 import pytest
@@ -31,6 +33,7 @@ from tests.verification.sigstore.sigstore_world import (
     SIGNED_AT,
     V1,
     V2,
+    YEAR,
     Case,
     Document,
     Making,
@@ -43,6 +46,8 @@ from tests.verification.sigstore.sigstore_world import (
     statement_case,
 )
 from tests.verification.specimens import CONTENT, DAY, NOW, authority_entry, key_entry, private_key
+from verification.sigstore import bundle, trusted_root
+from verification.sigstore.fields import by_json_names
 from verification.verifier import IdentityDemand, demand_identity, verify
 from verification.x509.certificates import certificate_digest
 
@@ -217,7 +222,7 @@ def _mixed(text: str) -> str:
     return text if "+" not in text or "/" not in text else text.replace("+", "-")
 
 
-@pytest.mark.parametrize("made", [message_case, statement_case])
+@pytest.mark.parametrize("made", [message_case, statement_case, lambda: message_case(REKOR2)])
 def test_bytes_may_be_in_either_alphabet_of_base64_padded_or_not(
     made: Callable[[], Case],
 ) -> None:
@@ -236,23 +241,54 @@ def test_bytes_may_be_in_either_alphabet_of_base64_padded_or_not(
     assert judged(replace(case, document=mixed)).reason == "MALFORMED"
 
 
+def _source_name(key: str) -> str:
+    return re.sub("(?<!^)(?=[A-Z])", "_", key).lower()
+
+
 def _by_source_names(value: Any) -> Any:
     """Return a message with every field under its name in the protobuf source."""
     if isinstance(value, dict):
-        return {
-            re.sub("(?<!^)(?=[A-Z])", "_", key).lower(): _by_source_names(each)
-            for key, each in value.items()
-        }
+        return {_source_name(key): _by_source_names(each) for key, each in value.items()}
     return [_by_source_names(each) for each in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize(
-    "case", [message_case(replace(REKOR2, media_type=V2)), statement_case()], ids=["2", "statement"]
+    "case",
+    [message_case(replace(REKOR2, media_type=V2)), message_case(KEYED), statement_case()],
+    ids=["2", "keyed", "statement"],
 )
 def test_fields_go_by_the_names_of_the_protobuf_source_too(case: Case) -> None:
     document, root = _by_source_names(case.document), ACME.entry(_by_source_names(ACME.root()))
     assert {"media_type", "verification_material"} <= document.keys()
-    assert judged(replace(case, document=document, entries=(root,))).reason == ""
+    assert judged(replace(case, document=document, entries=(root, *case.entries[1:]))).reason == ""
+
+
+@pytest.mark.parametrize("module", [bundle, trusted_root])
+def test_every_field_that_is_read_goes_by_its_source_name_too(module: ModuleType) -> None:
+    read = set(re.findall(r'"([a-z0-9]+(?:[A-Z][a-z0-9]+)+)"', inspect.getsource(module)))
+    assert len(read) > 8
+    assert by_json_names(dict.fromkeys(map(_source_name, read), "")).keys() == read
+
+
+@pytest.mark.parametrize(
+    ("where", "more", "held"),
+    [
+        ((), "dsse_envelope", {}),
+        (("verificationMaterial",), "x509_certificate_chain", {}),
+        (("verificationMaterial",), "public_key", {}),
+        (("verificationMaterial",), "tlog_entries", []),
+        (("messageSignature",), "message_digest", None),
+    ],
+)
+def test_attack_18_second_of_two_under_its_source_name_is_not_passed_over(
+    where: tuple[str, ...], more: str, held: object
+) -> None:
+    case = message_case()
+    holder = case.document
+    for key in where:
+        holder = holder[key]
+    holder[more] = held
+    assert judged(case).reason == "MALFORMED"
 
 
 @pytest.mark.parametrize("is_late", [True, False])
@@ -317,6 +353,12 @@ class TestRoots:
             assert refused.outcome is Outcome.UNTRUSTED, refused.reason
         ours = strange | {"certificateAuthorities": ACME.root()["certificateAuthorities"]}
         assert judged(replace(case, entries=(other.entry(ours),))).reason == lacking
+        # An authority that cannot be read may have issued it, one that had ended did.
+        unread: Document = {"certChain": {"certificates": []}}
+        partly = strange | {"certificateAuthorities": [*strange["certificateAuthorities"], unread]}
+        assert judged(replace(case, entries=(other.entry(partly),))).reason == lacking
+        late = message_case(replace(making, certified_at=NOW + 2 * YEAR))
+        assert judged(replace(late, entries=(other.entry(ours),))).reason == lacking
 
     @pytest.mark.parametrize("making", [Making(), REKOR2], ids=["v1", "v2"])
     def test_a_root_older_than_what_was_signed_may_not_know_its_log(self, making: Making) -> None:

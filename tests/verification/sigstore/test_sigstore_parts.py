@@ -331,6 +331,27 @@ class TestFulcio:
             )
             assert [kind for kind, _ in read_leaf(made).names] == [wanted]
 
+    @pytest.mark.parametrize(
+        "name",
+        [
+            x509.UniformResourceIdentifier("ceo@other.example"),
+            x509.DNSName("ceo@other.example"),
+            x509.RFC822Name("other.example"),
+            x509.OtherName(
+                x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7"), utf8_string("ceo@other.example")
+            ),
+        ],
+        ids=lambda name: type(name).__name__,
+    )
+    def test_attack_06_name_that_reads_as_one_of_another_kind_is_none(
+        self, name: x509.GeneralName
+    ) -> None:
+        """Else it would pass by what an authority above constrains of that kind."""
+        key = private_key("p256")
+        named = (x509.SubjectAlternativeName([name]), True)
+        with pytest.raises(MalformedError, match="name in the certificate"):
+            read_leaf(specimens.certificate("x", "x", key, key, (named,)))
+
     @pytest.mark.parametrize("missing", [1, 8])
     def test_the_issuer_is_read_in_both_spellings(self, missing: int) -> None:
         claims = tuple(each for each in Making().claims if each[0] != missing)

@@ -105,6 +105,14 @@ def test_key_whose_curve_is_spelled_out_is_no_key_of_a_certificate(tmp_path: Pat
         read_certificates((tmp_path / "explicit").read_bytes())
 
 
+def test_time_in_the_year_0_is_no_time_of_a_certificate() -> None:
+    late = certificate("signer", "root", LEAF_KEY, ROOT_KEY, (), until=NOW.replace(year=2050))
+    encoded = late.public_bytes(Encoding.DER)
+    assert read_certificates(encoded) == (late,)
+    with pytest.raises(MalformedError, match="year 0"):
+        read_certificates(encoded.replace(b"\x18\x0f2050", b"\x18\x0f0000"))
+
+
 def test_signer_with_a_key_of_a_kind_that_is_not_read_is_not_judged(tmp_path: Path) -> None:
     words = "req -x509 -newkey ed448 -nodes -keyout k -out own -subj /CN=signer -days 9999"
     openssl(tmp_path, *words.split())

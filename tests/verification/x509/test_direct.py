@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from asn1crypto import core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -35,6 +36,9 @@ NAMES = x509.SubjectAlternativeName([x509.RFC822Name("dev@example.com")])
 ORDINARY: Extensions = ((PURPOSE, False), (NAMES, True))
 NEWEST = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.99"), b"\x0c\x01a")
 FOREIGN = x509.NameConstraints([x509.RFC822Name("example.org")], None)
+MAPPED = x509.UnrecognizedExtension(
+    x509.ObjectIdentifier("2.5.29.33"), bytes.fromhex("300a300806022a0306022a04")
+)
 DEMAND = x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None)
 _USAGE = dict.fromkeys(
     (
@@ -72,9 +76,14 @@ def signed_with(hashed: hashes.SHA384 | hashes.SHA512) -> x509.Certificate:
     return builder.sign(KEY, hashed)
 
 
-def altered(change: Callable[[asn1_x509.Certificate], None], *, anew: bool) -> x509.Certificate:
+def altered(
+    change: Callable[[asn1_x509.Certificate], None],
+    *,
+    anew: bool = True,
+    of: x509.Certificate | None = None,
+) -> x509.Certificate:
     """Return an ordinary certificate with a change, its signature made anew or left as it was."""
-    read = asn1_x509.Certificate.load(leaf().public_bytes(Encoding.DER))
+    read = asn1_x509.Certificate.load((of or leaf()).public_bytes(Encoding.DER))
     change(read)
     if anew:
         assert isinstance(KEY, ec.EllipticCurvePrivateKey)
@@ -99,6 +108,31 @@ def long_serial(read: asn1_x509.Certificate) -> None:
     read["tbs_certificate"]["serial_number"] = 2**200
 
 
+def negative_serial(read: asn1_x509.Certificate) -> None:
+    read["tbs_certificate"]["serial_number"] = -1
+
+
+def another_time(read: asn1_x509.Certificate) -> None:
+    read["tbs_certificate"]["validity"]["not_after"] = asn1_x509.Time(
+        "general_time", NOW + 300 * DAY
+    )
+
+
+def another_spelling(read: asn1_x509.Certificate) -> None:
+    named = read["tbs_certificate"]["issuer"].chosen[0][0]
+    assert named["value"].name == "utf8_string"
+    name = core.PrintableString(named["value"].native)
+    named["value"] = asn1_x509.DirectoryString("printable_string", name)
+
+
+def no_issuer(read: asn1_x509.Certificate) -> None:
+    read["tbs_certificate"]["issuer"] = asn1_x509.Name("", asn1_x509.RDNSequence([]))
+
+
+def version_one(read: asn1_x509.Certificate) -> None:
+    read["tbs_certificate"]["version"] = "v1"
+
+
 # What is judged here, and what is left to the library whatever it says of it.
 HERE: dict[str, Callable[[], x509.Certificate]] = {
     "ordinary": leaf,
@@ -117,16 +151,32 @@ LEFT: dict[str, Callable[[], x509.Certificate]] = {
         "signer", "elsewhere", SIGNER_KEY, KEY, ORDINARY
     ),
     "the anchor itself": lambda: ANCHOR,
-    "another hash outside": lambda: altered(another_hash_outside, anew=True),
-    "another hash inside": lambda: altered(another_hash_inside, anew=True),
+    "another hash outside": lambda: altered(another_hash_outside),
+    "another hash inside": lambda: altered(another_hash_inside),
     "another serial number": lambda: altered(another_serial, anew=False),
-    "a serial number too long": lambda: altered(long_serial, anew=True),
+    "a serial number too long": lambda: altered(long_serial),
+    "a serial number below zero": lambda: altered(negative_serial),
+    "a time spelled otherwise": lambda: altered(another_time),
+    "its issuer's name spelled otherwise": lambda: altered(another_spelling),
+    "extensions in version 1": lambda: altered(version_one),
 }
 ANCHORS: dict[str, Extensions] = {  # of the same name and key, none of which lets it be judged here
     "names constrained": (*AUTHORITY, (FOREIGN, True)),
     "a policy demanded": (*AUTHORITY, (DEMAND, True)),
     "no authority": (),
     "no certificates signed": (*AUTHORITY, (SIGNS, True)),
+    "policies mapped": (*AUTHORITY, (MAPPED, True)),
+}
+ODD_ANCHORS = {
+    each.__name__: each
+    for each in (
+        another_hash_outside,
+        long_serial,
+        negative_serial,
+        another_time,
+        no_issuer,
+        version_one,
+    )
 }
 
 
@@ -160,6 +210,13 @@ def test_attack_09_anchor_that_limits_what_it_issues_is_left_to_the_library(name
     assert direct_links(leaf(), Anchors.of([anchor])) is None
 
 
+@pytest.mark.parametrize("name", ODD_ANCHORS)
+def test_anchor_that_the_library_refuses_is_left_to_it(name: str) -> None:
+    anchor = altered(ODD_ANCHORS[name], of=ANCHOR)
+    assert direct_links(leaf(), Anchors.of([anchor])) is None
+    assert find_path(leaf(), (), Anchors.of([anchor]), CODE, NOW) is None
+
+
 @pytest.mark.parametrize("kind", ["p256", "p521", "ed25519", "rsa-2048"])
 def test_other_kinds_of_keys_are_left_to_the_library(kind: str) -> None:
     key = private_key(kind, "anchor")
@@ -179,6 +236,22 @@ def test_one_of_two_anchors_of_a_name_issued_it() -> None:
     twin = certificate("anchor", "anchor", OTHER_KEY, OTHER_KEY, AUTHORITY)
     signer = leaf()
     assert direct_links(signer, Anchors.of([twin, ANCHOR])) == (signer, ANCHOR)
+
+
+def test_of_two_anchors_of_a_key_the_first_is_taken_as_by_the_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fit = x509.NameConstraints([x509.RFC822Name("example.com")], None)
+    limited = certificate("anchor", "anchor", KEY, KEY, (*AUTHORITY, (fit, True)))
+    signer = leaf()
+    for given in ([limited, ANCHOR], [ANCHOR, limited]):
+        anchors = Anchors.of(given)
+        path._found.cache_clear()
+        found = find_path(signer, (), anchors, CODE, NOW)
+        assert found is not None
+        assert found.links == (signer, given[0])
+        with monkeypatch.context() as patched:
+            assert found == by_the_library(signer, anchors, patched)
 
 
 def test_attack_20_every_altered_bit_of_a_certificate_is_refused() -> None:

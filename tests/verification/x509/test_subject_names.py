@@ -12,7 +12,8 @@ from verification.x509.subject_names import is_subject_identity, subject_matches
 
 KINDS = {"C": NameOID.COUNTRY_NAME, "ST": NameOID.STATE_OR_PROVINCE_NAME,
          "O": NameOID.ORGANIZATION_NAME, "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
-         "CN": NameOID.COMMON_NAME}  # fmt: skip
+         "CN": NameOID.COMMON_NAME, "SERIALNUMBER": NameOID.SERIAL_NUMBER,
+         "POSTALCODE": NameOID.POSTAL_CODE}  # fmt: skip
 
 
 def subject(*parts: tuple[str, str]) -> str:
@@ -57,9 +58,33 @@ def test_attack_06_names_that_hold_separators_stay_one_name() -> None:
     assert not subject_matches("x509.subject: C=US, ST=WA, O=evil, O=acme", tricky)
 
 
+def test_bytes_may_be_escaped_as_hex() -> None:
+    """RFC 4514 section 2.4; openssl writes names so."""
+    foreign = subject(("C", "US"), ("ST", "WA"), ("O", "Café, \u20ac "))
+    base = "x509.subject: C=US, ST=WA, O="
+    for written in ("Caf\\C3\\A9\\2C \\e2\\82\\ac\\20", "Café\\, €\\ "):
+        assert subject_matches(base + written, foreign)
+    for written in ("Caf\\C3\\A9\\2C \\e2\\82\\20", "Caf\\C3\\A9\\2C \\e2\\82\\ac ", "Caf\\C"):
+        assert not subject_matches(base + written, foreign)
+    hidden = subject(("C", "US"), ("ST", "WA"), ("O", "evil,O=acme"))
+    assert not subject_matches("x509.subject: C=US, ST=WA, O=acme", hidden)
+    assert subject_matches("x509.subject: C=US, ST=WA, O=evil\\2cO=acme", hidden)
+
+
 def test_subject_with_two_parts_of_a_kind_matches_nothing() -> None:
     double = subject(("C", "US"), ("ST", "WA"), ("O", "acme"), ("O", "other"))
     assert not subject_matches("x509.subject: C=US, ST=WA, O=acme", double)
+
+
+def test_names_that_notation_shows_and_rfc_4514_does_not_know_are_read() -> None:
+    numbered = subject(
+        ("C", "US"), ("ST", "WA"), ("O", "acme"), ("SERIALNUMBER", "7"), ("POSTALCODE", "98101")
+    )
+    base = "x509.subject: C=US, ST=WA, O=acme"
+    assert subject_matches(f"{base}, SERIALNUMBER=7, POSTALCODE=98101", numbered)
+    assert subject_matches(f"{base}, 2.5.4.5=7", numbered)
+    assert not subject_matches(f"{base}, SERIALNUMBER=98101", numbered)
+    assert not subject_matches(f"{base}, SERIALNUMBER=7, 2.5.4.5=7", numbered)
 
 
 def test_blanks_around_a_value_do_not_count_unless_escaped() -> None:
