@@ -123,11 +123,31 @@ KEYS = [
         "test_attack_10_kind_of_key_that_its_version_may_not_have_is_not_read",
     ),
     guard(
-        "verification/openpgp/tidying.py",
-        "elif not _vouches_too_short(packet.body, primary):",
+        "verification/openpgp/vouchers.py",
+        "if algorithm == primary.number and _is_too_short(number, primary):",
         "verification/openpgp/test_openpgp_kinds.py::"
         "test_attack_10_digest_too_short_for_its_key_vouches_for_none",
-        new="else:",
+    ),
+    guard(
+        "verification/openpgp/vouchers.py",
+        "one.type == _PRIMARY_BINDING and _is_too_short(one.hash_algorithm, subkey)",
+        "verification/openpgp/test_openpgp_kinds.py::"
+        "test_attack_10_subkey_that_agrees_by_too_short_a_digest_is_of_no_certificate",
+        new="one.type == _PRIMARY_BINDING and False",
+    ),
+    guard(
+        "verification/openpgp/diagnosis.py",
+        "and not is_too_short(inner.hash_algorithm, case.key.digest_bits)",
+        "verification/openpgp/test_openpgp_kinds.py::"
+        "test_attack_10_subkey_that_agrees_by_too_short_a_digest_is_of_no_certificate",
+        new="and True",
+    ),
+    guard(
+        "verification/openpgp/maker.py",
+        "found = _found(signature, content, eligible, now)",
+        "verification/openpgp/test_openpgp_kinds.py::"
+        "test_attack_10_what_too_short_a_digest_takes_back_stays_taken_back",
+        new="found = _found(signature, content, [*map(_well_vouched, eligible)], now)",
     ),
     guard(
         "verification/openpgp/maker.py",

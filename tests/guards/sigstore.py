@@ -19,7 +19,7 @@ SIGSTORE = [
     ),
     guard(
         "verification/sigstore/fulcio.py",
-        'if "@" in user:',
+        'if "!" not in user or "@" in user or "://" in user:',
         "verification/sigstore/test_sigstore_parts.py::TestFulcio::"
         "test_attack_06_name_that_reads_as_one_of_another_kind_is_none",
     ),

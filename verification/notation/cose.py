@@ -119,7 +119,11 @@ def _critical(inside: dict[int | str, object]) -> tuple[str, ...]:
         raise MalformedError("a header that everybody understands is marked critical")
     # A foreign number that is critical is one we do not know, under whatever name.
     known = {*_HASH_LABELS, _CHAIN} & inside.keys()
-    unknown = [label for label in listed if not isinstance(label, str) and label not in known]
+    unknown = [
+        label
+        for label in listed
+        if not isinstance(label, str) and not (isinstance(label, int) and label in known)
+    ]
     if unknown:
         raise MalformedError(f"the critical header {str(unknown[0])[:80]} is unknown to us")
     return tuple(label for label in listed if isinstance(label, str))

@@ -20,6 +20,7 @@ from pysequoia import Sig
 from core.frozen import dataclass
 from verification.openpgp.certificate import MAX_PACKETS, Certificate, key_packet
 from verification.openpgp.key import KeyMaterial
+from verification.openpgp.mathematics import is_too_short
 from verification.openpgp.packets import TAG_SIGNATURE, split_packets
 from verification.openpgp.reach import is_hash_in_engine, is_left_to_us, is_within_reach
 from verification.openpgp.self_signatures import BINDING, VERSION, holds_over
@@ -181,6 +182,7 @@ def _is_willing(case: _Case, inner: SignaturePacket) -> bool:
         inner.type == _PRIMARY_BINDING
         and inner.version == VERSION
         and is_hash_in_engine(inner)
+        and not is_too_short(inner.hash_algorithm, case.key.digest_bits)
         and inner.created_at >= case.key.created_at
         and is_in_effect(inner, case.moment)
         and not has_unknown_critical(inner.area)

@@ -7,6 +7,7 @@ asked again where it lacks a key's beginning.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from pysequoia import Sig, verify
 
 from verification.openpgp.candidate import Candidate
-from verification.openpgp.diagnosis import Cause
+from verification.openpgp.diagnosis import Cause, diagnose
 from verification.openpgp.own_judgement import (
     begins_later,
     digest_over,
@@ -23,6 +24,7 @@ from verification.openpgp.own_judgement import (
 )
 from verification.openpgp.reach import is_left_to_us
 from verification.openpgp.signature import SignaturePacket
+from verification.openpgp.vouchers import well_vouched
 
 _CHECKED = 6  # version of the signatures whose statement of how the hash begins has to be true
 
@@ -45,6 +47,37 @@ def find_maker(
 
     A cause of ours yields to a maker that the engine knows.
     """
+    found = _found(signature, content, eligible, now)
+    if found.maker is None:
+        return found
+    strict = _well_vouched(found.maker)
+    if strict is found.maker:
+        return found
+    again = _found(signature, content, [strict], now)
+    if again.maker is not None:
+        named = replace(found.maker.certificate, user_ids=strict.certificate.user_ids)
+        maker = replace(found.maker, certificate=named)
+        return Found(maker, begins_later=found.begins_later or again.begins_later)
+    others = [one for one in eligible if one is not found.maker]
+    other = find_maker(signature, content, others, now) if others else Found()
+    cause = again.cause or diagnose(signature, strict.certificate, strict.key)
+    return other if other.maker is not None else Found(cause=cause)
+
+
+def _well_vouched(candidate: Candidate) -> Candidate:
+    certificate = well_vouched(candidate.certificate)
+    if certificate is candidate.certificate:
+        return candidate
+    key = next(one for one in certificate.keys if one.fingerprint == candidate.key.fingerprint)
+    return replace(candidate, certificate=certificate, key=key)
+
+
+def _found(
+    signature: SignaturePacket,
+    content: bytes | Path,
+    eligible: Sequence[Candidate],
+    now: datetime,
+) -> Found:
     left = [one for one in eligible if is_left_to_us(signature, one.certificate, one.key)]
     judged = [one for one in eligible if one not in left]
     ours = judge_ourselves(signature, content, left, now)

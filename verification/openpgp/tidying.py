@@ -4,9 +4,6 @@ Two faults of signers in wide use (GitHub's web-flow key of 2017 has both in its
 with more bits than they have, and wrong first bits of the hash (RFC 9580 section 5.2.4), which the
 engine uses to drop a self-signature unseen. Neither is signed; the engine still does all of the
 mathematics, so putting them right can make nothing hold that does not.
-
-What vouches for a key by a shorter digest than the primary key's kind demands is left out: it has
-to be rejected (sections 5.2.3.2 to 5.2.3.5), and the engine does not. Revocations stay.
 """
 
 from __future__ import annotations
@@ -14,47 +11,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from verification.openpgp.key import KeyMaterial, read_key
-from verification.openpgp.mathematics import hash_of, is_too_short
+from verification.openpgp.mathematics import hash_of
 from verification.openpgp.packets import TAG_SIGNATURE, Packet, components_of
-from verification.openpgp.signature import WEAK_HASHES, signed_part, tidy_signature
+from verification.openpgp.signature import signed_part, tidy_signature
 
 TAG_SECRET_KEY, TAG_PUBLIC_KEY, TAG_USER_ID, TAG_SUBKEY, TAG_USER_ATTRIBUTE = 5, 6, 13, 14, 17
 _VERSION = 4
 OVER_PRIMARY = frozenset({0x1F, 0x20})
 _OVER_USER_ID = frozenset({0x10, 0x11, 0x12, 0x13, 0x30})
 _OVER_SUBKEY = frozenset({0x18, 0x28})
-_VOUCHERS = frozenset({0x10, 0x11, 0x12, 0x13, 0x18, 0x1F})
-_VERSIONS = (4, 6)  # of signatures whose type, key and hash stand behind it, an octet each
 
 
 def tidy_certificate(packets: Sequence[Packet]) -> bytes:
-    """Return a certificate's packets, the signatures among them in canonical form.
-
-    Raises MalformedError where its primary key is not read.
-    """
+    """Return a certificate's packets, the signatures among them in canonical form."""
     written: list[bytes] = []
     components = components_of(packets)
-    primary = read_key(components[0].body)
     place = -1
     for packet in packets:
         if packet.tag != TAG_SIGNATURE:
             place += 1
             written.append(packet.raw)
-        elif not _vouches_too_short(packet.body, primary):
+        else:
             written.append(tidy_signature(packet, _hash_starts(components, place, packet)))
     return b"".join(written)
-
-
-def _vouches_too_short(body: bytes, primary: KeyMaterial) -> bool:
-    """Say whether a signature vouches for a key by a digest too short for the primary key."""
-    version, kind, algorithm, number = body[:4].ljust(4, b"\0")
-    if version not in _VERSIONS or kind not in _VOUCHERS:
-        return False
-    # The engine refuses weak hashes itself, and they are named as the reason where they are kept.
-    # What another's key of the same kind says goes too: it counts for nothing here.
-    is_own = algorithm == primary.number
-    return is_own and number not in WEAK_HASHES and is_too_short(number, primary.digest_bits)
 
 
 def _hash_starts(components: Sequence[Packet], place: int, signature: Packet) -> Iterator[bytes]:

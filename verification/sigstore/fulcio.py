@@ -234,6 +234,6 @@ def _name(name: x509.GeneralName) -> tuple[str, str] | None:
 
 def _user_name(name: x509.OtherName) -> tuple[str, str]:
     user = _text(name.value, "user name", raw=False)
-    if "@" in user:  # Fulcio writes `user!domain`
-        raise MalformedError("the user name in the certificate reads as an e-mail address")
+    if "!" not in user or "@" in user or "://" in user:  # Fulcio writes `user!domain`
+        raise MalformedError("the user name in the certificate has not the form of one")
     return "username", user

@@ -445,7 +445,7 @@ def test_plugin_that_is_demanded_ends_unverifiable(make: Maker, critical: tuple[
     assert reason(broken) == "SIGNATURE_INVALID"
 
 
-@pytest.mark.parametrize("critical", [1, 3, 33, "io.cncf.notary.unheard", True, None])
+@pytest.mark.parametrize("critical", [1, 3, 33, "io.cncf.notary.unheard", True, None, [], {}])
 def test_cose_critical_labels_must_be_known(critical: object) -> None:
     marked = (PREFIX + "signingScheme", critical)
     assert reason(cose(critical=marked)) == "MALFORMED"

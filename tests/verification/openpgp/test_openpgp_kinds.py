@@ -84,12 +84,94 @@ def test_attack_10_digest_too_short_for_its_key_vouches_for_none(
 ) -> None:
     signer = KindSigner(version, MADE, kind)
     signature = signer.sign(TEXT, SIGNED, hash_number=SHA512)
-    bound, loose = certificate(signer, enough), certificate(signer, short)
-    assert detached(signature, entry(bound)).outcome is Outcome.VERIFIED
+    well, loose = certificate(signer, enough), certificate(signer, short)
+    assert detached(signature, entry(well)).outcome is Outcome.VERIFIED
     found = detached(signature, entry(loose))
     assert (found.outcome, found.reason) == (Outcome.UNTRUSTED, "KEY_UNKNOWN")
     # A copy that is bound well stands in for it.
-    assert detached(signature, entry(loose), entry(bound, name="b")).outcome is Outcome.VERIFIED
+    assert detached(signature, entry(loose), entry(well, name="b")).outcome is Outcome.VERIFIED
+
+
+USER_ID = b"short <short@acme.test>"
+NEWER = subpacket(2, int((MADE + timedelta(days=300)).timestamp()).to_bytes(4, "big"))
+ENDS = subpacket(9, (500 * 86400).to_bytes(4, "big"))
+
+
+def certified(signer: KindSigner, area: bytes, hash_number: int) -> bytes:
+    over = signer.over + b"\xb4" + len(USER_ID).to_bytes(4, "big") + USER_ID
+    return signer.sign(over, area, kind=0x13, hash_number=hash_number)
+
+
+def bound(
+    signer: KindSigner, subkey: KindSigner, area: bytes, hash_number: int, back: int = SHA512
+) -> bytes:
+    over = signer.over + subkey.over
+    inner = b"\x20" + subkey.sign(over, SELF, kind=0x19, hash_number=back)[6:]
+    area += b"\xff" + len(inner).to_bytes(4, "big") + inner
+    return signer.sign(over, area, kind=0x18, hash_number=hash_number)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [(ENDS + subpacket(27, b"\3"), "KEY_EXPIRED"), (subpacket(27, b"\1"), "CERT_USAGE")],
+)
+@pytest.mark.parametrize("kind", ["P-384", "DSA", "brainpoolP256r1"])
+def test_attack_10_what_too_short_a_digest_takes_back_stays_taken_back(
+    kind: str, said: bytes, reason: str
+) -> None:
+    signer, subkey = KindSigner(4, MADE, kind), KindSigner(4, MADE, "old Ed25519")
+    user_id = bytes([0xCD, len(USER_ID)]) + USER_ID
+    ring = signer.raw + user_id + certified(signer, SELF, SHA512)
+    signature = signer.sign(TEXT, SIGNED, hash_number=SHA512)
+    assert detached(signature, entry(ring)).outcome is Outcome.VERIFIED
+    narrowed = ring + certified(signer, NEWER + said, SHA224)
+    assert detached(signature, entry(narrowed)).reason == reason
+    ring += bytes([0xCE, len(subkey.body)]) + subkey.body + bound(signer, subkey, SELF, SHA512)
+    signature = subkey.sign(TEXT, SIGNED, hash_number=SHA512)
+    assert detached(signature, entry(ring)).outcome is Outcome.VERIFIED
+    narrowed = ring + bound(signer, subkey, NEWER + said, SHA224)
+    assert detached(signature, entry(narrowed)).reason == reason
+
+
+def test_attack_10_key_that_may_revoke_is_named_by_too_short_a_digest_too() -> None:
+    signer, other = KindSigner(4, MADE, "P-384"), KindSigner(4, MADE, "P-256")
+    named = NEWER + subpacket(12, b"\x80" + bytes([other.algorithm]) + other.fingerprint)
+    ring = certificate(signer) + signer.sign(signer.over, named, kind=DIRECT, hash_number=SHA256)
+    signature = signer.sign(TEXT, SIGNED, hash_number=SHA512)
+    whole = entry(ring + other.sign(signer.over, NEWER, kind=REVOKES) + certificate(other))
+    assert detached(signature, whole).reason == "KEY_REVOKED"
+
+
+@pytest.mark.parametrize("primary", ["old Ed25519", "P-256", "brainpoolP256r1"])
+def test_attack_10_subkey_that_agrees_by_too_short_a_digest_is_of_no_certificate(
+    primary: str,
+) -> None:
+    """RFC 9580 section 5.2.1.10; GnuPG takes no such subkey either."""
+    signer = KindSigner(4, MADE, primary)
+    first, second = KindSigner(4, MADE, "P-384"), KindSigner(4, MADE, "old Ed25519")
+    for subkeys in ((first, second), (second, first)):
+        for back, outcome in ((SHA512, Outcome.VERIFIED), (SHA256, Outcome.UNTRUSTED)):
+            ring = certificate(signer)
+            for one in subkeys:
+                ring += b"\xce\xff" + len(one.body).to_bytes(4, "big") + one.body
+                ring += bound(signer, one, SELF, SHA512, back)
+            found = [
+                detached(one.sign(TEXT, SIGNED, hash_number=SHA512), entry(ring)).outcome
+                for one in (first, second)
+            ]
+            assert found == [outcome, Outcome.VERIFIED]
+
+
+@pytest.mark.parametrize("kind", ["P-384", "brainpoolP256r1"])
+def test_attack_10_user_id_certified_by_too_short_a_digest_names_nobody(kind: str) -> None:
+    signer = KindSigner(4, MADE, kind)
+    signature = signer.sign(TEXT, SIGNED, hash_number=SHA512)
+    start = certificate(signer) + bytes([0xCD, len(USER_ID)]) + USER_ID
+    for hash_number, named in ((SHA512, USER_ID.decode()), (SHA224, "")):
+        found = detached(signature, entry(start + certified(signer, SELF, hash_number)))
+        assert found.outcome is Outcome.VERIFIED
+        assert found.signer is not None
+        assert found.signer.identity == named
 
 
 def test_revocation_by_too_short_a_digest_counts() -> None:

@@ -134,7 +134,7 @@ OF_SUBKEY: dict[str, Callable[[Scene], bytes]] = {
         under=s.bind(on(1)) + s.say(REVOKES_SUBKEY, on(3) + LEAKED, is_named=False)
     ),
     "revoked by a word with two dates": lambda s: s.certificate(
-        under=s.bind(on(1)) + s.say(REVOKES_SUBKEY, on(3) + on(3) + LEAKED)
+        under=s.bind(on(1)) + s.say(REVOKES_SUBKEY, on(3) + on(4) + LEAKED)
     ),
     "revoked in SHA-3": lambda s: s.certificate(
         under=s.bind(on(1)) + s.say(REVOKES_SUBKEY, on(3) + LEAKED, hash_number=12)
@@ -180,7 +180,7 @@ def test_attack_10_revocation_alone_counts_behind_another_key_and_without_a_name
     """Attack class 10."""
     key, area = scene.certificate(), on(3) + LEAKED
     named, nameless = scene.say(REVOKES, area), scene.say(REVOKES, area, is_named=False)
-    twice = scene.say(REVOKES, on(3) + area)
+    twice = scene.say(REVOKES, on(4) + area)
     signed = armor(named, ArmorKind.Signature).encode()
     assert detached(scene.new, entry(key + scene.other)).outcome is Outcome.VERIFIED
     for rings in (

@@ -282,6 +282,10 @@ class TestProof:
         assert found.claims["log_tree_size"] == "7"
 
 
+def _user_name(text: str) -> x509.OtherName:
+    return x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7"), utf8_string(text))
+
+
 class TestFulcio:
     def test_new_extension_that_is_no_text_is_no_claim(self) -> None:
         trusted = setting(ACME.entry())
@@ -322,9 +326,13 @@ class TestFulcio:
             der_text(bytes.fromhex(value))
 
     def test_names_keep_their_kind(self) -> None:
-        user = x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7"), utf8_string("ann"))
-        names = [x509.RFC822Name("a@b.example"), x509.UniformResourceIdentifier("https://x"), user]
-        for name, wanted in zip(names, ["email", "uri", "username"], strict=True):
+        names = [
+            x509.RFC822Name("a@b.example"),
+            x509.UniformResourceIdentifier("https://x"),
+            _user_name("ann!acme.example"),
+            _user_name("system:ann/ci!acme.example"),
+        ]
+        for name, wanted in zip(names, ["email", "uri", "username", "username"], strict=True):
             key = private_key("p256")
             made = specimens.certificate(
                 "x", "x", key, key, ((x509.SubjectAlternativeName([name]), True),)
@@ -337,9 +345,11 @@ class TestFulcio:
             x509.UniformResourceIdentifier("ceo@other.example"),
             x509.DNSName("ceo@other.example"),
             x509.RFC822Name("other.example"),
-            x509.OtherName(
-                x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7"), utf8_string("ceo@other.example")
-            ),
+            _user_name("ceo@other.example"),
+            _user_name("ceo!other.example@other.example"),
+            _user_name("https://other.example/ceo!acme.example"),
+            _user_name("spiffe://other.example/ceo"),
+            _user_name("other.example"),
         ],
         ids=lambda name: type(name).__name__,
     )
