@@ -120,7 +120,6 @@ def bundle_of(document: Mapping[str, object], limits: Limits) -> Bundle:
     puts one together names the version whose rules apply:
     `application/vnd.dev.sigstore.bundle+json;version=0.1` or `...bundle.v0.3+json`).
     """
-    document = fields.by_json_names(document)
     media_type = fields.text(document, "mediaType")
     version = MEDIA_TYPES.get(media_type)
     if version is None:
@@ -144,7 +143,7 @@ def bundle_of(document: Mapping[str, object], limits: Limits) -> Bundle:
 def _signer(
     material: fields.Document, version: str
 ) -> tuple[Material, tuple[x509.Certificate, ...], str]:
-    named = [kind for kind in Material if material.get(kind) is not None]
+    named = [kind for kind in Material if fields.value(material, kind) is not None]
     if len(named) != 1:
         found = " and ".join(named) or "nothing"
         raise MalformedError(f"a bundle names its signer in exactly one way, found {found}")

@@ -24,7 +24,7 @@ _NAMES = (
     "timestampVerificationData", "tlogEntries", "treeSize", "trustedRoot", "validFor",
     "verificationMaterial", "x509CertificateChain",
 )  # fmt: skip
-_JSON_NAMES = {re.sub("(?=[A-Z])", "_", name).lower(): name for name in _NAMES}
+_SOURCE_NAMES = {name: re.sub("(?=[A-Z])", "_", name).lower() for name in _NAMES}
 _MAX_INT64 = 2**63 - 1
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -32,32 +32,22 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d
 Document = Mapping[str, object]
 
 
-def by_json_names(message: Document) -> dict[str, object]:
-    """Return a message with all its fields under their names in JSON; raise MalformedError."""
-    found = {
-        _JSON_NAMES.get(key, key): value if isinstance(value, str) else _within(value)
-        for key, value in message.items()
-    }
-    if len(found) != len(message):
-        both = min(name for name in message if _JSON_NAMES.get(name, "") in message)
-        raise MalformedError(f"the field {both!r} stands there under both of its names")
-    return found
-
-
-def _within(value: object) -> object:
-    if isinstance(value, dict):
-        return by_json_names(value)
-    if isinstance(value, list):
-        return [each if isinstance(each, str) else _within(each) for each in value]
-    return value
+def value(parent: Document, key: str) -> object:
+    """Return what stands under a field's name, or under its other one; None where nothing does."""
+    source = _SOURCE_NAMES.get(key)
+    if source is None or source not in parent:
+        return parent.get(key)
+    if key in parent:
+        raise MalformedError(f"the field {key!r} stands there under both of its names")
+    return parent[source]
 
 
 def document(parent: Document, key: str) -> dict[str, object] | None:
     """Return the object under `key`, None where it is missing or null."""
-    value = parent.get(key)
-    if value is None or isinstance(value, dict):
-        return value
-    return wire.as_mapping(value, f"the field {key!r}")
+    found = value(parent, key)
+    if found is None or isinstance(found, dict):
+        return found
+    return wire.as_mapping(found, f"the field {key!r}")
 
 
 def needed(parent: Document, key: str) -> dict[str, object]:
@@ -70,8 +60,8 @@ def needed(parent: Document, key: str) -> dict[str, object]:
 
 def items(parent: Document, key: str, most: int) -> list[dict[str, object]]:
     """Return the objects listed under `key`, none where it is missing, at most `most`."""
-    value = parent.get(key)
-    listed = [] if value is None else wire.as_items(value, f"the field {key!r}")
+    found = value(parent, key)
+    listed = [] if found is None else wire.as_items(found, f"the field {key!r}")
     if len(listed) > most:
         raise TooLargeError(f"the field {key!r} lists {len(listed)}, more than {most}")
     return [wire.as_mapping(item, f"an item of {key!r}") for item in listed]
@@ -79,10 +69,10 @@ def items(parent: Document, key: str, most: int) -> list[dict[str, object]]:
 
 def text(parent: Document, key: str) -> str:
     """Return the text under `key`, empty where it is missing or null."""
-    value = parent.get(key)
-    if isinstance(value, str):
-        return value
-    return "" if value is None else wire.as_text(value, f"the field {key!r}")
+    found = value(parent, key)
+    if isinstance(found, str):
+        return found
+    return "" if found is None else wire.as_text(found, f"the field {key!r}")
 
 
 def octets(parent: Document, key: str) -> bytes:
@@ -101,10 +91,10 @@ def needed_octets(parent: Document, key: str) -> bytes:
 
 def integer(parent: Document, key: str) -> int:
     """Return the non-negative int64 under `key`, 0 where it is missing or null."""
-    value = parent.get(key)
-    if value is None:
+    found = value(parent, key)
+    if found is None:
         return 0
-    number = _number(value) if isinstance(value, str) else wire.as_integer(value, key)
+    number = _number(found) if isinstance(found, str) else wire.as_integer(found, key)
     if number is None or not 0 <= number <= _MAX_INT64:
         raise MalformedError(f"the field {key!r} is no whole number from 0 to {_MAX_INT64}")
     return number

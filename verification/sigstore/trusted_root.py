@@ -172,10 +172,10 @@ def load_root(entry: TrustEntry) -> TrustedRoot:
         raise MalformedError(f"{len(entry.content)} bytes of trusted root, more than {MAX_BYTES}")
     if entry.only:
         raise MalformedError("`only` cannot narrow a trusted root: it counts as a whole")
-    read = wire.as_mapping(wire.read_json(entry.content, limits=_LIMITS), "the trusted root")
-    document = fields.by_json_names(read)
-    if "trustedRoot" in document:  # a client trust configuration holds the root inside
-        document = fields.needed(document, "trustedRoot")
+    document = wire.as_mapping(wire.read_json(entry.content, limits=_LIMITS), "the trusted root")
+    inside = fields.document(document, "trustedRoot")
+    if inside is not None:  # a client trust configuration holds the root inside
+        document = inside
     media_type = fields.text(document, "mediaType")
     if media_type not in MEDIA_TYPES:
         raise MalformedError(f"a trusted root of an unknown version: {media_type[:80]!r}")
@@ -206,7 +206,7 @@ def _root(document: fields.Document, entry: TrustEntry) -> TrustedRoot:
         tuple(read("timestampAuthorities", _timestamp_authority)),
         demands_log=bool(document.get("tlogs")),
         demands_promise=bool(document.get("ctlogs")),
-        judges_timestamps=bool(document.get("timestampAuthorities")),
+        judges_timestamps=bool(fields.value(document, "timestampAuthorities")),
         fresh_until=entry.fresh_until,
         broken=tuple(broken),
     )
@@ -224,7 +224,7 @@ def _window(part: fields.Document) -> Window:
 
     An authority without one counts as long as its certificates do.
     """
-    holder = fields.needed(part, "publicKey") if "publicKey" in part else part
+    holder = fields.document(part, "publicKey") or part
     stated = fields.document(holder, "validFor") or {}
     start = fields.moment(stated, "start")
     if start is None and holder is not part:

@@ -46,8 +46,7 @@ from tests.verification.sigstore.sigstore_world import (
     statement_case,
 )
 from tests.verification.specimens import CONTENT, DAY, NOW, authority_entry, key_entry, private_key
-from verification.sigstore import bundle, trusted_root
-from verification.sigstore.fields import by_json_names
+from verification.sigstore import bundle, fields, trusted_root
 from verification.verifier import IdentityDemand, demand_identity, verify
 from verification.x509.certificates import certificate_digest
 
@@ -267,7 +266,8 @@ def test_fields_go_by_the_names_of_the_protobuf_source_too(case: Case) -> None:
 def test_every_field_that_is_read_goes_by_its_source_name_too(module: ModuleType) -> None:
     read = set(re.findall(r'"([a-z0-9]+(?:[A-Z][a-z0-9]+)+)"', inspect.getsource(module)))
     assert len(read) > 8
-    assert by_json_names(dict.fromkeys(map(_source_name, read), "")).keys() == read
+    for name in read:
+        assert fields.value({_source_name(name): ""}, name) == ""
 
 
 @pytest.mark.parametrize(
