@@ -37,7 +37,7 @@ from net.http import Http, Response
 from net.link import next_page
 
 PAGE = 1000  # distribution refuses a catalog page of more
-TOGETHER = 8  # documents of the greatest size: what all pages of one list may come to
+LIST_FACTOR = 8  # documents of the greatest size: what all pages of one list may come to
 # distribution-spec, "Pulling manifests": the grammar of names and tags.
 _NAME = re.compile(
     r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\Z"
@@ -104,13 +104,13 @@ class Registry:
         return names
 
     def _pages(self, path: str) -> Iterator[Response]:
-        target, most = follow(self._root, path), TOGETHER * self._limits.document_bytes
+        target, most = follow(self._root, path), LIST_FACTOR * self._limits.document_bytes
         size = 0
         for _ in range(self._limits.pages):
             response = self._get(target.path)
             size += len(response.body)
             if size > most:
-                sentence = f"a list of more than {most} bytes ({TOGETHER} x document_bytes)"
+                sentence = f"a list of more than {most} bytes ({LIST_FACTOR} x document_bytes)"
                 raise TooLargeError(f"{self.host}: {sentence}")
             yield response
             link = _following(response)

@@ -234,9 +234,13 @@ class _Vouching:
         if isinstance(chain, Fault):
             if chain.reason == "CERT_UNTRUSTED" and self.authorities.broken:
                 detail = f"nobody readable vouches, and an entry is broken: {chain.detail}"
-                found = self.authorities.broken[0]
-                unusable = replace(chain, reason="KEYRING_UNUSABLE", detail=detail)
-                return replace(unusable, expected="readable authorities", found=found)
+                return replace(
+                    chain,
+                    reason="KEYRING_UNUSABLE",
+                    detail=detail,
+                    expected="readable authorities",
+                    found=self.authorities.broken[0],
+                )
             return chain
         if chain.pinned:
             trail.noted(_CHAIN, chain.pinned)

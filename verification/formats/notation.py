@@ -228,8 +228,8 @@ def _refuse_chain(trail: Trail, fault: Fault, authorities: Authorities) -> Verif
     if fault.reason == "CERT_UNTRUSTED" and authorities.broken:
         detail = f"no readable authority vouches, and an entry is broken: {authorities.broken[0]}"
         expected, found = "authorities that can be read", authorities.broken[0]
-        fault = replace(fault, reason="KEYRING_UNUSABLE", detail=detail)
-        fault = replace(fault, expected=expected, found=found)
+        reason = "KEYRING_UNUSABLE"
+        fault = replace(fault, reason=reason, detail=detail, expected=expected, found=found)
     return refuse_fault(trail, fault)
 
 

@@ -8,6 +8,7 @@ from core.model import Evidence, Role, Verification
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.readers.json_document import read_document
+from verification.sigstore import fields
 from verification.sigstore.bundle import bundle_of
 from verification.sigstore.core import verify_bundle
 from verification.trail import Trail
@@ -32,11 +33,11 @@ class SigstoreBundle:
             return False
         try:
             document = read_document(content, _LIMITS)
+            media_type = fields.value(document, "mediaType")
         except MalformedError:
             # Broken, but meant to be one, unless a list of bundles is what it was.
             return b'"attestations"' not in content
-        types = (document.get(name) for name in ("mediaType", "media_type"))
-        named = any(isinstance(each, str) and each.startswith(_NAME.decode()) for each in types)
+        named = isinstance(media_type, str) and media_type.startswith(_NAME.decode())
         return named or "verificationMaterial" in document
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:

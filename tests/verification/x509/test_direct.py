@@ -40,21 +40,7 @@ MAPPED = x509.UnrecognizedExtension(
     x509.ObjectIdentifier("2.5.29.33"), bytes.fromhex("300a300806022a0306022a04")
 )
 DEMAND = x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None)
-_USAGE = dict.fromkeys(
-    (
-        "digital_signature",
-        "content_commitment",
-        "key_encipherment",
-        "data_encipherment",
-        "key_agreement",
-        "key_cert_sign",
-        "crl_sign",
-        "encipher_only",
-        "decipher_only",
-    ),
-    False,
-)
-SIGNS = x509.KeyUsage(**{**_USAGE, "digital_signature": True})
+SIGNS = x509.KeyUsage(True, *([False] * 8))
 
 
 def leaf(extensions: Extensions = ORDINARY, issuer_key: PrivateKey = KEY) -> x509.Certificate:
