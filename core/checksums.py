@@ -88,7 +88,7 @@ def _strongest(listed: dict[tuple[str, str], Readings]) -> dict[str, Readings]:
 def is_checksum_list(content: bytes) -> bool:
     """Say whether the first line that counts is a checksum line."""
     for encoded in content[:_SNIFFED_BYTES].split(b"\n"):
-        line = _without_return(encoded.decode("utf-8", "replace"))
+        line = _without_return(encoded.decode("latin-1"))  # only the name may be more than ASCII
         if _counts(line):
             return bool(_GNU.fullmatch(line) or _TAGGED.fullmatch(line))
     return False

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from core.errors import MalformedError
-from core.limits import Limits
-from verification.readers.json_document import read_document
+from verification.readers.json_document import looked_at, may_be_object
 
 MAX_NAME = 214  # the registry's own bound; older packages keep to it too
 MAX_VERSION = 256
@@ -38,9 +37,9 @@ def is_served(
 
     A broken one is, too: nothing else bears all the marks of a document of a registry.
     """
-    if content.lstrip()[:1] != b"{" or not all(mark in content for mark in marks):
+    if not may_be_object(content, *marks):
         return False
     try:
-        return fits(read_document(content, Limits()))
+        return fits(looked_at(content))
     except MalformedError:
         return True

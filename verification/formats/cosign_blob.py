@@ -30,7 +30,7 @@ from verification.keys.keyed import (
     try_keys,
     verified,
 )
-from verification.readers.json_document import read_document
+from verification.readers.json_document import looked_at, may_be_object, read_document
 from verification.sigstore.core import conclude, prove
 from verification.sigstore.cosign_bundle import names_certificate, signature_bundle
 from verification.trail import Trail
@@ -40,8 +40,6 @@ _MARK, _ENVELOPE = b'"base64Signature"', b'"payloadType"'
 _FIELDS = frozenset({"base64Signature", "cert", "rekorBundle"})
 _REFERENCE = "cosign, LocalSignedPayload"
 _PEM, _PUBLIC_KEY = "-----BEGIN ", "PUBLIC KEY-----"
-_SPACE = b" \t\r\n"
-_LIMITS = Limits()
 
 
 class CosignBlob:
@@ -54,10 +52,10 @@ class CosignBlob:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a JSON object with cosign's name for the signature."""
         content = evidence.content
-        if content[:64].lstrip(_SPACE)[:1] != b"{" or _MARK not in content:
+        if not may_be_object(content, _MARK):
             return False
         try:
-            document = read_document(content, _LIMITS, "the signed payload")
+            document = looked_at(content)
         except MalformedError:
             return True  # broken, but meant to be one
         return "base64Signature" in document

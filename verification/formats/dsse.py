@@ -30,7 +30,7 @@ from verification.keys.keyed import (
     verified,
 )
 from verification.keys.public_key import Encodings, Terms
-from verification.readers.json_document import read_document
+from verification.readers.json_document import looked_at, may_be_object
 from verification.statements import (
     PAYLOAD_TYPE,
     read_statement,
@@ -57,10 +57,10 @@ class Dsse:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a JSON object with the fields of an envelope at its top."""
         content = evidence.content
-        if content.lstrip()[:1] != b"{" or b'"payloadType"' not in content:
+        if not may_be_object(content, b'"payloadType"'):
             return False
         try:
-            document = read_document(_first_line(content), Limits(), "the envelope")
+            document = looked_at(_first_line(content))
         except MalformedError:
             # Broken, but meant to be one: DSSE says what is wrong with it.
             return b'"dsseEnvelope"' not in content
@@ -122,6 +122,8 @@ def _envelope(trail: Trail, content: bytes, limits: Limits) -> Envelope | Verifi
 
 def _first_line(content: bytes) -> bytes:
     """Return the first of several JSON lines, or all the content where it is one document."""
+    if b"\n" not in content:
+        return content
     lines = [line for line in content.split(b"\n") if line.strip()]
     several = len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines)
     return lines[0] if several else content

@@ -36,7 +36,7 @@ from verification.models.manifest import (
     read_manifest,
 )
 from verification.predicates import fields
-from verification.readers.json_document import read_document
+from verification.readers.json_document import may_be_object, read_document
 from verification.sigstore.bundle import Bundle, Material, bundle_of
 from verification.sigstore.core import KeyResolver, Proof, conclude, prove
 from verification.statements import MODEL_TYPES, PAYLOAD_TYPE, read_payload
@@ -67,7 +67,7 @@ class ModelSigning:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a bundle around a statement of one of the types for models."""
         content = evidence.content
-        if content.lstrip()[:1] != b"{" or not any(mark in content for mark in _MARKS):
+        if not may_be_object(content) or not any(map(content.__contains__, _MARKS)):
             return False
         payload = _payload(content)
         if MODEL_TYPES.encode() not in payload:

@@ -23,7 +23,7 @@ from verification.keys.keyed import signed_bytes
 from verification.predicates import fields
 from verification.publishers import refuse_publisher
 from verification.python_names import read_python_name
-from verification.readers.json_document import read_document
+from verification.readers.json_document import looked_at, may_be_object, read_document
 from verification.sigstore.bundle import Bundle, bundle_of
 from verification.sigstore.core import Proof, conclude, prove
 from verification.statements import (
@@ -101,10 +101,10 @@ def _fields(evidence: Evidence, marks: Mapping[str, bytes]) -> AbstractSet[str]:
     What bears the marks of a format is its own to judge: it says what is wrong with it.
     """
     content = evidence.content
-    if content.lstrip()[:1] != b"{" or not all(mark in content for mark in marks.values()):
+    if not may_be_object(content, *marks.values()):
         return frozenset()
     try:
-        return read_document(content, Limits()).keys()
+        return looked_at(content).keys()
     except MalformedError:
         return marks.keys()
 

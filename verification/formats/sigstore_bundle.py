@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from core.errors import MalformedError
-from core.limits import Limits
 from core.model import Evidence, Role, Verification
 from verification.fault import refuse_malformed
 from verification.format import Setting
-from verification.readers.json_document import read_document
+from verification.readers.json_document import looked_at, may_be_object, read_document
 from verification.sigstore import fields
 from verification.sigstore.bundle import bundle_of
 from verification.sigstore.core import verify_bundle
@@ -15,8 +14,6 @@ from verification.trail import Trail
 
 _MARK, _NAME = b'"verificationMaterial"', b"application/vnd.dev.sigstore.bundle"
 _REFERENCE = "sigstore_bundle.proto"
-_SPACE = b" \t\r\n"
-_LIMITS = Limits()
 
 
 class SigstoreBundle:
@@ -29,10 +26,10 @@ class SigstoreBundle:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a JSON object with a bundle's material or media type at its top."""
         content = evidence.content
-        if content[:64].lstrip(_SPACE)[:1] != b"{" or not (_MARK in content or _NAME in content):
+        if not may_be_object(content) or not (_MARK in content or _NAME in content):
             return False
         try:
-            document = read_document(content, _LIMITS)
+            document = looked_at(content)
             media_type = fields.value(document, "mediaType")
         except MalformedError:
             # Broken, but meant to be one, unless a list of bundles is what it was.

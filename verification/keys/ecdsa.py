@@ -1,8 +1,8 @@
 """ECDSA over digests (FIPS 186-5 section 6.4.2), each curve by the fastest library there is.
 
-On P-384 that is AWS-LC, which needs half the time that OpenSSL does: authorities of Sigstore sign
-on that curve, so it is most of what a keyless verification costs. All else is `cryptography`'s, as
-is the reading of keys: what reaches AWS-LC is a point that was found to be on the curve.
+On P-256 and P-384 that is AWS-LC, which needs four fifths and half of the time that OpenSSL does:
+nearly all of what verifying with Sigstore costs. P-521 is `cryptography`'s, as is the reading of
+keys: what reaches AWS-LC is a point that was found to be on the curve.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from core.model import Digest
 if TYPE_CHECKING:
     from awscrt.crypto import EC
 
-_SPKI_P384 = bytes.fromhex("3076301006072a8648ce3d020106052b81040022036200")  # before the point
+_BEFORE_POINT = {  # a SubjectPublicKeyInfo up to its point (RFC 5480 section 2)
+    "secp256r1": bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"),
+    "secp384r1": bytes.fromhex("3076301006072a8648ce3d020106052b81040022036200"),
+}
 _SCHEMES = {
     hashed.name: ec.ECDSA(utils.Prehashed(hashed))
     for hashed in (hashes.SHA1(), hashes.SHA256(), hashes.SHA384(), hashes.SHA512())  # noqa: S303 - only ever tried to name the weakness
@@ -38,8 +41,9 @@ class EcdsaKey:
 
     def holds(self, signature: bytes, digest: Digest) -> bool:
         """Say whether a DER signature over a digest (SHA-1, -256, -384 or -512) is the key's."""
-        if isinstance(self.material.curve, ec.SECP384R1):
-            holds: bool = _on_p384(self).verify(digest.raw, signature)
+        fast = _by_aws_lc(self)
+        if fast is not None:
+            holds: bool = fast.verify(digest.raw, signature)
             return holds
         try:
             self.material.verify(signature, digest.raw, _SCHEMES[digest.algorithm])
@@ -49,8 +53,11 @@ class EcdsaKey:
 
 
 @lru_cache(maxsize=256)
-def _on_p384(key: EcdsaKey) -> EC:
-    from awscrt.crypto import EC  # noqa: PLC0415 - 30 ms that only this curve pays for
+def _by_aws_lc(key: EcdsaKey) -> EC | None:
+    before = _BEFORE_POINT.get(key.material.curve.name)
+    if before is None:
+        return None
+    from awscrt.crypto import EC  # noqa: PLC0415 - 30 ms that only these curves pay for
 
     point = key.material.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return EC.new_key_from_der_data(_SPKI_P384 + point)
+    return EC.new_key_from_der_data(before + point)

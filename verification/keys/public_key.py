@@ -16,7 +16,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from functools import lru_cache
@@ -107,6 +107,7 @@ class PublicKey:
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     pss: PssLimits | None = None  # of an RSA key that was made for PSS alone
+    ecdsa: EcdsaKey | None = field(default=None, compare=False)  # the material, where it is one
 
     def window(self, now: datetime) -> Window:
         """Say where `now` stands to the key's window; a signature without proved time is of now."""
@@ -213,7 +214,9 @@ def public_key(material: object, *, name: str = "") -> PublicKey:
         known = _CURVES.get(material.curve.name)
         algorithm = f"ECDSA-{known[0] if known else material.curve.name}"
         weakness = "" if known else f"the curve {material.curve.name} is not accepted"
-        return PublicKey(name, material, spki_fingerprint(material), algorithm, weakness)
+        fingerprint = spki_fingerprint(material)
+        ecdsa = EcdsaKey(fingerprint, material)
+        return PublicKey(name, material, fingerprint, algorithm, weakness, ecdsa=ecdsa)
     if isinstance(material, rsa.RSAPublicKey):
         bits = material.key_size
         accepted = MIN_RSA_BITS <= bits <= MAX_RSA_BITS
@@ -234,7 +237,7 @@ def verify_signature(
     key: PublicKey, signature: bytes, signed: Subject, limits: Limits, terms: Terms = ANY_TERMS
 ) -> Attempt:
     """Try one signature under one key in every way the terms allow."""
-    if isinstance(key.material, ed25519.Ed25519PublicKey):
+    if key.ecdsa is None and isinstance(key.material, ed25519.Ed25519PublicKey):
         return _try_ed25519(key, key.material, signature, signed, limits)
     refused = AttemptOutcome.REFUSED
     for algorithm in (*terms.hashes, "sha1"):
@@ -253,22 +256,22 @@ def verify_signature(
 def _scheme(key: PublicKey, signature: bytes, digest: Digest, terms: Terms) -> str:
     """Return the name of the scheme under which the signature holds, or an empty string."""
     hashed = f"SHA-{digest.algorithm.removeprefix('sha')}"
-    if isinstance(key.material, ec.EllipticCurvePublicKey):
-        named = EcdsaKey(key.fingerprint, key.material)
-        encodings = _encodings(key.material, signature, terms.encodings)
-        return hashed if any(named.holds(each, digest) for each in encodings) else ""
+    if key.ecdsa is not None:
+        held = key.ecdsa.holds(signature, digest)
+        if not held and terms.encodings is Encodings.DER_OR_RAW:
+            held = key.ecdsa.holds(_in_der(key.ecdsa.material, signature), digest)
+        return hashed if held else ""
     found = _rsa_padding(key, signature, digest, terms)
     return f"{hashed} ({found})" if found else ""
 
 
-def _encodings(
-    material: ec.EllipticCurvePublicKey, signature: bytes, allowed: Encodings
-) -> Iterator[bytes]:
-    yield signature
+def _in_der(material: ec.EllipticCurvePublicKey, signature: bytes) -> bytes:
+    """Return the bare r||s of a signature in DER, or nothing where it has not their length."""
     size = _CURVES.get(material.curve.name, ("", 0))[1]
-    if allowed is Encodings.DER_OR_RAW and size and len(signature) == 2 * size:
-        r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
-        yield utils.encode_dss_signature(r, s)
+    if not size or len(signature) != 2 * size:
+        return b""
+    r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
+    return utils.encode_dss_signature(r, s)
 
 
 def _rsa_padding(key: PublicKey, signature: bytes, digest: Digest, terms: Terms) -> Padding | None:

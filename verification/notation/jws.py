@@ -15,6 +15,7 @@ from verification.notation.envelope import (
     NotationEnvelope,
     read_attributes,
 )
+from verification.readers.json_document import may_be_object
 
 _FIELDS = frozenset({"payload", "protected", "header", "signature"})
 # Registered names that choose a key, or change what the rest means: none has a place here.
@@ -29,7 +30,7 @@ _MARKS = (b'"payload"', b'"protected"', b'"signature"')
 
 def is_jws(content: bytes) -> bool:
     """Say whether this is JSON with the fields of a flattened JWS."""
-    return content.lstrip()[:1] == b"{" and all(mark in content for mark in _MARKS)
+    return may_be_object(content, *_MARKS)
 
 
 def read_jws(content: bytes, limits: Limits) -> NotationEnvelope:

@@ -8,6 +8,18 @@ from core import wire
 from core.limits import Limits
 
 _LARGE = 64 * 1024
+_BLANK = b" \t\r\n"  # RFC 8259 section 2
+_ORDINARY = Limits()
+
+
+def may_be_object(content: bytes, *marks: bytes) -> bool:
+    """Say whether this begins like a JSON object and bears all these marks, at whatever place."""
+    return content.lstrip(_BLANK)[:1] == b"{" and all(map(content.__contains__, marks))
+
+
+def looked_at(content: bytes) -> Mapping[str, object]:
+    """Read a JSON object to recognise it; whoever then reads it within the same limits has it."""
+    return read_document(content, _ORDINARY)
 
 
 def read_document(content: bytes, limits: Limits, what: str = "the bundle") -> Mapping[str, object]:

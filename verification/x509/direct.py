@@ -88,12 +88,12 @@ def _ordinary_issuer(anchor: x509.Certificate) -> _Issuer | None:
         key = certified_key(anchor)
     except MalformedError:
         return None
-    if not isinstance(key.material, ec.EllipticCurvePublicKey):
+    if key.ecdsa is None or not isinstance(key.ecdsa.material.curve, ec.SECP384R1):
         return None
     fields = _ordinary_fields(anchor)
-    if fields is None or not may_issue(anchor) or not isinstance(key.material.curve, ec.SECP384R1):
+    if fields is None or not may_issue(anchor):
         return None
-    return _Issuer(fields.subject, EcdsaKey(key.fingerprint, key.material))
+    return _Issuer(fields.subject, key.ecdsa)
 
 
 def _is_issued_by(leaf: x509.Certificate, issuer: _Issuer) -> bool:

@@ -24,9 +24,19 @@ HASHES = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
-ORDER = (  # of P-384 (SP 800-186 section 3.2.1.4)
-    0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973
-)
+FAST = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}
+ORDERS = {  # SP 800-186 sections 3.2.1.3 and 3.2.1.4
+    "p256": 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551,
+    "p384": 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973,  # noqa: E501 - one number
+}
+ODD = ["0", "1", "2", "half", "order - 1", "order", "order + 1", "2**bits"]
+
+
+def odd_number(curve: str, name: str) -> int:
+    order, bits = ORDERS[curve], FAST[curve].key_size
+    named = {"half": 2 ** (bits - 1), "order - 1": order - 1, "order": order}
+    named |= {"order + 1": order + 1, "2**bits": 2**bits}
+    return named[name] if name in named else int(name)
 
 
 def key(curve: str, name: str = "ecdsa") -> ec.EllipticCurvePrivateKey:
@@ -59,47 +69,53 @@ def test_signature_holds_over_its_digest_and_under_its_key_alone(curve: str, has
 
 
 @pytest.mark.parametrize("hashed", HASHES)
-def test_every_altered_bit_on_p384_is_refused_as_the_library_does(hashed: str) -> None:
-    made = key("p384").sign(CONTENT, ec.ECDSA(HASHES[hashed]))
-    digest, public = digest_of(CONTENT, hashed), key("p384").public_key()
+@pytest.mark.parametrize("curve", FAST)
+def test_every_altered_bit_is_refused_as_the_library_does(curve: str, hashed: str) -> None:
+    made = key(curve).sign(CONTENT, ec.ECDSA(HASHES[hashed]))
+    digest, public = digest_of(CONTENT, hashed), key(curve).public_key()
     for place in range(8 * len(made)):
         altered = bytearray(made)
         altered[place // 8] ^= 1 << place % 8
-        assert not library("p384", bytes(altered), hashed, CONTENT)
+        assert not library(curve, bytes(altered), hashed, CONTENT)
         assert not ecdsa_holds(public, bytes(altered), digest)
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from([0, 1, 2, 2**383, ORDER - 1, ORDER, ORDER + 1, 2**384]),
-    st.sampled_from([0, 1, 2, 2**383, ORDER - 1, ORDER, ORDER + 1, 2**384]),
+    st.sampled_from(list(FAST)),
+    st.sampled_from(ODD),
+    st.sampled_from(ODD),
     st.integers(-3, 3),
     st.binary(max_size=3),
 )
-def test_odd_numbers_and_lengths_on_p384_are_refused(r: int, s: int, cut: int, tail: bytes) -> None:
-    made = utils.encode_dss_signature(r, s) + tail
+def test_odd_numbers_and_lengths_are_refused(
+    curve: str, r: str, s: str, cut: int, tail: bytes
+) -> None:
+    made = utils.encode_dss_signature(odd_number(curve, r), odd_number(curve, s)) + tail
     made = made[: len(made) + min(cut, 0)]
-    assert not library("p384", made, "sha384", CONTENT)
-    assert not ecdsa_holds(key("p384").public_key(), made, digest_of(CONTENT, "sha384"))
+    assert not library(curve, made, "sha384", CONTENT)
+    assert not ecdsa_holds(key(curve).public_key(), made, digest_of(CONTENT, "sha384"))
 
 
-def test_numbers_with_a_length_that_is_not_der_are_refused() -> None:
-    made = key("p384").sign(CONTENT, ec.ECDSA(HASHES["sha384"]))
+@pytest.mark.parametrize("curve", FAST)
+def test_numbers_with_a_length_that_is_not_der_are_refused(curve: str) -> None:
+    made = key(curve).sign(CONTENT, ec.ECDSA(HASHES["sha384"]))
     long = b"\x30\x81" + made[1:]
     padded = b"\x30%c\x02%c\x00" % (made[1] + 1, made[3] + 1) + made[4:]
-    for altered in (long, padded, made + b"\0"):
-        assert not library("p384", altered, "sha384", CONTENT)
-        assert not ecdsa_holds(key("p384").public_key(), altered, digest_of(CONTENT, "sha384"))
+    for altered in (long, padded, made + b"\0", made[:2], b"\0", b""):
+        assert not library(curve, altered, "sha384", CONTENT)
+        assert not ecdsa_holds(key(curve).public_key(), altered, digest_of(CONTENT, "sha384"))
 
 
-def test_key_given_as_a_compressed_point_is_the_same_key() -> None:
-    point = key("p384").public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
-    public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP384R1(), point)
-    made = key("p384").sign(CONTENT, ec.ECDSA(HASHES["sha384"]))
+@pytest.mark.parametrize("curve", FAST)
+def test_key_given_as_a_compressed_point_is_the_same_key(curve: str) -> None:
+    point = key(curve).public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    public = ec.EllipticCurvePublicKey.from_encoded_point(FAST[curve], point)
+    made = key(curve).sign(CONTENT, ec.ECDSA(HASHES["sha384"]))
     assert ecdsa_holds(public, made, digest_of(CONTENT, "sha384"))
 
 
-def test_second_library_is_loaded_by_the_curve_that_needs_it_alone() -> None:
+def test_second_library_is_loaded_by_the_curves_that_need_it_alone() -> None:
     words = (
         "import sys, verification.verifier, verification.keys.ecdsa; print('awscrt' in sys.modules)"
     )

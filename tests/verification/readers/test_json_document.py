@@ -20,7 +20,7 @@ from tests.verification.specimens import (
     setting,
     statement,
 )
-from verification.readers.json_document import read_document
+from verification.readers.json_document import looked_at, may_be_object, read_document
 from verification.verifier import verify
 
 LIMITS = Limits()
@@ -52,3 +52,28 @@ def test_document_is_shared_for_the_same_bytes_under_the_same_limits_alone() -> 
         read_document(b" " * 100 + b"[" + b"1," * 150 + b"1]", replace(LIMITS, json_items=100))
     with pytest.raises(MalformedError, match="the envelope must be an object"):
         read_document(b"[]", LIMITS, "the envelope")
+
+
+@pytest.mark.parametrize(
+    ("content", "marks", "is_one"),
+    [
+        (b'{"a": 1}', (), True),
+        (b' \t\r\n{"a": 1}', (b'"a"',), True),
+        (b"{", (), True),  # broken, which is for its reader to say
+        (b'{"a": "\\"b\\""}', (b'"a"', b'"b'), True),  # at whatever place
+        (b'{"a": 1}', (b'"a"', b'"b"'), False),
+        (b'\x0b{"a": 1}', (), False),  # a blank of Python, not of JSON
+        (b'[{"a": 1}]', (b'"a"',), False),
+        (b"", (), False),
+        (b" \n", (), False),
+    ],
+)
+def test_object_is_told_by_its_bracket_and_marks(
+    content: bytes, marks: tuple[bytes, ...], *, is_one: bool
+) -> None:
+    assert may_be_object(content, *marks) is is_one
+
+
+def test_document_that_was_looked_at_is_not_read_again() -> None:
+    content = b'{"a": 1}'
+    assert looked_at(content) is read_document(content, LIMITS)
