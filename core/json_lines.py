@@ -18,8 +18,12 @@ def json_lines(content: bytes, most: int) -> list[bytes]:
 
     One more than `most` says that there are more; the last then holds all that is left.
     """
+    if b"\n" not in content:
+        return [content]
     lines = [line for line in content.split(b"\n", most) if line.strip()]
-    several = len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines)
+    begun = all(line.lstrip()[:1] == b"{" for line in lines)
+    # In one document no object follows on another without a comma between them.
+    several = begun and any(line.rstrip()[-1:] == b"}" for line in lines[:-1])
     return lines if several else [content]
 
 

@@ -20,6 +20,9 @@ from core.frozen import dataclass
 
 HEX_LENGTH = {"sha256": 64, "sha384": 96, "sha512": 128, "sha1": 40, "blake2b512": 128}
 STRONG_DIGESTS = frozenset(HEX_LENGTH) - {"sha1"}  # equal ones mean equal bytes
+_HASHERS = {
+    name: getattr(hashlib, {"blake2b512": "blake2b"}.get(name, name)) for name in HEX_LENGTH
+}
 _HEX = re.compile(r"[0-9a-f]+\Z")
 
 
@@ -574,6 +577,4 @@ class MemoryContent:
 
 def digest_of(content: bytes, algorithm: str = "sha256") -> Digest:
     """Return the digest of bytes; `algorithm` is one of HEX_LENGTH."""
-    if algorithm == "blake2b512":
-        return Digest(algorithm, hashlib.blake2b(content).hexdigest())
-    return Digest(algorithm, hashlib.new(algorithm, content).hexdigest())
+    return Digest(algorithm, _HASHERS[algorithm](content).hexdigest())

@@ -10,6 +10,11 @@ def plural(count: int, noun: str) -> str:
     return noun if count == 1 else f"{noun}s"
 
 
+def numbered(count: int, noun: str, many: str = "") -> str:
+    """Return a number with its noun: `1 key`, `2 keys`; `many` where more take no plain s."""
+    return f"{count} {many}" if many and count != 1 else f"{count} {plural(count, noun)}"
+
+
 def key_id(fingerprint: str) -> str:
     """Return the end of a fingerprint, enough to tell keys apart by eye."""
     return fingerprint[-KEY_ID_CHARACTERS:]

@@ -37,5 +37,19 @@ FORMATS = {
     "raw-signature": "verification.formats.raw_signature:RawSignature",
 }
 
+# Those whose evidence is a JSON object, with the fields of which one at least stands at its top:
+# asked about no other bytes, and about no object without them, unless it is broken.
+OBJECTS = {
+    "model-signing": ("dsseEnvelope", "dsse_envelope"),
+    "sigstore-bundle": ("mediaType", "media_type", "verificationMaterial"),
+    "npm-attestations": ("attestations",),
+    "npm-signature": ("dist", "versions"),
+    "pep740-attestation": ("envelope",),
+    "pep740-provenance": ("attestation_bundles",),
+    "cosign-blob": ("base64Signature",),
+    "notation-jws": ("protected",),
+    "dsse": ("payloadType",),
+}
+
 # Those whose evidence is within the artifact: asked about it alone, and about nothing else.
 INSIDE = frozenset({"git-object", "rpm", "authenticode", "nuget", "jar"})

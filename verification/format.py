@@ -9,7 +9,7 @@ from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Evidence, Role, Trust, Verification
 
-VERIFIER_VERSION = "7"  # raised by any change that can change an outcome: facts are keyed by it
+VERIFIER_VERSION = "8"  # raised by any change that can change an outcome: facts are keyed by it
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from core import wire
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import HEX_LENGTH, STRONG_DIGESTS, Digest, Role, Statement, Subject, Verification
+from core.naming import numbered
 from verification.builder_identity import builder_claims
 from verification.predicates import PROVENANCE_TYPES, view_of
 from verification.trail import Trail
@@ -71,15 +72,12 @@ def _subject(item: object, limits: Limits) -> Subject:
     name = wire.optional_text(document, "name")
     if len(name) > limits.name_characters:
         raise MalformedError("a subject's name is longer than name_characters allows")
-    stated = {
-        algorithm: wire.as_text(value, f"the digest {algorithm[:80]!r}")
-        for algorithm, value in wire.mapping(document, "digest").items()
-    }
-    known = (f"{algorithm}:{value}" for algorithm, value in stated.items())
-    return Subject(
-        name,
-        tuple(Digest.parse(text) for text in known if text.partition(":")[0] in HEX_LENGTH),
-    )
+    digests: list[Digest] = []
+    for algorithm, value in wire.mapping(document, "digest").items():
+        stated = wire.as_text(value, f"the digest {algorithm[:80]!r}")
+        if algorithm in HEX_LENGTH:
+            digests.append(Digest.parse(f"{algorithm}:{stated}"))
+    return Subject(name, tuple(digests))
 
 
 def match(statement: Statement, artifact: Subject) -> SubjectMatch:
@@ -98,12 +96,18 @@ def match(statement: Statement, artifact: Subject) -> SubjectMatch:
 
 
 def _match(subject: Subject, artifact: Subject) -> SubjectMatch:
-    stated = [digest for digest in subject.digests if digest.algorithm in STRONG_DIGESTS]
-    pairs = [(digest, artifact.digest(digest.algorithm)) for digest in stated]
-    compared = [(theirs, ours) for theirs, ours in pairs if ours is not None]
-    if any(theirs != ours for theirs, ours in compared) or not stated:
-        return SubjectMatch.MISMATCHED
-    return SubjectMatch.MATCHED if compared else SubjectMatch.DIGEST_NEEDED
+    found = SubjectMatch.MISMATCHED
+    for theirs in subject.digests:
+        if theirs.algorithm not in STRONG_DIGESTS:
+            continue
+        ours = artifact.digest(theirs.algorithm)
+        if ours is not None and ours != theirs:
+            return SubjectMatch.MISMATCHED
+        if ours is not None:
+            found = SubjectMatch.MATCHED
+        elif found is SubjectMatch.MISMATCHED:
+            found = SubjectMatch.DIGEST_NEEDED
+    return found
 
 
 def refuse_subject(
@@ -162,7 +166,8 @@ def record_claims(trail: Trail, statement: Statement) -> None:
         return
     # What a certificate states is vouched for; a predicate never overwrites it.
     trail.claims |= {name: value for name, value in claims.items() if name not in trail.claims}
-    trail.passed("predicate", f"{len(claims)} claims", reference=statement.predicate_type[:200])
+    kind = statement.predicate_type[:200]
+    trail.passed("predicate", numbered(len(claims), "claim"), reference=kind)
     if statement.predicate_type in PROVENANCE_TYPES:
         _record_builder(trail)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
 from functools import cache, lru_cache
@@ -30,9 +31,9 @@ from core.model import (
     Verification,
 )
 from core.wire import without_collection
-from verification import FORMATS, INSIDE
+from verification import FORMATS, INSIDE, OBJECTS
 from verification.format import VERIFIER_VERSION, Format, Setting
-from verification.readers.json_document import forget_large
+from verification.readers.json_document import forget_large, top_fields
 from verification.ssh.signers import answers_to
 from verification.trail import Trail
 from verification.x509.subject_names import is_subject_identity, subject_matches
@@ -46,14 +47,18 @@ _NAMES_COUNT = frozenset(
         "checksum-list",
         "git-object",
         "helm-provenance",
+        "model-signing",
         "pep740-attestation",
         "pep740-provenance",
     }
 )
 _WITHIN = tuple(name for name in FORMATS if name in INSIDE)
 _BESIDE = tuple(name for name in FORMATS if name not in INSIDE)
+_NO_OBJECTS = tuple(name for name in _BESIDE if name not in OBJECTS)
+_OF_FIELD = {field: name for name, fields in OBJECTS.items() for field in fields}
 _MAILBOX = re.compile(r"[^<>]*<([^<>\s]+)>")
 _IDENTITY_STEP = "identity"
+_PANIC = "PanicException"  # of PyO3: each library has a class of its own, which none exports
 _CERTIFIED = frozenset({SignerKind.CERTIFICATE, SignerKind.KEYLESS})
 
 
@@ -87,7 +92,10 @@ def verify(evidence: Evidence, setting: Setting) -> Verification:
             return _judge(evidence, setting)
     except CollectionError:
         raise
-    except Exception as error:  # noqa: BLE001 - the edge: whatever a hostile byte reached stops here
+    except BaseException as error:  # the edge: whatever a hostile byte reached stops here
+        # A library in Rust that falls over says so by an exception beside all others.
+        if not isinstance(error, Exception) and type(error).__name__ != _PANIC:
+            raise
         from core.logs import logger  # noqa: PLC0415 - only a fault of ours pays for it
 
         kind = type(error).__name__
@@ -99,12 +107,12 @@ def verify(evidence: Evidence, setting: Setting) -> Verification:
 
 
 def _judge(evidence: Evidence, setting: Setting) -> Verification:
-    # 2. The format is recognised, not asked for.
-    recognised = _recognised(evidence)
-    if recognised is None:
-        words = "no reader recognises this evidence"
-        return _unread("format", "FORMAT_UNSUPPORTED", words, _formats_read())
     try:
+        # 2. The format is recognised, not asked for.
+        recognised = _recognised(evidence)
+        if recognised is None:
+            words = "no reader recognises this evidence"
+            return _unread("format", "FORMAT_UNSUPPORTED", words, _formats_read())
         # 3. The rest is the format's.
         return recognised.verify(evidence, setting)
     finally:
@@ -132,11 +140,22 @@ def verifier_version() -> str:
 
 def _recognised(evidence: Evidence) -> Format | None:
     # one by one: what stands behind the right one, or is never asked, is not even loaded
-    for name in _WITHIN if evidence.is_inside else _BESIDE:
+    for name in _WITHIN if evidence.is_inside else asked_beside(evidence.content):
         asked = format_named(name)
         if asked.recognises(evidence):
             return asked
     return None
+
+
+def asked_beside(content: bytes) -> Sequence[str]:
+    """Return the formats that may recognise evidence beside an artifact, in their order."""
+    fields = top_fields(content)
+    if fields is None:
+        return _BESIDE
+    if not fields:
+        return _NO_OBJECTS
+    fitting = {_OF_FIELD[field] for field in fields & _OF_FIELD.keys()}
+    return (*sorted(fitting, key=_BESIDE.index), *_NO_OBJECTS)
 
 
 def _excess(evidence: Evidence, limits: Limits) -> str:

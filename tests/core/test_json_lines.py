@@ -19,7 +19,13 @@ def answer(*bundles: object, **beside: object) -> bytes:
 
 def test_lines_are_documents_and_one_document_is_itself() -> None:
     assert attestations_in(b'{"a":1}\n\n{"b":2}\n', Limits()) == [b'{"a":1}', b'{"b":2}']
-    assert attestations_in(b'{"a":\n1}\n', LIMITS) == [b'{"a":\n1}\n']
+    for whole in (b'{"a":\n1}\n', b'{"a":\n{"b":1}}', b'{"a":[\n{"b":1},\n{"b":2}]}\n', b"{\n{"):
+        assert attestations_in(whole, LIMITS) == [whole]
+
+
+def test_line_that_breaks_off_does_not_join_the_others() -> None:
+    for lines in (b'{"a":1}\n{"b"', b'{"a"\n{"b":1}\n{"c":1}'):
+        assert attestations_in(lines, Limits()) == lines.split(b"\n")
 
 
 @pytest.mark.parametrize("indent", [None, 2])

@@ -50,6 +50,18 @@ def test_every_code_helps(reason: Reason) -> None:
     assert not [text for text in texts if "  " in text or text != text.strip()]
 
 
+def test_reserved_are_the_codes_that_nothing_says() -> None:
+    rings = ("net", "collectors", "verification", "identity", "policy", "storage", "jobs", "core")
+    texts = [
+        path.read_text()
+        for ring in rings
+        for path in (ROOT / ring).rglob("*.py")
+        if not path.name.startswith("reasons")
+    ]
+    said = {code for code in REASONS if any(f'"{code}"' in text for text in texts)}
+    assert {code for code, reason in REASONS.items() if reason.command} == said
+
+
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [

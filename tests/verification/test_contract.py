@@ -6,7 +6,7 @@ import json
 from pkgutil import resolve_name
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.cosign_container import SIMPLE_SIGNING, container
@@ -17,13 +17,20 @@ from tests.verification.models.model_specimens import bundle as model_bundle
 from tests.verification.models.model_specimens import statement as model_statement
 from tests.verification.notation.notation_specimens import cose, jws
 from tests.verification.specimens import envelope, evidence, key_entry, private_key, setting
-from verification import FORMATS, INSIDE
+from verification import FORMATS, INSIDE, OBJECTS
 from verification.format import Format
-from verification.verifier import formats, verification_key, verify
+from verification.verifier import (
+    asked_beside,
+    format_named,
+    formats,
+    verification_key,
+    verify,
+)
 
 NEVER_SLOW = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
 )
+BESIDE = [name for name in FORMATS if name not in INSIDE]
 # Of each format something it recognises, which need not verify.
 RECOGNISED: dict[str, bytes] = {
     "model-signing": json.dumps(model_bundle(model_statement([]))).encode(),
@@ -92,6 +99,27 @@ def test_the_table_knows_whose_evidence_is_inside(entry: tuple[str, Format]) -> 
 
 def test_formats_are_asked_in_the_order_of_the_table() -> None:
     assert [each.name for each in formats()] == list(FORMATS)
+
+
+FIELDS = sorted({field for fields in OBJECTS.values() for field in fields} | {"payload", "other"})
+VALUES = st.sampled_from([1, "a", [], {}, [{}]]) | st.sampled_from(
+    [json.loads(each) for each in RECOGNISED.values() if each.startswith(b"{")]
+)
+DOCUMENTS = st.builds(
+    lambda fields, end: json.dumps(fields).encode()[: end or None],
+    st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=4),
+    st.sampled_from([0, 0, -1]),
+)
+
+
+@NEVER_SLOW
+@given(content=BYTES | DOCUMENTS)
+@example(content=b'{"a": {"dsseEnvelope": 1, "protected": 1, "payload": 1, "signature": 1}}')
+def test_only_formats_are_passed_over_that_would_not_recognise_it(content: bytes) -> None:
+    offered = evidence(content)
+    fitting = [name for name in BESIDE if format_named(name).recognises(offered)]
+    asked = [name for name in asked_beside(content) if format_named(name).recognises(offered)]
+    assert asked[:1] == fitting[:1]
 
 
 @NEVER_SLOW

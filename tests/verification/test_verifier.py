@@ -98,23 +98,38 @@ class Torn:
 
     size = 1
 
+    def __init__(self, fault: BaseException) -> None:
+        self.fault = fault
+
     def chunks(self) -> list[bytes]:
-        raise OSError("gone")
+        raise self.fault
 
     def digest(self, _algorithm: str) -> None:
-        raise OSError("gone")
+        raise self.fault
 
 
-def test_fault_of_ours_is_logged_and_never_better_than_unverifiable() -> None:
-    torn = Subject("app", (), Torn())  # type: ignore[arg-type]  # breaks its contract on purpose
+class PanicException(BaseException):
+    """What a library in Rust raises when it falls over."""
+
+
+@pytest.mark.parametrize("fault", [OSError("gone"), PanicException("unwrap on an Err")])
+def test_fault_of_ours_is_logged_and_never_better_than_unverifiable(fault: BaseException) -> None:
+    torn = Subject("app", (), Torn(fault))  # type: ignore[arg-type]  # breaks its contract on purpose
+    name = type(fault).__name__
     with capture_logs() as logs:
         verification = verify(evidence(SIGNATURE, torn), setting(key_entry(KEY)))
     assert (verification.outcome, verification.reason) == (
         Outcome.UNVERIFIABLE,
         "FORMAT_UNSUPPORTED",
     )
-    assert "OSError" in verification.detail
-    assert [(each["event"], each["error"]) for each in logs] == [("verification_failed", "OSError")]
+    assert name in verification.detail
+    assert [(each["event"], each["error"]) for each in logs] == [("verification_failed", name)]
+
+
+def test_an_end_that_was_asked_for_is_no_fault() -> None:
+    torn = Subject("app", (), Torn(KeyboardInterrupt()))  # type: ignore[arg-type]  # as above
+    with pytest.raises(KeyboardInterrupt):
+        verify(evidence(SIGNATURE, torn), setting(key_entry(KEY)))
 
 
 def test_package_that_cannot_be_loaded_is_named_and_nothing_is_verified(

@@ -12,16 +12,17 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAl
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Subject
+from core.naming import numbered
 from verification.cms.signer_info import SignerInfo
 from verification.fault import Fault, malformed
 from verification.keys.public_key import (
     STRONG_KEYS,
     AttemptOutcome,
-    Padding,
     PublicKey,
     Terms,
     verify_signature,
 )
+from verification.keys.rsa import Padding
 from verification.keys.rsa_pss import OID as PSS
 from verification.keys.rsa_pss import PssParameters, read_parameters
 from verification.readers import der
@@ -123,8 +124,8 @@ def _pss_fault(signer: SignerInfo, key: PublicKey, algorithm: str) -> Fault | No
         return Fault(STEP, "FORMAT_UNSUPPORTED", detail, expected, found, reference)
     if key.pss is not None and not key.pss.allow(algorithm, stated.salt_bytes):
         detail = "the key was made for PSS signatures with another hash or a longer salt"
-        expected = f"{key.pss.hashed}, a salt of {key.pss.least_salt} bytes at least"
-        found = f"{algorithm}, a salt of {stated.salt_bytes} bytes"
+        expected = f"{key.pss.hashed}, a salt of {numbered(key.pss.least_salt, 'byte')} at least"
+        found = f"{algorithm}, a salt of {numbered(stated.salt_bytes, 'byte')}"
         return Fault(STEP, "ALGORITHM_MISMATCH", detail, expected, found, "RFC 4055 3.1")
     return None
 

@@ -53,7 +53,8 @@ def is_signed_data(content: bytes) -> bool:
     """Say whether the bytes, or the PEM they hold, begin like a SignedData."""
     start = content[: 4 * _HEADER_BYTES]
     if start[:1] != b"\x30":
-        start = b"" if start.translate(None, _TEXT) else _unarmored(start, is_start=True) or b""
+        is_binary = not start.isascii() or start.translate(None, _TEXT)
+        start = b"" if is_binary else _unarmored(start, is_start=True) or b""
     return start[:1] == b"\x30" and start.find(_SIGNED_DATA_OID, 0, _HEADER_BYTES) in _OUTER_HEADER
 
 

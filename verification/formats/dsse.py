@@ -11,8 +11,10 @@ import re
 from dataclasses import replace
 
 from core.errors import MalformedError
+from core.json_lines import json_lines
 from core.limits import Limits
 from core.model import Evidence, Role, Verification
+from core.naming import numbered
 from verification.envelope import Envelope, read_envelope
 from verification.fault import refuse_malformed
 from verification.format import Setting
@@ -107,7 +109,7 @@ def _envelope(trail: Trail, content: bytes, limits: Limits) -> Envelope | Verifi
         envelope = read_envelope(content, limits)
     except MalformedError as error:
         return refuse_malformed(trail, "envelope", error)
-    trail.passed("envelope", f"{len(envelope.signatures)} signatures", reference="DSSE v1")
+    trail.passed("envelope", numbered(len(envelope.signatures), "signature"), reference="DSSE v1")
     if envelope.payload_type != PAYLOAD_TYPE:
         return trail.refuse(
             "payload type",
@@ -122,11 +124,7 @@ def _envelope(trail: Trail, content: bytes, limits: Limits) -> Envelope | Verifi
 
 def _first_line(content: bytes) -> bytes:
     """Return the first of several JSON lines, or all the content where it is one document."""
-    if b"\n" not in content:
-        return content
-    lines = [line for line in content.split(b"\n") if line.strip()]
-    several = len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines)
-    return lines[0] if several else content
+    return json_lines(content, content.count(b"\n"))[0]
 
 
 def _holding(
@@ -136,7 +134,8 @@ def _holding(
     encoded = envelope.pre_authentication_encoding()
     work = len(encoded) * len(keys.keys) * len(envelope.signatures)
     if work > _WORK_FACTOR * setting.limits.evidence_bytes:
-        detail = f"{len(envelope.signatures)} signatures over {len(encoded)} bytes are too many"
+        many = numbered(len(envelope.signatures), "signature")
+        detail = f"{many} over {len(encoded)} bytes: too much work"
         most = _WORK_FACTOR * setting.limits.evidence_bytes
         return trail.refuse(
             "envelope",
@@ -162,7 +161,9 @@ def _holding(
     for trial in distinct.values():
         trail.passed(SIGNATURE_STEP, trial.scheme)
     if len(good) < len(trials):
-        trail.noted(SIGNATURE_STEP, f"{len(trials) - len(good)} signatures under no given key")
+        trail.noted(
+            SIGNATURE_STEP, f"{numbered(len(trials) - len(good), 'signature')} under no given key"
+        )
     return list(distinct.values())
 
 

@@ -23,6 +23,7 @@ from core.folder import FolderContent
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Evidence, Role, Trust, Verification
+from core.naming import numbered
 from verification.envelope import Envelope
 from verification.fault import refuse_malformed
 from verification.format import Setting
@@ -36,14 +37,14 @@ from verification.models.manifest import (
     read_manifest,
 )
 from verification.predicates import fields
-from verification.readers.json_document import may_be_object, read_document
+from verification.readers.json_document import read_document, top_fields
 from verification.sigstore.bundle import Bundle, Material, bundle_of
 from verification.sigstore.core import KeyResolver, Proof, conclude, prove
 from verification.statements import MODEL_TYPES, PAYLOAD_TYPE, read_payload
 from verification.trail import Trail
 
 _REFERENCE = "OpenSSF Model Signing 1.0"
-_MARKS = (b'"dsseEnvelope"', b'"dsse_envelope"')  # by either name that ProtoJSON has for it
+_ENVELOPES = ("dsseEnvelope", "dsse_envelope")  # by either name that ProtoJSON has for it
 _PAYLOAD = re.compile(rb'"payload"\s*:\s*"([A-Za-z0-9+/_-]+={0,2})"')
 
 
@@ -67,7 +68,8 @@ class ModelSigning:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a bundle around a statement of one of the types for models."""
         content = evidence.content
-        if not may_be_object(content) or not any(map(content.__contains__, _MARKS)):
+        fields = top_fields(content)
+        if fields is not None and fields.isdisjoint(_ENVELOPES):
             return False
         payload = _payload(content)
         if MODEL_TYPES.encode() not in payload:
@@ -169,7 +171,7 @@ def _hints(key: PublicKey) -> tuple[str, str]:
 
 
 def _record(trail: Trail, manifest: Manifest) -> None:
-    trail.passed("manifest", f"{len(manifest.resources)} resources", reference=_REFERENCE)
+    trail.passed("manifest", numbered(len(manifest.resources), "resource"), reference=_REFERENCE)
     trail.claims |= fields.stated(
         model=manifest.name[:200],
         model_digest=manifest.digest,

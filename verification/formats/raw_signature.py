@@ -9,11 +9,13 @@ a claim of who signed, believed only as far as a given authority or key vouches 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from core.errors import MalformedError
 from core.model import Evidence, Outcome, Role, Verification
+from core.naming import numbered
 from verification.fault import refuse_fault
 from verification.format import Setting
 from verification.keys.keyed import (
@@ -80,9 +82,9 @@ class RawSignature:
                 "MALFORMED",
                 "not the form of a bare signature",
                 expected="an ECDSA, RSA or Ed25519 signature, binary, base64 or PEM",
-                found=f"{len(evidence.content)} bytes of another form",
+                found=f"{numbered(len(evidence.content), 'byte')} of another form",
             )
-        trail.passed("signature", f"{len(signature)} bytes")
+        trail.passed("signature", numbered(len(signature), "byte"))
         # 2. Somebody must be trusted.
         keys, authorities = given_keys(setting.trust), given_authorities(setting.trust)
         if keys.none_given and authorities.none_given:
@@ -103,11 +105,12 @@ class RawSignature:
         return refuse(trail, trial, keys, setting)
 
 
+@lru_cache(maxsize=1)  # recognised, then read
 def _signature(content: bytes) -> bytes | None:
     """Return the signature bytes if the content is a bare signature in one of its spellings."""
     if len(content) > _MAX_TEXT_BYTES:
         return None
-    if content.translate(None, _TEXT):
+    if not content.isascii() or content.translate(None, _TEXT):
         return content if _has_form(content) else None
     armored = _PEM.fullmatch(content)
     if armored is not None and armored[1].startswith(_FOREIGN):
@@ -155,12 +158,13 @@ def _refuse_unnamed(trail: Trail, authorities: Authorities) -> Verification:
             SIGNATURE_STEP, "KEYRING_UNUSABLE", detail, expected=expected, found=found
         )
     detail = "authorities were given, but no certificate that names the signer"
+    given = numbered(len(authorities.members), "authority", "authorities")
     return trail.refuse(
         SIGNATURE_STEP,
         "TRUST_ROOT_MISSING",
         detail,
         expected="a certificate beside the signature, or a public key in the trust",
-        found=f"{len(authorities.members)} authorities and nothing beside the signature",
+        found=f"{given} and nothing beside the signature",
     )
 
 
@@ -239,7 +243,9 @@ def _refuse_chain(trail: Trail, fault: Fault, authorities: Authorities) -> Verif
 def _verified_by(trail: Trail, chain: Chain, key: PublicKey) -> Verification:
     if chain.pinned:
         trail.noted("certificate chain", chain.pinned)
-    trail.passed("certificate chain", f"{chain.length} certificates", reference="RFC 5280 6.1")
+    trail.passed(
+        "certificate chain", numbered(chain.length, "certificate"), reference="RFC 5280 6.1"
+    )
     trail.checks.extend(chain.checks)
     return Verification(
         outcome=Outcome.VERIFIED,

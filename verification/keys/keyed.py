@@ -21,6 +21,7 @@ from core.model import (
     Verification,
     digest_of,
 )
+from core.naming import numbered
 from verification.format import Setting
 from verification.keys.public_key import (
     ANY_TERMS,
@@ -135,6 +136,8 @@ def try_keys(
 ) -> Trial:
     """Try one signature under each key; a key that holds inside its window ends the search."""
     best = Trial(Standing.REFUSED)
+    if len(keys) > 1:
+        keys = sorted(keys, key=lambda key: key.preference(setting.now), reverse=True)
     for key in keys:
         trial = _try(key, signature, signed, setting, terms)
         if trial.standing < best.standing:
@@ -178,6 +181,7 @@ def verified(
     if not keys or len(keys) != len(trials):
         raise ValueError("nothing is verified but by a key that holds inside its window")
     lasting = max(keys, key=_end)
+    due_at = lasting.due_at
     return Verification(
         outcome=Outcome.VERIFIED,
         format=trail.format,
@@ -186,8 +190,8 @@ def verified(
         claims=dict(trail.claims),
         checks=tuple(trail.checks),
         anchors=tuple(dict.fromkeys(key.fingerprint for key in keys)),
-        due_at=lasting.due_at,
-        due_reason="KEY_EXPIRED" if lasting.due_at else "",
+        due_at=due_at,
+        due_reason="KEY_EXPIRED" if due_at else "",
         statement=statement,
     )
 
@@ -243,7 +247,7 @@ def refuse(trail: Trail, trial: Trial, given: GivenKeys, setting: Setting) -> Ve
         return trail.refuse(
             SIGNATURE_STEP, "KEYRING_UNUSABLE", detail, expected=expected, found=given.broken[0]
         )
-    detail = f"under none of {len(given.keys)} keys"
+    detail = f"under none of {numbered(len(given.keys), 'key')}"
     expected = f"a signature by {shown_keys(given)}"
     return trail.refuse(
         SIGNATURE_STEP, "SIGNATURE_INVALID", detail, expected=expected, found=UNDER_NONE

@@ -14,16 +14,15 @@ reads them twice. Where bytes or a digest are not at hand, the answer says so.
 from __future__ import annotations
 
 import binascii
+import math
 import re
-from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, utils
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -35,26 +34,19 @@ from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest, Subject, TrustEntry, digest_of
 from verification.keys.ecdsa import EcdsaKey
+from verification.keys.rsa import MAX_RSA_BITS, Padding, RsaKey
 from verification.keys.rsa_pss import PssLimits, pss_limits
 from verification.only import kept_by_only
 
 MIN_RSA_BITS = 2048
-MAX_RSA_BITS = 16384  # above it a single check costs seconds, and the key may be an attacker's
 MAX_KEY_BYTES = 64 * 1024
 WHOLE_FACTOR = 8  # Ed25519 reads at most this many times `limits.evidence_bytes` into memory
 
 STRONG_HASHES = ("sha256", "sha384", "sha512")
+_SHOWN_HASHES = {"sha256": "SHA-256", "sha384": "SHA-384", "sha512": "SHA-512", "sha1": "SHA-1"}
 STRONG_KEYS = (
     f"Ed25519, ECDSA over P-256, P-384 or P-521, RSA of {MIN_RSA_BITS} to {MAX_RSA_BITS} bits"
 )
-_HASHES: dict[str, hashes.HashAlgorithm] = {
-    "sha256": hashes.SHA256(),
-    "sha384": hashes.SHA384(),
-    "sha512": hashes.SHA512(),
-    "sha1": hashes.SHA1(),  # noqa: S303 - only ever tried to name the weakness
-}
-_PREHASHED = {name: utils.Prehashed(hashed) for name, hashed in _HASHES.items()}
-_PKCS1 = padding.PKCS1v15()
 _CURVES = {"secp256r1": ("P256", 32), "secp384r1": ("P384", 48), "secp521r1": ("P521", 66)}
 _PEM_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _PEM_KEYS = frozenset({b"PUBLIC KEY", b"RSA PUBLIC KEY"})
@@ -79,13 +71,6 @@ class Encodings(Enum):
     DER_OR_RAW = "der or raw"
 
 
-class Padding(StrEnum):
-    """How an RSA signature pads its digest; a bare signature does not say which."""
-
-    PKCS1 = "PKCS #1 v1.5"
-    PSS = "PSS"
-
-
 class AttemptOutcome(StrEnum):
     """What trying one signature under one key gave."""
 
@@ -106,8 +91,8 @@ class PublicKey:
     weakness: str = ""
     valid_from: datetime | None = None
     valid_until: datetime | None = None
-    pss: PssLimits | None = None  # of an RSA key that was made for PSS alone
-    ecdsa: EcdsaKey | None = field(default=None, compare=False)  # the material, where it is one
+    ecdsa: EcdsaKey | None = None  # what the material is, or
+    rsa: RsaKey | None = None  # this; neither of Ed25519
 
     def window(self, now: datetime) -> Window:
         """Say where `now` stands to the key's window; a signature without proved time is of now."""
@@ -117,15 +102,26 @@ class PublicKey:
             return Window.AFTER
         return Window.WITHIN
 
+    def preference(self, now: datetime, *claimed: datetime) -> tuple[bool, float]:
+        """Order entries that may hold the same key, whatever order they were given in.
+
+        The greatest is the one that counts at all these times and lasts longest; where none counts,
+        the one that opens next.
+        """
+        begins, ends = self.valid_from, self.valid_until
+        if all(self.window(moment) is Window.WITHIN for moment in (now, *claimed)):
+            return True, math.inf if ends is None else ends.timestamp()
+        return False, -begins.timestamp() if begins is not None and begins > now else -math.inf
+
     @property
     def due_at(self) -> datetime | None:
         """The first instant past the window, or None where it is open."""
         return after(self.valid_until)
 
     @property
-    def paddings(self) -> tuple[Padding, ...]:
-        """How signatures under an RSA key may be padded."""
-        return (Padding.PKCS1, Padding.PSS) if self.pss is None else (Padding.PSS,)
+    def pss(self) -> PssLimits | None:
+        """What limits an RSA key that was made for PSS alone."""
+        return self.rsa.pss if self.rsa is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +182,15 @@ def limited(key: PublicKey, spki: bytes) -> PublicKey:
 
     Raises MalformedError for limits under which nothing could verify.
     """
-    if not isinstance(key.material, rsa.RSAPublicKey):
-        return key
-    limits = pss_limits(spki)
-    if limits is None:
+    limits = pss_limits(spki) if key.rsa is not None else None
+    if key.rsa is None or limits is None:
         return key
     weakness = key.weakness
     if limits.hashed not in ("", *STRONG_HASHES):
         weakness = weakness or f"an RSASSA-PSS key for {limits.hashed} is not accepted"
-    return replace(key, pss=limits, weakness=weakness, fingerprint=str(digest_of(spki)))
+    fingerprint = str(digest_of(spki))
+    limited_rsa = replace(key.rsa, pss=limits, fingerprint=fingerprint)
+    return replace(key, rsa=limited_rsa, weakness=weakness, fingerprint=fingerprint)
 
 
 @lru_cache(maxsize=256)
@@ -221,7 +217,9 @@ def public_key(material: object, *, name: str = "") -> PublicKey:
         bits = material.key_size
         accepted = MIN_RSA_BITS <= bits <= MAX_RSA_BITS
         weakness = "" if accepted else f"an RSA key of {bits} bits is not accepted"
-        return PublicKey(name, material, spki_fingerprint(material), f"RSA-{bits}", weakness)
+        fingerprint = spki_fingerprint(material)
+        as_rsa = RsaKey(fingerprint, material, bits)
+        return PublicKey(name, material, fingerprint, f"RSA-{bits}", weakness, rsa=as_rsa)
     if isinstance(material, ed25519.Ed25519PublicKey):
         return PublicKey(name, material, spki_fingerprint(material), "Ed25519")
     raise MalformedError(f"a key of the kind {type(material).__name__} cannot be used: {_FORMS}")
@@ -237,7 +235,7 @@ def verify_signature(
     key: PublicKey, signature: bytes, signed: Subject, limits: Limits, terms: Terms = ANY_TERMS
 ) -> Attempt:
     """Try one signature under one key in every way the terms allow."""
-    if key.ecdsa is None and isinstance(key.material, ed25519.Ed25519PublicKey):
+    if not (key.ecdsa or key.rsa) and isinstance(key.material, ed25519.Ed25519PublicKey):
         return _try_ed25519(key, key.material, signature, signed, limits)
     refused = AttemptOutcome.REFUSED
     for algorithm in (*terms.hashes, "sha1"):
@@ -255,13 +253,13 @@ def verify_signature(
 
 def _scheme(key: PublicKey, signature: bytes, digest: Digest, terms: Terms) -> str:
     """Return the name of the scheme under which the signature holds, or an empty string."""
-    hashed = f"SHA-{digest.algorithm.removeprefix('sha')}"
+    hashed = _SHOWN_HASHES[digest.algorithm]
     if key.ecdsa is not None:
         held = key.ecdsa.holds(signature, digest)
         if not held and terms.encodings is Encodings.DER_OR_RAW:
             held = key.ecdsa.holds(_in_der(key.ecdsa.material, signature), digest)
         return hashed if held else ""
-    found = _rsa_padding(key, signature, digest, terms)
+    found = key.rsa.padding_of(signature, digest, terms.paddings) if key.rsa is not None else None
     return f"{hashed} ({found})" if found else ""
 
 
@@ -272,44 +270,6 @@ def _in_der(material: ec.EllipticCurvePublicKey, signature: bytes) -> bytes:
         return b""
     r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
     return utils.encode_dss_signature(r, s)
-
-
-def _rsa_padding(key: PublicKey, signature: bytes, digest: Digest, terms: Terms) -> Padding | None:
-    """Try RFC 8017 section 8.2.2 (PKCS #1 v1.5), then 8.1.2 (PSS)."""
-    material = key.material
-    if not isinstance(material, rsa.RSAPublicKey) or material.key_size > MAX_RSA_BITS:
-        return None
-    if len(signature) != (material.key_size + 7) // 8:
-        return None
-    hashed = _HASHES[digest.algorithm]
-    for allowed in terms.paddings:
-        if allowed not in key.paddings:
-            continue
-        for scheme in _rsa_schemes(key, material, allowed, hashed):
-            try:
-                material.verify(signature, digest.raw, scheme, _PREHASHED[digest.algorithm])
-            except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-                continue
-            return allowed
-    return None
-
-
-def _rsa_schemes(
-    key: PublicKey, material: rsa.RSAPublicKey, allowed: Padding, hashed: hashes.HashAlgorithm
-) -> Iterator[padding.AsymmetricPadding]:
-    """Yield what to try for one padding: PSS with any salt, unless the key demands a long one.
-
-    The library does not tell how long a salt it found, so the lengths in use are tried by turns.
-    """
-    if allowed is Padding.PKCS1:
-        yield _PKCS1
-    elif key.pss is None or not key.pss.hashed:
-        yield padding.PSS(padding.MGF1(hashed), padding.PSS.AUTO)
-    else:
-        longest = padding.calculate_max_pss_salt_length(material, hashed)
-        for salt_bytes in dict.fromkeys((key.pss.least_salt, hashed.digest_size, longest)):
-            if salt_bytes <= longest and key.pss.allow(hashed.name, salt_bytes):
-                yield padding.PSS(padding.MGF1(hashed), salt_bytes)
 
 
 def _try_ed25519(

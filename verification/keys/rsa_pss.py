@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from core.errors import MalformedError
 from core.frozen import dataclass
+from core.naming import numbered
 from verification.readers import der
 from verification.readers.der import DerReader
 
@@ -102,7 +103,7 @@ def read_parameters(reader: DerReader, what: str) -> PssParameters:
         stated.finish()
     reader.finish()
     if not 0 <= salt_bytes <= _MAX_SALT_BYTES:
-        raise MalformedError(f"{what}: a salt of {salt_bytes} bytes")
+        raise MalformedError(f"{what}: a salt of {numbered(salt_bytes, 'byte')}")
     return PssParameters(_HASHES.get(hashed, ""), _HASHES.get(masked, ""), salt_bytes)
 
 

@@ -15,7 +15,7 @@ from verification.notation.envelope import (
     NotationEnvelope,
     read_attributes,
 )
-from verification.readers.json_document import may_be_object
+from verification.readers.json_document import looked_at, may_be_object, read_document
 
 _FIELDS = frozenset({"payload", "protected", "header", "signature"})
 # Registered names that choose a key, or change what the rest means: none has a place here.
@@ -30,12 +30,17 @@ _MARKS = (b'"payload"', b'"protected"', b'"signature"')
 
 def is_jws(content: bytes) -> bool:
     """Say whether this is JSON with the fields of a flattened JWS."""
-    return may_be_object(content, *_MARKS)
+    if not may_be_object(content, *_MARKS):
+        return False
+    try:
+        return "protected" in looked_at(content)
+    except MalformedError:
+        return True  # broken, but meant to be one
 
 
 def read_jws(content: bytes, limits: Limits) -> NotationEnvelope:
     """Read one envelope; raise MalformedError or TooLargeError."""
-    document = wire.as_mapping(wire.read_json(content, limits=limits), "the envelope")
+    document = dict(read_document(content, limits, "the envelope"))
     if document.keys() != _FIELDS:
         wrong = min(document.keys() ^ _FIELDS)
         raise MalformedError(f"the envelope lacks or must not have the field {wrong[:80]!r}")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding, rsa, utils
 
 from core.errors import MalformedError
-from verification.keys.public_key import MAX_RSA_BITS
+from verification.keys.rsa import MAX_RSA_BITS
 from verification.openpgp.signature import SignaturePacket
 
 
@@ -46,7 +46,6 @@ _CURVES: dict[bytes, ec.EllipticCurve] = {
 }
 _ED25519_CURVE = bytes.fromhex("2b06010401da470f01")
 _MATERIAL_AT = {4: 6, 6: 10}
-_PREFIX = 2  # the first bytes of the hash, before the numbers of a version 3 or 4 signature
 _ED25519_BYTES, _HALF = 32, 32
 _REFUSALS = (MalformedError, UnsupportedAlgorithm, ValueError)
 _PublicKey = (
@@ -130,7 +129,7 @@ def _verify(
     signature: SignaturePacket, key: _PublicKey, digest: bytes, named: hashes.HashAlgorithm
 ) -> None:
     """Raise InvalidSignature or one of `_REFUSALS` where the signature does not hold."""
-    prehashed, numbers = utils.Prehashed(named), signature.tail[_PREFIX:]
+    prehashed, numbers = utils.Prehashed(named), signature.numbers
     if isinstance(key, rsa.RSAPublicKey):
         (value,) = _mpis(numbers, 1)
         made = _octets(value, (key.key_size + 7) // 8)

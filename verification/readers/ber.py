@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
+from core.naming import numbered
 from verification.readers.der import check_der
 
 MAX_ELEMENTS = 20_000  # a signature has hundreds; each costs more here than in DER
@@ -94,7 +95,7 @@ def to_der(content: bytes, limits: Limits, what: str) -> bytes:
             raise TooLargeError(f"{what} has more elements or levels than allowed ({name})")
         at = _step(opened, content, at, what)
     if at != len(content):
-        raise MalformedError(f"{what}: {len(content) - at} bytes after its end")
+        raise MalformedError(f"{what}: {numbered(len(content) - at, 'byte')} after its end")
     return b"".join(top.parts)
 
 

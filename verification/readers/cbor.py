@@ -15,6 +15,7 @@ import struct
 from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import Limits
+from core.naming import numbered
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)
 MAX_ITEMS = 20_000  # an envelope has dozens; a hostile one is refused within milliseconds
@@ -66,7 +67,8 @@ class _Reader:
 
     def finish(self) -> None:
         if self._at != len(self._content):
-            raise self._wrong(f"has {len(self._content) - self._at} bytes after its end")
+            left = numbered(len(self._content) - self._at, "byte")
+            raise self._wrong(f"has {left} after its end")
 
     def item(self, depth: int) -> object:
         """Read one item; never deeper than `json_depth`, which is far from Python's own bound."""
@@ -95,7 +97,7 @@ class _Reader:
         if major == TAG:
             return Tagged(number, self.item(depth + 1))
         if number > len(self._content) - self._at:  # an item takes a byte at least
-            raise self._wrong(f"ends inside {number} items")
+            raise self._wrong(f"ends inside {numbered(number, 'item')}")
         if major == ARRAY:
             return [self.item(depth + 1) for _ in range(number)]
         read: dict[int | str, object] = {}

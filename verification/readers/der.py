@@ -14,6 +14,7 @@ from itertools import repeat
 
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
+from core.naming import numbered
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06
 ENUMERATED, UTF8_STRING, GENERALIZED_TIME = 0x0A, 0x0C, 0x18
@@ -64,7 +65,7 @@ def check_der(content: bytes, limits: Limits, what: str) -> None:
                 return
             end = around.pop()
         if not around:
-            raise MalformedError(f"{what}: {end - at} bytes after its end")
+            raise MalformedError(f"{what}: {numbered(end - at, 'byte')} after its end")
     raise TooLargeError(f"{what} has more than {limits.json_items} elements (json_items)")
 
 
@@ -157,7 +158,7 @@ class DerReader:
         """Raise MalformedError where anything is left."""
         if self._at != self._end:
             raise MalformedError(
-                f"{self._what}: {self._end - self._at} bytes more than it may have"
+                f"{self._what}: {numbered(self._end - self._at, 'byte')} more than it may have"
             )
 
     def _take(self, tag: int) -> int:

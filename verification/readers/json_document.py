@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from core import wire
+from core.errors import MalformedError
 from core.limits import Limits
 
 _LARGE = 64 * 1024
 _BLANK = b" \t\r\n"  # RFC 8259 section 2
 _ORDINARY = Limits()
+_NONE: AbstractSet[str] = frozenset()
 
 
 def may_be_object(content: bytes, *marks: bytes) -> bool:
     """Say whether this begins like a JSON object and bears all these marks, at whatever place."""
     return content.lstrip(_BLANK)[:1] == b"{" and all(map(content.__contains__, marks))
+
+
+def top_fields(content: bytes) -> AbstractSet[str] | None:
+    """Return the fields at the top of a JSON object, none of other bytes, None of a broken one."""
+    if not may_be_object(content):
+        return _NONE
+    try:
+        return looked_at(content).keys()
+    except MalformedError:
+        return None
 
 
 def looked_at(content: bytes) -> Mapping[str, object]:

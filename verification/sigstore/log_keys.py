@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding
 
 from core.errors import MalformedError
 from core.frozen import dataclass
-from verification.keys.public_key import KeyMaterial, Padding, PublicKey, load_public_key
+from verification.keys.public_key import KeyMaterial, PublicKey, load_public_key
+from verification.keys.rsa import Padding
 
 SignatureCheck = Callable[[bytes, bytes], object]  # signature, content; raises InvalidSignature
 HINT_SIZE = 4  # bytes of a key's id that its signatures under checkpoints begin with

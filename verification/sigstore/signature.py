@@ -16,11 +16,11 @@ from verification.keys.public_key import (
     Attempt,
     AttemptOutcome,
     Encodings,
-    Padding,
     PublicKey,
     Terms,
     verify_signature,
 )
+from verification.keys.rsa import Padding
 from verification.sigstore.ed25519ph import verify_prehashed
 
 _ALLOWED = {

@@ -18,7 +18,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa,
 
 from core.errors import MalformedError
 from core.frozen import dataclass
-from verification.keys.public_key import MAX_RSA_BITS, MIN_RSA_BITS, KeyMaterial
+from core.naming import numbered
+from verification.keys.public_key import MIN_RSA_BITS, KeyMaterial
+from verification.keys.rsa import MAX_RSA_BITS
 from verification.ssh.wire import WireReader
 
 MAX_BLOB_BYTES = 64 * 1024
@@ -109,7 +111,9 @@ def fingerprint_of(blob: bytes) -> str:
 def read_key(blob: bytes) -> SshKey:
     """Read a public key blob of a known type; raise MalformedError."""
     if len(blob) > MAX_BLOB_BYTES:
-        raise MalformedError(f"an SSH key of {len(blob)} bytes, more than {MAX_BLOB_BYTES}")
+        raise MalformedError(
+            f"an SSH key of {numbered(len(blob), 'byte')}, more than {MAX_BLOB_BYTES}"
+        )
     reader = WireReader(blob, "the SSH key")
     kind = reader.text()
     key = read_fields(kind, reader, blob)
@@ -133,7 +137,7 @@ def _ed25519(reader: WireReader, blob: bytes) -> SshKey:
 def _ed25519_material(reader: WireReader) -> ed25519.Ed25519PublicKey:
     point = reader.string()
     if len(point) != _ED25519_BYTES:
-        raise MalformedError(f"an Ed25519 key of {len(point)} bytes")
+        raise MalformedError(f"an Ed25519 key of {numbered(len(point), 'byte')}")
     return ed25519.Ed25519PublicKey.from_public_bytes(point)
 
 

@@ -6,6 +6,8 @@ import base64
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +104,7 @@ def test_a_model_is_signed_by_the_names_of_the_protobuf_source_too() -> None:
 def test_attack_04_file_of_the_digests_that_were_signed_is_nothing_that_was(where: str) -> None:
     """The statement's subject is over the digests of the model's files, one after the other."""
     written = b"".join(bytes.fromhex(str(each["digest"])) for each in resources())
-    spelt = json.dumps(GOOD).replace('"dsseEnvelope"', r'"dsseEnvelop\u0065"')
+    spelt = json.dumps(GOOD).replace('"payload"', r'"payloa\u0064"')
     document = spelt if where == "bundle" else json.dumps(GOOD["dsseEnvelope"])
     offered = evidence(document.encode(), artifact(written))
     found = verify(offered, setting(key_entry(KEY)))
@@ -624,3 +626,27 @@ def test_outcome_is_kept_under_the_files_of_the_model() -> None:
     models = (folder(), folder(FILES | {"x": b""}), folder(FILES | {"config.json": b"x"}))
     keys = {verification_key(evidence(content, each), setting(key_entry(KEY))) for each in models}
     assert len(keys) == len(models)
+
+
+def test_outcome_of_one_file_is_kept_under_its_name() -> None:
+    listed = json.dumps(bundle(statement(resources({"config.json": b"{}"})))).encode()
+    given = setting(key_entry(KEY))
+    named, renamed = (
+        evidence(listed, Subject(name, (digest_of(b"{}"),), MemoryContent(b"{}")))
+        for name in ("config.json", "other.json")
+    )
+    assert verify(named, given).outcome is not verify(renamed, given).outcome
+    assert verification_key(named, given) != verification_key(renamed, given)
+
+
+def test_order_of_entries_with_one_key_changes_nothing_under_a_bundle() -> None:
+    ever = key_entry(KEY)
+    ended = replace(ever, valid_until=NOW - DAY)
+    soon, later = (replace(ever, valid_from=NOW + days * DAY) for days in (1, 2))
+    for entries in permutations((ended, later, soon)):
+        verification = judged(GOOD, *entries)
+        assert (verification.reason, verification.due_at) == ("KEY_EXPIRED", soon.valid_from)
+    brief = replace(ever, valid_until=soon.valid_from)
+    for entries in permutations((brief, ever, ended)):
+        verification = judged(GOOD, *entries)
+        assert (verification.reason, verification.due_at) == ("", None)

@@ -35,7 +35,6 @@ from verification.keys.public_key import (
     Attempt,
     AttemptOutcome,
     Encodings,
-    Padding,
     PublicKey,
     Terms,
     Window,
@@ -43,6 +42,7 @@ from verification.keys.public_key import (
     load_public_key,
     verify_signature,
 )
+from verification.keys.rsa import Padding
 from verification.keys.rsa_pss import PssLimits
 from verification.x509.certificates import certified_key, load_der
 
