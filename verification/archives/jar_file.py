@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import deque
 from collections.abc import Mapping
+from operator import attrgetter
 
 from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
@@ -24,7 +26,7 @@ from verification.archives.jar_manifest import (
     stated_digests,
 )
 from verification.archives.zip_archive import ZipArchive
-from verification.archives.zip_directory import Entry, shown
+from verification.archives.zip_directory import BEFORE_NAME, Entry, shown
 from verification.fault import Fault, malformed
 
 MANIFEST = "META-INF/MANIFEST.MF"
@@ -34,9 +36,11 @@ REFERENCE = "JAR File Specification, Signed JAR File"
 _SIGNATURE_FILE = re.compile(r"META-INF/([^/\\]+)\.SF", re.IGNORECASE | re.ASCII)
 _BLOCK = re.compile(r"META-INF/([^/\\]+)\.(RSA|DSA|EC)", re.IGNORECASE | re.ASCII)
 _JAR_NAME = re.compile(
-    rb"META-INF/(?:MANIFEST\.MF|[^/\0]{1,256}\.(?:SF|RSA|DSA|EC))", re.IGNORECASE
+    BEFORE_NAME + rb"(?i:META-INF/(?:MANIFEST\.MF|[^/\0]{1,256}\.(?:SF|RSA|DSA|EC)))", re.DOTALL
 )
-SIGNATURE_NAME = re.compile(rb"META-INF/[^/\0]{1,256}\.(?:SF|RSA|DSA|EC)", re.IGNORECASE)
+SIGNATURE_NAME = re.compile(
+    BEFORE_NAME + rb"(?i:META-INF/[^/\0]{1,256}\.(?:SF|RSA|DSA|EC))", re.DOTALL
+)
 _MAIN = "-digest-manifest-main-attributes"
 _WHOLE = "-digest-manifest"
 _SECTION = "-digest"
@@ -178,7 +182,9 @@ def _bound_sections(jar: JarFile, listed: Mapping[str, Section]) -> frozenset[st
     for name, section in listed.items():
         ours = jar.manifest.sections.get(name)
         if ours is None:
-            continue
+            detail = f"the manifest's section for {name[:100]!r} was taken out"
+            expected, found = "every section that was signed", "none of that name"
+            return Fault("manifest", "DIGEST_MISMATCH", detail, expected, found, REFERENCE)
         stated = stated_digests(section, _SECTION)
         if not stated.strong:
             return _lacking(stated)
@@ -229,9 +235,13 @@ def check_entries(jar: JarFile) -> Fault | None:
 
 
 def _folder_fault(jar: JarFile) -> Fault | None:
-    """Compare the folders that the manifest digests, as `jarsigner` does with sealed packages."""
-    for entry in jar.archive.entries:
-        section = jar.manifest.sections.get(entry.name) if entry.is_folder else None
+    """Compare the folders that the manifest digests, as `jarsigner` does with sealed packages.
+
+    All are read: one that unpacks to bytes which it does not state would be a file to some readers.
+    """
+    for entry in filter(attrgetter("is_folder"), jar.archive.entries):
+        deque(jar.archive.chunks(entry), maxlen=0)
+        section = jar.manifest.sections.get(entry.name)
         if section is not None and _states(section):
             fault = _entry_fault(jar.archive, entry, section)
             if fault is not None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from core import wire
 from core.errors import MalformedError
 from core.model import Content
+from core.naming import numbered
 from verification.archives.zip_archive import ZipArchive
 from verification.archives.zip_directory import STORED, Entry
 from verification.cms import identifiers
@@ -137,7 +138,7 @@ def repository_claims(signer: SignerInfo) -> Mapping[str, str]:
 def _text(reader: DerReader, tag: int) -> str:
     octets = reader.octets(tag)
     if len(octets) > _MAX_TEXT_BYTES:
-        raise MalformedError(f"a text of {len(octets)} bytes")
+        raise MalformedError(f"a text of {numbered(len(octets), 'byte')}")
     try:
         return octets.decode("ascii" if tag == _IA5_STRING else "utf-8")
     except UnicodeDecodeError:

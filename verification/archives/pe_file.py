@@ -19,6 +19,7 @@ from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Content, Digest
+from core.naming import numbered
 from verification.readers import der
 from verification.readers.der import DerReader
 
@@ -102,7 +103,9 @@ def read_pe(content: Content, limits: Limits) -> PeFile:
         raise MalformedError(f"the certificate table cannot begin at {table_at}")
     if table_at + table_bytes != size:
         more = size - table_at - table_bytes
-        raise MalformedError(f"the certificate table does not end with the file: {more} bytes off")
+        raise MalformedError(
+            f"the certificate table does not end with the file: {numbered(more, 'byte')} off"
+        )
     if table_bytes > limits.evidence_bytes:
         most = limits.evidence_bytes
         raise TooLargeError(f"{table_bytes} bytes of signatures, more than {most} (evidence_bytes)")

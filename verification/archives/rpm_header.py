@@ -14,6 +14,7 @@ from dataclasses import field
 
 from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
+from core.naming import numbered
 
 LEAD_MAGIC = b"\xed\xab\xee\xdb"
 LEAD_BYTES = 96
@@ -189,7 +190,7 @@ def _value(store: bytes, offset: int, kind: int, count: int, end: int, what: str
             raise MalformedError(f"an entry of the {what} runs past its end or is out of line")
         return store[offset:last]
     if kind not in _TEXTS or (kind == STRING and count != 1):
-        raise MalformedError(f"an entry of the {what} is of type {kind}, {count} times")
+        raise MalformedError(f"an entry of the {what} is of type {kind}, {numbered(count, 'time')}")
     if count > end - offset:
         raise MalformedError(f"an entry of the {what} has more strings than bytes")
     last = _end_of_strings(store, offset, count, end)

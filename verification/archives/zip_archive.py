@@ -21,6 +21,7 @@ from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import MIB, Limits
 from core.model import Content, Evidence
+from core.naming import numbered
 from verification.archives.zip_directory import (
     DESCRIPTOR_FLAG,
     END,
@@ -120,7 +121,7 @@ def _places(content: Content, entries: tuple[Entry, ...], end: int) -> dict[int,
         places[entry.offset] = _place(window, entry, end)
         at = places[entry.offset].end
     if at != end:
-        raise MalformedError(f"the archive has {end - at} bytes after its last entry")
+        raise MalformedError(f"the archive has {numbered(end - at, 'byte')} after its last entry")
     return places
 
 

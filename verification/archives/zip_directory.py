@@ -22,6 +22,7 @@ DESCRIPTOR_FLAG = 0x0008
 FULL32 = 0xFFFFFFFF
 ZIP64_EXTRA, UNICODE_PATH = 0x0001, 0x7075
 END = b"PK\x05\x06"
+BEFORE_NAME = rb"PK(?:\x01\x02.{42}|\x03\x04.{26})"  # an entry's record in the list, or its header
 
 _CENTRAL = b"PK\x01\x02"
 _END64, _LOCATOR64 = b"PK\x06\x06", b"PK\x06\x07"

@@ -18,6 +18,7 @@ from cryptography import x509
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Outcome, Signer, Verification
+from core.naming import numbered
 from core.reasons import outcome_of
 from verification.cms import identifiers
 from verification.cms.naming import Certificates
@@ -177,7 +178,7 @@ class _Vouching:
             trail.noted(note.step, f"proves no time: {note.detail}", reason=note.reason)
         if times.proved is not None:
             trail.passed("timestamp", times.proved.at.isoformat(), reference="RFC 3161 2.4.2")
-        key = self._given_key(held)
+        key = self._given_key(held, self._made_at(times.proved))
         if key is not None:
             return self._by_key(trail, info, held, key, times.proved)
         if self.authorities.none_given:
@@ -186,17 +187,18 @@ class _Vouching:
             return Fault(_CHAIN, "KEY_UNKNOWN", detail, expected, held.key.fingerprint)
         return self._by_chain(trail, info, held, times.proved)
 
-    def _given_key(self, held: Held) -> PublicKey | None:
+    def _made_at(self, proved: Proved | None) -> datetime:
+        """Return the last moment it may have been made at, the accuracy added (RFC 3161 2.4.2)."""
+        return self.setting.now if proved is None else min(proved.before, self.setting.now)
+
+    def _given_key(self, held: Held, at: datetime) -> PublicKey | None:
         fitting = [key for key in self.keys.keys if key.fingerprint == held.key.fingerprint]
-        open_now = [key for key in fitting if key.window(self.setting.now) is Window.WITHIN]
-        return next(iter(open_now or fitting), None)
+        return max(fitting, key=lambda key: key.preference(at), default=None)
 
     def _by_key(
         self, trail: Trail, info: SignerInfo, held: Held, key: PublicKey, proved: Proved | None
     ) -> Vouched | Fault:
-        # RFC 3161 section 2.4.2: with the accuracy added, the last moment it may have been made at.
-        before, now = proved.before if proved is not None else None, self.setting.now
-        at = now if before is None else min(before, now)
+        at = self._made_at(proved)
         if key.window(at) is not Window.WITHIN:
             detail = "the signature holds, but outside the window of the key given"
             expected = f"from {key.valid_from} until {key.valid_until}"
@@ -204,8 +206,9 @@ class _Vouching:
             due_at = key.valid_from if is_early else None
             return Fault(_CHAIN, "KEY_EXPIRED", detail, expected, at.isoformat(), due_at=due_at)
         trail.passed("given key", key.fingerprint)
-        is_held_for_good = before is not None and (key.due_at is None or key.due_at > before)
-        due_at = None if is_held_for_good else key.due_at
+        due_at = key.due_at
+        if proved is not None and (due_at is None or due_at > proved.before):
+            due_at = None
         return Vouched(
             key_signer(key),
             certificate_claims(held.certificate),
@@ -244,7 +247,7 @@ class _Vouching:
             return chain
         if chain.pinned:
             trail.noted(_CHAIN, chain.pinned)
-        trail.passed(_CHAIN, f"{chain.length} certificates", reference="RFC 5280 6.1")
+        trail.passed(_CHAIN, numbered(chain.length, "certificate"), reference="RFC 5280 6.1")
         trail.checks += chain.checks
         return Vouched(
             certificate_signer(chain.leaf, held.key),

@@ -21,7 +21,7 @@ from verification.cms.signer_info import SignerInfo
 from verification.fault import Fault
 from verification.readers import der
 from verification.readers.der import DerReader
-from verification.x509.certificates import read_certificates
+from verification.x509.certificates import load_der
 
 SIGNER = "signer's certificate"
 _WHAT = "the signing certificate attribute"
@@ -130,7 +130,7 @@ class Certificates:
         self.members: list[x509.Certificate] = []
         for each in encoded:
             try:
-                self.members += read_certificates(each)
+                self.members.append(load_der(each))
             except MalformedError as error:
                 self.broken.append(str(error))
         self.members += [one for one in also if one not in self.members]

@@ -18,6 +18,7 @@ from verification.x509.path import CertificatePath, find_path
 from verification.x509.revocation import RevokedLater, judge_revocation
 
 STEP = "timestamp authority"
+_NOT_COUNTED = "CERT_UNTRUSTED"
 _SHOWN = 4
 
 
@@ -40,7 +41,9 @@ def vouched_path(
         if fault is None:
             return path
         faults.append(fault)
-    return faults[0] if faults else _chain_fault(signer, embedded, authorities, at)
+    # In whatever order they were given: one that counts then has the word before one that does not.
+    said = min(faults, key=lambda each: each.reason == _NOT_COUNTED, default=None)
+    return said or _chain_fault(signer, embedded, authorities, at)
 
 
 def _vouching_fault(
@@ -53,7 +56,7 @@ def _vouching_fault(
     if not authority.counts(at):
         return _outside_window(authority, at)
     judged = judge_revocation(
-        path.links,
+        path.lineage,
         authority.revocations,
         at,
         proved_at=at,
@@ -67,7 +70,7 @@ def _outside_window(authority: TimestampAuthority, at: datetime) -> Fault:
     opens = authority.valid_from.isoformat() if authority.valid_from else "any time"
     ends = authority.valid_until.isoformat() if authority.valid_until else "any time"
     detail = "the timestamp is of a time at which its authority does not count"
-    return Fault(STEP, "CERT_UNTRUSTED", detail, f"from {opens} until {ends}", at.isoformat())
+    return Fault(STEP, _NOT_COUNTED, detail, f"from {opens} until {ends}", at.isoformat())
 
 
 def _chain_fault(

@@ -20,6 +20,7 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest, digest_of
+from core.naming import numbered
 from core.text import display
 from verification.cms.identifiers import DIGESTS, TST_INFO, WEAK_DIGESTS
 from verification.cms.naming import is_named
@@ -228,7 +229,8 @@ def _unknown_signer(token: Token, authorities: Sequence[TimestampAuthority]) -> 
         detail = "the timestamp holds certificates, but not the one that its signer names"
     reason = "CERT_UNTRUSTED" if token.is_bare else "TIMESTAMP_INVALID"
     expected = f"the certificate {named.hash_name}:{named.digest.hex()}"
-    found = f"{len(authorities)} authorities and {len(token.certificates)} certificates without it"
+    given = numbered(len(authorities), "authority", "authorities")
+    found = f"{given} and {numbered(len(token.certificates), 'certificate')} without it"
     return Fault(_CHAIN, reason, detail, expected, found, "RFC 3161 2.4.2")
 
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
+from core.naming import numbered
 from verification.archives.pe_file import MAX_SIGNATURES, PeFile, is_pe, read_pe
 from verification.cms import identifiers, signer_info
 from verification.cms.judgement import Rules, conclude, judge
@@ -68,7 +69,7 @@ class Authenticode:
         except MalformedError as error:
             expected = "a PE file that ends with its signature"
             return refuse_malformed(trail, "program", error, expected)
-        trail.passed("program", f"{len(signatures)} signatures", reference=_REFERENCE)
+        trail.passed("program", numbered(len(signatures), "signature"), reference=_REFERENCE)
         # 2. Each signature by itself, then what they come to.
         judged = [_judge(replace(trail, checks=[]), pe, each, setting) for each in signatures]
         return _combined(trail, judged)

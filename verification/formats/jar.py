@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from core.errors import MalformedError
 from core.model import Evidence, Outcome, Role, Verification
+from core.naming import numbered
 from verification.archives.jar_file import (
     REFERENCE,
     SIGNATURE_NAME,
@@ -54,7 +55,11 @@ class Jar:
             jar = read_jar(ZipArchive(content, setting.limits), setting.limits)
             if not jar.signatures:
                 return refuse_unsigned(trail, "archive")
-            trail.passed("archive", f"{len(jar.entries)} entries to cover", reference=REFERENCE)
+            trail.passed(
+                "archive",
+                f"{numbered(len(jar.entries), 'entry', 'entries')} to cover",
+                reference=REFERENCE,
+            )
             # 2. Every entry is what the manifest says.
             fault = check_entries(jar)
         except MalformedError as error:

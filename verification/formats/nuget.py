@@ -17,6 +17,7 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Evidence, Outcome, Role, Verification
+from verification.archives.jar_file import names_jar
 from verification.archives.nuget_package import (
     AUTHOR,
     REPOSITORY,
@@ -29,6 +30,7 @@ from verification.archives.nuget_package import (
     stated_digest,
 )
 from verification.archives.zip_archive import ZipArchive, listed_names, lists_none
+from verification.archives.zip_directory import BEFORE_NAME
 from verification.cms import identifiers
 from verification.cms.judgement import Vouched, conclude, judge
 from verification.cms.signature import Signed
@@ -42,7 +44,9 @@ from verification.readers import der
 from verification.trail import Trail
 from verification.x509.usage import LIFETIME_SIGNING, ends_with_its_life
 
-_SIGNATURE_NAME = re.compile(re.escape(SIGNATURE.encode()), re.IGNORECASE)
+_SIGNATURE_NAME = re.compile(
+    BEFORE_NAME + b"(?i:" + re.escape(SIGNATURE.encode()) + b")", re.DOTALL
+)
 _REFERENCE = "NuGet Package Signatures Technical Specification"
 _KINDS = {AUTHOR: "author", REPOSITORY: "repository"}
 
@@ -67,9 +71,14 @@ class NuGet:
     inside = True
 
     def recognises(self, evidence: Evidence) -> bool:
-        """Say whether this is a ZIP archive that lists a package signature or manifest."""
+        """Say whether this is a ZIP archive that lists a package signature or manifest.
+
+        A JAR archive may hold a file like such a manifest.
+        """
         listed = listed_names(evidence)
-        return SIGNATURE.encode() in listed or b".nuspec" in listed
+        if _SIGNATURE_NAME.search(listed):
+            return True
+        return b".nuspec" in listed and not names_jar(listed)
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check the package's form, its digest, and its signatures."""

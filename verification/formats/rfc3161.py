@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.model import Check, Evidence, Outcome, Role, Signer, Verification
+from core.naming import numbered
 from verification.cms.timestamp_token import is_timestamp
 from verification.cms.timestamps import (
     IMPRINT_STEP,
@@ -59,7 +60,7 @@ class Rfc3161:
         if isinstance(proved, Fault):
             return _refuse(trail, proved)
         revocation = judge_revocation(
-            proved.path.links,
+            proved.path.lineage,
             given.revocations,
             setting.now,
             proved_at=proved.at,
@@ -94,7 +95,9 @@ def _conclude(
     trail.passed("timestamp signature", proved.scheme, reference="RFC 5652 5.4")
     trail.passed("timestamp certificate", "made for timestamps alone", reference="RFC 3161 2.3")
     trail.passed(
-        "timestamp authority", f"{len(proved.path.links)} certificates", reference="RFC 5280 6.1"
+        "timestamp authority",
+        numbered(len(proved.path.links), "certificate"),
+        reference="RFC 5280 6.1",
     )
     trail.checks.extend(revocation)
     # 3. A time that has not come yet proves that a clock is wrong.

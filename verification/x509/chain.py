@@ -174,7 +174,7 @@ def verify_chain(
         return _issuer_fault()
     # 4. None of the chain was withdrawn.
     checks = judge_revocation(
-        path.links,
+        path.lineage,
         authorities.revocations,
         now,
         proved_at=at if proved_at is not None else None,

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 from cryptography.x509.oid import ExtensionOID, PublicKeyAlgorithmOID, SignatureAlgorithmOID
 
+from core.naming import numbered
 from core.text import display
 from verification.readers import der
 from verification.readers.der import DerReader
@@ -257,7 +258,8 @@ def _broken_rule(issuer: x509.Certificate, passed: int) -> str:
     if not basic.ca:
         return "it says that it is no authority (basicConstraints)"
     if basic.path_length is not None and passed > basic.path_length:
-        return f"it allows {basic.path_length} authorities below it (pathLenConstraint)"
+        most = numbered(basic.path_length, "authority", "authorities")
+        return f"it allows {most} below it (pathLenConstraint)"
     try:
         usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:

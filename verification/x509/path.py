@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 
 from cryptography import x509
 from cryptography.x509 import verification
@@ -41,13 +42,20 @@ _KEPT = 256
 class CertificatePath:
     """A path, leaf first and anchor last; all of it is valid from `begins` until before `ends`.
 
-    `namesakes` are other certificates at hand that certify further keys of the same authorities.
+    `namesakes` are other certificates at hand that certify further keys of the same authorities,
+    `above` the anchors that issued the last link and one another.
     """
 
     links: tuple[x509.Certificate, ...]
     begins: datetime
     ends: datetime
     namesakes: tuple[x509.Certificate, ...] = ()
+    above: tuple[x509.Certificate, ...] = ()
+
+    @property
+    def lineage(self) -> tuple[x509.Certificate, ...]:
+        """All that may have been withdrawn, each before who issued it: an anchor by another."""
+        return (*self.links, *self.above)
 
 
 def find_path(
@@ -75,8 +83,8 @@ def find_path(
     path = _search(leaf, anchored, anchors, purpose, at)
     if path is None:
         return None
-    namesakes = _namesakes(path.links, anchored)
-    path = replace(path, namesakes=namesakes) if namesakes else path
+    namesakes, above = _namesakes(path.links, anchored), _above(path.links[-1], anchors)
+    path = replace(path, namesakes=namesakes, above=above) if namesakes or above else path
     if len(known) < MAX_CHAIN:
         known.append(path)
     return path
@@ -95,6 +103,16 @@ def _namesakes(
         return ()
     led = leading_up(others, Anchors.of(links[-1:]))
     return tuple(each for each in led if each.subject in names)
+
+
+def _above(top: x509.Certificate, anchors: Anchors) -> tuple[x509.Certificate, ...]:
+    """Return the anchor that issued this one, and so on upwards."""
+    found = [top]
+    for tip in found:  # grows while it is walked
+        named = by_subject(anchors).get(tip.issuer, ()) if len(found) <= MAX_CHAIN else ()
+        fresh = (each for each in named if each not in found and is_issued_by(tip, each))
+        found += islice(fresh, 1)
+    return tuple(found[1:])
 
 
 @lru_cache(maxsize=_KEPT)

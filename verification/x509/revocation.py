@@ -60,8 +60,9 @@ def judge_revocation(
 ) -> tuple[Check, ...] | Fault:
     """Return the checks to record for a chain, leaf first and anchor last, or why it is refused.
 
-    The anchor is the trust itself: it is taken out of the trust, not revoked. `namesakes` certify
-    further keys of the chain's authorities, with which they may sign lists.
+    The last is the trust itself: it is taken out of the trust, not revoked. An anchor that another
+    one issued is looked up like any certificate. `namesakes` certify further keys of the chain's
+    authorities, with which they may sign lists.
     """
     broken = tuple(_note(f"cannot be read: {words}", "KEYRING_UNUSABLE") for words in given.broken)
     if not given.lists and not given.answers:

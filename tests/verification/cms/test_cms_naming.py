@@ -32,6 +32,14 @@ def test_chain_of_authorities_that_issued_each_other_ends() -> None:
     assert held.chain(one) == (one, other)
 
 
+def test_attack_16_certificates_within_a_certificate_are_none() -> None:
+    stranger = made("stranger", "root").public_bytes(Encoding.PEM)
+    noted = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), stranger * 3)
+    key = private_key("p256", "holder")
+    holder = certificate("holder", "root", key, key, ((noted, False),))
+    assert Certificates([holder.public_bytes(Encoding.DER)]).members == [holder]
+
+
 def test_certificate_with_a_number_of_any_length_costs_the_others_nothing() -> None:
     who = identity().certificate
     signed = DerReader(who.tbs_certificate_bytes, "made").inside(0x30)

@@ -761,6 +761,22 @@ def test_attack_02_key_counts_inside_its_window_only() -> None:
     assert judged(made, key_entry(who.key, until=NOW + DAY)).due_reason == "KEY_EXPIRED"
 
 
+def test_key_given_twice_counts_in_the_window_of_the_time_that_is_proved() -> None:
+    who, stamping = identity("p256", EMAIL), identity("p256", TIMES, name="tsa", critical=True)
+    made = timestamped(who, CONTENT, stamping, NOW - 9 * HOUR)
+    then = key_entry(who.key, until=NOW - 5 * HOUR)
+    since = replace(key_entry(who.key), valid_from=NOW - HOUR)
+    for entries in ((then, since), (since, then)):
+        verification = judged(made, TRUST, *entries)
+        assert (verification.reason, verification.due_at) == ("", None)
+    assert judged(made, TRUST, since).reason == "KEY_EXPIRED"
+    bare = signed_data((signer_info(who, CONTENT),), (who.certificate,), None)
+    soon = replace(since, valid_from=NOW + HOUR)
+    later = replace(since, valid_from=NOW + DAY)
+    for entries in ((then, soon), (soon, then), (later, soon), (soon, later)):
+        assert judged(bare, TRUST, *entries).due_at == NOW + HOUR
+
+
 def test_attack_16_timestamps_of_all_signers_together_are_bounded() -> None:
     people = [identity("p256", EMAIL, name=f"signer {number}") for number in range(3)]
     stamps = attribute(TOKEN, *[b"\x30\x00"] * 12)

@@ -189,6 +189,9 @@ def test_archive_without_signature() -> None:
     plain = plain_archive({MANIFEST: b"Manifest-Version: 1.0\r\n\r\n", **FILES})
     assert judged(plain).reason == "NOT_SIGNED"
     assert not FORMAT.recognises(inside(plain_archive(FILES)))
+    below = {"lib/META-INF/MANIFEST.MF": b"", "lib/META-INF/A.SF": b"", "lib/META-INF/A.RSA": b""}
+    assert not FORMAT.recognises(inside(plain_archive(below)))  # a JAR archive unpacked in another
+    assert judged(plain_archive({"META-INF/A.SF": b""})).reason == "MALFORMED"
 
 
 # --- attack class 12: what is signed in part is not signed ----------------------------------------
@@ -263,6 +266,32 @@ def test_attack_12_entry_is_listed_by_whatever_digest(
     listed = b"Name: gone\r\n" + digest + b"-Digest: " + base64.b64encode(bytes(32)) + b"\r\n\r\n"
     manifest = part(made["sections"], MANIFEST) + listed
     assert judged(rebuilt(made["sections"], {MANIFEST: manifest})).reason == "DIGEST_MISMATCH"
+
+
+@needs_jarsigner
+def test_attack_13_section_that_was_signed_is_not_taken_out_with_its_entry(
+    made: Mapping[str, bytes],
+) -> None:
+    for name in ("rsa", "sections"):
+        manifest = part(made[name], MANIFEST)
+        begin = manifest.index(b"Name: pkg/B.class")
+        end = manifest.index(b"\r\n\r\n", begin) + 4
+        changes = {MANIFEST: manifest[:begin] + manifest[end:], "pkg/B.class": None}
+        assert judged(rebuilt(made[name], changes)).reason == "DIGEST_MISMATCH"
+
+
+def test_attack_12_folder_that_hides_bytes(made: Mapping[str, bytes]) -> None:
+    """Some readers inflate what is there, whatever length the list states."""
+    for hidden, reason in ((b"", ""), (b"pkg.Evil\n", "MALFORMED")):
+        changed = io.BytesIO(made["ec"])
+        with zipfile.ZipFile(changed, "a", zipfile.ZIP_DEFLATED) as opened:
+            folder = zipfile.ZipInfo("META-INF/services/evil/")
+            opened.writestr(folder, hidden, zipfile.ZIP_DEFLATED)
+            folder.CRC = folder.file_size = 0
+        archive = bytearray(changed.getvalue())
+        struct.pack_into("<L", archive, folder.header_offset + 14, 0)
+        struct.pack_into("<L", archive, folder.header_offset + 22, 0)
+        assert judged(bytes(archive)).reason == reason
 
 
 @needs_jarsigner

@@ -137,7 +137,11 @@ def test_package_without_signature() -> None:
         with pytest.warns(UserWarning, match="Duplicate name"):
             twice = with_entry(package, name, b"again")
         assert judged(twice).reason == reason
-    assert not FORMAT.recognises(inside(plain_archive({"a.txt": b""})))
+    for name in ("a.txt", "a.signature.p7s", "lib/.signature.p7s"):
+        assert not FORMAT.recognises(inside(plain_archive({name: b""})))
+    jar = {"META-INF/MANIFEST.MF": b"", "acme.nuspec": b""}
+    assert not FORMAT.recognises(inside(plain_archive(jar)))
+    assert FORMAT.recognises(inside(plain_archive({".signature.p7s": b"", **jar})))
 
 
 # --- what is covered ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -587,6 +588,24 @@ def test_attack_10_chain_with_a_revoked_certificate_is_refused() -> None:
     assert any("after the time" in check.detail for check in found.checks)
 
 
+def test_attack_10_anchor_that_another_one_withdrew_is_refused() -> None:
+    """A bundle of authorities has those in it that others of it issued."""
+    of_link = crl(revoked(LINK.serial_number, BEFORE), issuer=ROOT, key=ROOT_KEY)
+    given, of_leaf = authority_entry(LINK), crl(revoked(SERIAL, BEFORE))
+    for entries in ((given, of_link), (authority_entry(LEAF), given, of_leaf)):
+        found = chained(*entries)
+        assert isinstance(found, Fault)
+        assert found.reason == "CERT_REVOKED"
+        authorities = given_authorities(Trust(entries))  # no other anchor: its word is the trust
+        assert isinstance(verify_chain((LEAF, LINK), authorities, NOW), Chain) == (
+            of_link in entries
+        )
+    found = chained(given, crl(issuer=ROOT, key=ROOT_KEY))
+    assert isinstance(found, Chain)
+    assert len(found.links) == 2
+    assert found.checks[1].outcome is CheckOutcome.PASSED
+
+
 def test_chain_says_what_was_not_checked() -> None:
     found = chained()
     assert isinstance(found, Chain)
@@ -640,6 +659,18 @@ def test_attack_10_timestamp_of_a_revoked_authority(
     assert isinstance(found, ProvedTime) == stands
     if isinstance(found, Fault):
         assert found.reason == "CERT_REVOKED"
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_authority_of_another_time_says_nothing_of_a_revoked_one(turn: int) -> None:
+    """Its entry is given twice, for two times: the order of entries changes nothing."""
+    key = private_key("p256", "tsa root ")
+    listed = revoked(STAMPER.signer.serial_number, MADE_AT - DAY)
+    root = authority_entry(STAMPER.root)
+    entries = (root, replace(root, valid_until=MADE_AT - DAY))[::turn]
+    trust = setting(*entries, crl(listed, issuer=STAMPER.root, key=key))
+    assert verify(evidence(token(), artifact(SIGNED)), trust).reason == "CERT_REVOKED"
+    assert verify(evidence(token(), artifact(SIGNED)), setting(*entries)).reason == ""
 
 
 # --- real tools -----------------------------------------------------------------------------------
