@@ -41,10 +41,11 @@ from verification.git.object import (
     read_object,
 )
 from verification.inside import refuse_unsigned, refuse_without_content
-from verification.openpgp.armor import SIGNATURE, begin_line
+from verification.openpgp.armor import MESSAGE, SIGNATURE, begin_line
 from verification.openpgp.conclusion import Offered, decide, whole_content, with_today
 from verification.openpgp.judgement import Signed
 from verification.openpgp.signature import read_signatures
+from verification.openpgp.text import line_ends
 from verification.ssh.acceptance import Purpose
 from verification.ssh.envelope import BEGIN, message_digest
 from verification.ssh.judgement import judge_ssh
@@ -57,7 +58,7 @@ STRUCTURE, FRAMING, IDENTIFIER, MERGED = (
     "merged tag",
 )
 NAMESPACE = "git"
-_PGP = begin_line(SIGNATURE)
+_PGP = (begin_line(SIGNATURE), begin_line(MESSAGE))
 _FORMAT = "gitformat-signature(5)"
 _MAX_MERGED = 32
 _SHOWN = 400
@@ -169,11 +170,16 @@ def _openpgp(trail: Trail, read: GitObject, signature: bytes, setting: Setting) 
         expected = "OpenPGP signatures and nothing else, within the limits"
         return refuse_malformed(trail, FRAMING, error, expected, "RFC 9580 section 6.2")
     trail.passed(FRAMING, reference="RFC 9580 section 6.2")
-    signed = Signed(read.payload, has_loose_ends=b"\r" in read.payload)
-    decision = decide(trail, setting, [Offered(one, signed) for one in packets])
+    decision = decide(trail, setting, [Offered(one, _signed(read.payload)) for one in packets])
     if decision.best is None or not decision.is_verified:
         return decision.verification
     return with_today(decision.verification, decision.best, setting.now)
+
+
+def _signed(payload: bytes) -> Signed:
+    """Return what a signature is over; in a header a carriage return is part of the value."""
+    ends, head = line_ends((payload,)), payload.partition(b"\n\n")[0]
+    return Signed(payload, has_loose_ends=ends.is_loose or b"\r" in head, has_crlf=ends.has_crlf)
 
 
 def _ssh(trail: Trail, read: GitObject, signature: bytes, setting: Setting) -> Verification:

@@ -27,6 +27,7 @@ from core.cleartext import MESSAGE_BEGIN, read_cleartext
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Role, Subject, Verification
+from core.naming import numbered
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.openpgp.armor import MESSAGE, SIGNATURE, begin_line, dearmor_each
@@ -105,7 +106,11 @@ class OpenPgpCleartext:
             )
         except MalformedError as error:
             return _unreadable(trail, error)
-        trail.passed(_FRAMING, f"{len(message.text)} bytes of text", reference="RFC 9580 section 7")
+        trail.passed(
+            _FRAMING,
+            f"{numbered(len(message.text), 'byte')} of text",
+            reference="RFC 9580 section 7",
+        )
         signed = Signed(message.canonical)
         return conclude(Case(evidence, setting, trail, signed, message.text), packets)
 

@@ -16,6 +16,7 @@ from core.deb822 import listed_files, parse_date, read_stanza
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Check, CheckOutcome, ReleaseExpectation
+from core.naming import numbered
 from core.text import display
 
 AHEAD = timedelta(hours=1)  # how far the archive's clock may be ahead of ours
@@ -188,7 +189,7 @@ def _future(release: _Release, now: datetime) -> _Step:
 def _strength(release: _Release) -> _Step:
     step, section = "release: lists are named by SHA-256 or SHA-512", "MD5Sum, SHA1, SHA256"
     if release.names:
-        return _passed(step, f"{release.names} files", section)
+        return _passed(step, numbered(release.names, "file"), section)
     weak = [name for name in ("md5sum", "sha1") if release.fields.get(name)]
     found = ", ".join(weak) or "no digests at all"
     detail = "the Release has no SHA256 or SHA512 section that names a file"

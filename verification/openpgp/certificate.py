@@ -14,7 +14,7 @@ from core.frozen import dataclass
 from core.text import one_line
 from verification.openpgp.key import KeyMaterial, read_key
 from verification.openpgp.packets import TAG_SIGNATURE, Packet, split_packets
-from verification.openpgp.signature import readable, type_of
+from verification.openpgp.signature import SignaturePacket, readable, type_of
 from verification.openpgp.subpackets import key_id_of, read_revokers
 from verification.openpgp.tidying import (
     TAG_PUBLIC_KEY,
@@ -105,7 +105,7 @@ def _is_revoked(packets: Sequence[Packet], primary: KeyMaterial) -> bool:
     revocations = (one for one in packets if one.tag == TAG_SIGNATURE and revokes_key(one))
     signers = {_signed_issuer(one) for one in revocations}
     own = {"", primary.fingerprint, key_id_of(primary.fingerprint)}
-    return bool(signers & (own | _revokers(packets)))
+    return bool(signers & (own | _revokers(packets, primary)))
 
 
 def revokes_key(signature: Packet) -> bool:
@@ -118,11 +118,16 @@ def _signed_issuer(signature: Packet) -> str:
     return (read.hashed.issuer_fingerprint or read.hashed.issuer_key_id) if read is not None else ""
 
 
-def _revokers(packets: Sequence[Packet]) -> set[str]:
-    """Return the names of keys that may be named for it, whoever says so."""
+def _revokers(packets: Sequence[Packet], primary: KeyMaterial) -> set[str]:
+    """Return the names of keys that the owner named for it, or who signs as the owner."""
     read = (readable(one) for one in packets if one.tag == TAG_SIGNATURE)
-    named = {each for one in read if one is not None for each in read_revokers(one.area)}
+    own = (one for one in read if one is not None and _is_by(one, primary))
+    named = {each for one in own for each in read_revokers(one.area)}
     return named | set(map(key_id_of, named))
+
+
+def _is_by(signature: SignaturePacket, primary: KeyMaterial) -> bool:
+    return not signature.names or any(names_key(name, primary) for name in signature.names)
 
 
 def _subkeys(packets: Iterable[Packet]) -> tuple[KeyMaterial, ...]:

@@ -227,7 +227,9 @@ def _expired_cause(end: datetime, moment: datetime) -> Cause:
 
 def _no_voucher_then(case: _Case) -> Cause | None:
     moment = case.moment
-    if case.primary.at(moment) is None or case.own.at(moment) is None:
+    # To judge it as of the copy's beginning is beyond the engine.
+    begins_later = moment > case.signature.created_at and not _is_within_reach(case)
+    if begins_later or case.primary.at(moment) is None or case.own.at(moment) is None:
         detail = "this copy of the key holds no good self-signature as old as the signature"
         return Cause("KEY_UNKNOWN", detail, "a copy with the key's history", moment.isoformat())
     return None
@@ -276,6 +278,10 @@ def _is_readable(signature: SignaturePacket) -> bool:
     return True
 
 
+def _is_within_reach(case: _Case) -> bool:
+    return is_within_reach(case.signature, case.certificate, case.key)
+
+
 def _unknown_kind(case: _Case) -> Cause | None:
     """Look for keys of which nobody can say what their certificate's signatures are worth."""
     keys = (case.key, case.certificate.primary)
@@ -284,7 +290,7 @@ def _unknown_kind(case: _Case) -> Cause | None:
 
 def _out_of_reach(case: _Case) -> Cause | None:
     named = (case.signature, case.certificate, case.key)
-    if not is_left_to_us(*named) or is_within_reach(*named):
+    if not is_left_to_us(*named) or _is_within_reach(case):
         return None
     kinds = dict.fromkeys(one.algorithm for one in (case.key, case.certificate.primary))
     found = f"{case.signature.hash_name}, keys of kind {' and '.join(kinds)}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Outcome, Role, Verification
+from core.naming import numbered
 from verification.format import Setting
 from verification.openpgp.candidate import Candidate, Keyrings, candidates, is_meant
 from verification.openpgp.certificate import Certificate
@@ -177,7 +178,7 @@ def _no_key(signature: SignaturePacket, keyrings: Keyrings) -> Cause:
 
 
 def _under_none(fingerprints: Sequence[str]) -> Cause:
-    detail = f"it names no key, and holds under none of {len(fingerprints)} keys"
+    detail = f"it names no key, and holds under none of {numbered(len(fingerprints), 'key')}"
     found = "a signature that names no key"
     return Cause("SIGNATURE_INVALID", detail, _one_of(fingerprints), found)
 

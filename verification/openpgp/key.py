@@ -41,6 +41,7 @@ _CURVES = {
 _ENGINE_CURVES = frozenset({"P256", "P384", "P521"})  # measured: the engine has no others
 _DISCRETE = {16: "ElGamal", 17: "DSA", 20: "ElGamal"}
 _DSA = 17
+_NOT_IN_ENGINE = frozenset({(_DSA, 6)})  # measured: no DSA in keys of version 6
 _POST_QUANTUM = range(30, 35)
 # Of the kinds with one curve or none (RFC 9580 sections 5.2.3.4 and 5.2.3.5, RFC 9980).
 _DIGEST_BITS = {27: 256, 28: 512, **dict.fromkeys(_POST_QUANTUM, 256)}
@@ -81,7 +82,8 @@ def read_key(body: bytes) -> KeyMaterial:
         bits = _bits(material)
         digest_bits = _subgroup_bits(material) if number == _DSA else 0
         name = f"{_DISCRETE.get(number, 'RSA')}-{bits}"
-        weakness, has = _weakness(name, number, bits), bits <= _ENGINE_BITS
+        has = bits <= _ENGINE_BITS and (number, version) not in _NOT_IN_ENGINE
+        weakness = _weakness(name, number, bits)
         return KeyMaterial(fingerprint, number, name, created_at, weakness, has, digest_bits)
     if number in (_ECDSA, _EDDSA):
         identifier = material[1 : 1 + material[0]].hex() if material else ""

@@ -17,6 +17,7 @@ from pysequoia import Sig, verify
 from verification.openpgp.candidate import Candidate
 from verification.openpgp.diagnosis import Cause, diagnose
 from verification.openpgp.own_judgement import (
+    CHECKED,
     begins_later,
     digest_over,
     judge_again,
@@ -25,8 +26,6 @@ from verification.openpgp.own_judgement import (
 from verification.openpgp.reach import is_left_to_us
 from verification.openpgp.signature import SignaturePacket
 from verification.openpgp.vouchers import well_vouched
-
-_CHECKED = 6  # version of the signatures whose statement of how the hash begins has to be true
 
 
 class Found(NamedTuple):
@@ -106,7 +105,7 @@ def _by_engine(
         good = {(one.certificate.upper(), one.signing_key.upper()) for one in decided.valid_sigs}
     except Exception:  # noqa: BLE001 - the engine refuses by raising; nothing else may pass either
         return None
-    if good and signature.version == _CHECKED and not _begins_as_stated(signature, content):
+    if good and signature.version == CHECKED and not _begins_as_stated(signature, content):
         return None
     places = [(one.certificate.fingerprint, one.key.fingerprint) for one in eligible]
     return next((one for one, place in zip(eligible, places, strict=True) if place in good), None)

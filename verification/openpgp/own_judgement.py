@@ -22,6 +22,7 @@ from verification.openpgp.tidying import with_trailer
 from verification.openpgp.validity import is_vouched_for, standpoint
 
 _CHUNK_BYTES = 1024 * 1024
+CHECKED = 6  # version of the signatures whose statement of how the hash begins has to be true
 
 
 def judge_ourselves(
@@ -38,10 +39,9 @@ def judge_ourselves(
 def judge_again(
     signature: SignaturePacket, content: bytes | Path, eligible: Sequence[Candidate], now: datetime
 ) -> Candidate | Cause | None:
-    """Return the candidate whose certificate begins later than what it signed, and vouches for it.
+    """Return the candidate that vouches for what the engine refuses by its own idea of time.
 
-    The engine refuses those. Else the cause that it may have to refuse what one of them did make;
-    None where none did.
+    Else the cause that it may have to refuse what one of them did make; None where none did.
     """
     makers = _makers(signature, content, eligible)
     return _first_that_counts(
@@ -73,6 +73,8 @@ def _makers(
     signature: SignaturePacket, content: bytes | Path, eligible: Sequence[Candidate]
 ) -> list[Candidate]:
     digest = digest_over(signature, content) if eligible else b""
+    if signature.version == CHECKED and not digest.startswith(signature.hash_start):
+        return []
     return [one for one in eligible if digest and holds(_body(one), signature, digest)]
 
 
@@ -108,9 +110,13 @@ def _against(candidate: Candidate, signature: SignaturePacket, now: datetime) ->
 
 
 def _unasked(candidate: Candidate, signature: SignaturePacket) -> Cause | None:
-    """Say that what the engine refuses stays refused, but where it lacks the key's beginning."""
+    """Say that what the engine refuses stays refused, but where its no may be one of time alone.
+
+    It lacks the key's beginning, or holds the signature's own end against the machine's clock.
+    """
     is_ours = is_within_reach(signature, candidate.certificate, candidate.key)
-    return None if is_ours and begins_later(candidate, signature) else _unclear(candidate)
+    is_of_time = begins_later(candidate, signature) or signature.expires_at is not None
+    return None if is_ours and is_of_time else _unclear(candidate)
 
 
 def begins_later(candidate: Candidate, signature: SignaturePacket) -> bool:

@@ -104,6 +104,12 @@ class SignaturePacket:
         return self.tail[at : at + self.tail[_HASH_START]] if self.version == _V6 else b""
 
     @property
+    def numbers(self) -> bytes:
+        """What the key made of the hash, in canonical form."""
+        salted = 1 + self.tail[_HASH_START] if self.version == _V6 else 0
+        return self.tail[_HASH_START + salted :]
+
+    @property
     def hash_name(self) -> str:
         """The hash algorithm's name, or its number."""
         return HASHES.get(self.hash_algorithm, f"number {self.hash_algorithm}")

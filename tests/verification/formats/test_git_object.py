@@ -299,7 +299,7 @@ def test_object_that_is_not_at_hand_is_needed() -> None:
 
 def test_kinds_of_signature_without_a_reader_are_said() -> None:
     content = objects().raw["openpgp"]
-    other = content.replace(b"BEGIN PGP SIGNATURE", b"BEGIN PGP MESSAGE")
+    other = content.replace(b"BEGIN PGP SIGNATURE", b"BEGIN OTHER SIGNATURE")
     assert judged(other).reason == "FORMAT_UNSUPPORTED"
 
 
@@ -442,3 +442,38 @@ def test_generated_history_verifies_and_altered_copies_do_not() -> None:
 
 def test_the_history_is_dated_before_now() -> None:
     assert datetime.fromtimestamp(WHEN, UTC) < NOW
+
+
+def signed_by_gpg(payload: bytes, *options: str) -> bytes:
+    made = kept()
+    (made.home / "payload").write_bytes(payload)
+    words = ("--local-user", made.fingerprint, "--armor", "-o-", "--detach-sign")
+    return made.gpg.run(*options, *words, str(made.home / "payload"))
+
+
+def test_lines_that_end_in_crlf_are_noted_under_a_signature_over_text() -> None:
+    tag = objects().raw["tag-v3"].replace(b"Not signed", b"Not\r\nsigned\r")
+    signed = tag + signed_by_gpg(tag, "--textmode")
+    verification = judged(signed)
+    assert kept().accepts("tag", signed)
+    assert is_verified(verification), verification.detail
+    assert "the same lines ended by LF alone" in str(verification.checks)
+    # RFC 9580 section 5.2.4: the signature says nothing of them.
+    assert is_verified(judged(signed.replace(b"\r", b"")))
+    other = tag.replace(b"\r", b"\rX")
+    assert judged(other + signed_by_gpg(other, "--textmode")).reason == "SUBJECT_MISMATCH"
+
+
+def test_carriage_return_put_into_a_header_is_refused() -> None:
+    tag = objects().raw["tag-v3"]
+    signed = tag + signed_by_gpg(tag, "--textmode")
+    assert is_verified(judged(signed))
+    assert judged(signed.replace(b"tag v3", b"tag v3\r")).reason == "SUBJECT_MISMATCH"
+
+
+def test_signature_in_armor_of_a_message_is_read_as_git_reads_it() -> None:
+    tag = objects().raw["tag-v3"]
+    signed = tag + signed_by_gpg(tag).replace(b"PGP SIGNATURE", b"PGP MESSAGE")
+    assert kept().accepts("tag", signed)
+    assert is_verified(judged(signed))
+    assert judged(signed.replace(b"tag v3", b"tag v4")).reason == "SIGNATURE_INVALID"

@@ -213,6 +213,17 @@ def test_the_time_passed_in_decides_what_is_the_future() -> None:
     assert (early.reason, early.due_at) == ("TIME_IN_FUTURE", made)
 
 
+def test_the_time_passed_in_decides_whether_a_signature_has_ended() -> None:
+    signature = material().signatures["brief"]  # the engine asks the machine's clock, and says no
+    end = datetime(2024, 7, 1, tzinfo=UTC)
+    held = detached(signature, now=end - timedelta(seconds=1))
+    assert held.outcome is Outcome.VERIFIED
+    assert (held.due_at, held.due_reason) == (end, "SIGNATURE_EXPIRED")
+    assert detached(signature, now=end).reason == "SIGNATURE_EXPIRED"
+    other = detached(signature, now=end - timedelta(seconds=1), content=TEXT + b"!")
+    assert other.reason == "SIGNATURE_INVALID"
+
+
 def test_attack_02_keyring_counts_only_inside_its_window() -> None:
     signature = material().signatures["ed"]
     made, instant = datetime(2024, 6, 1, tzinfo=UTC), timedelta(microseconds=1)

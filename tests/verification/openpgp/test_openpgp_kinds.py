@@ -174,6 +174,18 @@ def test_attack_10_user_id_certified_by_too_short_a_digest_names_nobody(kind: st
         assert found.signer.identity == named
 
 
+@pytest.mark.parametrize("kind", ["P-256", "brainpoolP256r1"])
+def test_stranger_who_names_another_for_it_revokes_nothing(kind: str) -> None:
+    signer, stranger, other = (KindSigner(4, MADE, kind) for _ in range(3))
+    named = NEWER + subpacket(12, b"\x80" + bytes([other.algorithm]) + other.fingerprint)
+    revoked = other.sign(signer.over, NEWER, kind=REVOKES)
+    for namer, reason in ((stranger, ""), (signer, "KEY_REVOKED")):
+        ring = certificate(signer) + namer.sign(signer.over, named, kind=DIRECT) + revoked
+        found = detached(signer.sign(TEXT, SIGNED, hash_number=SHA512), entry(ring))
+        assert found.reason == reason
+        assert found.claims.get("key_state_now", "") == ("" if reason else "valid")
+
+
 def test_revocation_by_too_short_a_digest_counts() -> None:
     signer = KindSigner(4, MADE, "P-384")
     signature = signer.sign(TEXT, SIGNED, hash_number=SHA512)
@@ -198,6 +210,38 @@ def test_attack_10_kind_of_key_that_its_version_may_not_have_is_not_read(
         else:
             assert (found.outcome, found.reason) == (Outcome.UNVERIFIABLE, "KEYRING_UNUSABLE")
             assert f"version {forbidden} whose kind" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "version"), [("P-256", 6), ("ML-DSA-65+Ed25519", 6), ("Ed448", 4)]
+)
+def test_copy_that_begins_later_is_no_sign_of_a_bad_signature(kind: str, version: int) -> None:
+    """The engine judges as of the signature alone, and nobody else knows these keys."""
+    signer = KindSigner(version, MADE, kind)
+    signature = signer.sign(TEXT, SIGNED, hash_number=SHA512)
+    since = subpacket(2, int((NOW - timedelta(hours=1)).timestamp()).to_bytes(4, "big"))
+    since += subpacket(27, b"\2")
+    later = signer.raw + signer.sign(signer.over, since, kind=DIRECT, hash_number=SHA512)
+    found = detached(signature, entry(later))
+    assert (found.outcome, found.reason) == (Outcome.UNTRUSTED, "KEY_UNKNOWN")
+    assert "as old as the signature" in found.detail
+
+
+@pytest.mark.parametrize("kind", ["P-256", "Ed25519"])
+def test_subkey_of_version_6_that_did_not_agree_is_no_sign_of_a_bad_signature(kind: str) -> None:
+    signer, subkey = KindSigner(6, MADE, kind), KindSigner(6, MADE, kind)
+    claimed = signer.sign(signer.over + subkey.over, SELF, kind=0x18, hash_number=SHA512)
+    ring = certificate(signer) + bytes([0xCE, len(subkey.body)]) + subkey.body + claimed
+    for text, said in ((TEXT, "KEY_UNKNOWN"), (TEXT + b".", "SIGNATURE_INVALID")):
+        found = detached(subkey.sign(text, SIGNED, hash_number=SHA512), entry(ring))
+        assert found.reason == said, found.detail
+
+
+@pytest.mark.parametrize("kind", ["DSA", "brainpoolP256r1"])
+def test_key_of_version_6_that_the_engine_has_not_is_no_sign_of_a_bad_signature(kind: str) -> None:
+    signer = KindSigner(6, MADE, kind)
+    found = detached(signer.sign(TEXT, SIGNED, hash_number=SHA512), entry(certificate(signer)))
+    assert (found.outcome, found.reason) == (Outcome.UNVERIFIABLE, "FORMAT_UNSUPPORTED")
 
 
 @pytest.mark.parametrize("kind", ["Ed25519", "Ed448", "P-384"])
