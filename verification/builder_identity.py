@@ -19,6 +19,8 @@ from core.model import Signer, SignerKind
 
 SLSA_LEVEL_NOT_STATED = "not stated"
 _RUNNER = re.compile(r"https://github\.com/actions/runner(?:/(?P<environment>[a-z-]{1,40}))?")
+# How GitLab's runner and npm name a builder there: by a number that no certificate states.
+_PROJECT_RUNNER = re.compile(r"(?P<project>.+)/-/runners/[0-9]+")
 _GITHUB = "https://token.actions.githubusercontent.com"
 _SHOWN = 200
 
@@ -59,6 +61,9 @@ def _builder(claims: Mapping[str, str], signer: Signer | None) -> tuple[str, str
         return "true", ""
     if not claims.get("build_signer_uri"):
         return "not stated", ""  # a certificate of a person: it says nothing of builders
+    numbered = _PROJECT_RUNNER.fullmatch(builder)
+    if numbered is not None and numbered["project"] == claims.get("source_repository_uri"):
+        return "not stated", ""
     found = ", ".join(dict.fromkeys(certified))
     words = f"the statement names {builder[:_SHOWN]}, the certificate {found[: 2 * _SHOWN]}"
     return "false", words

@@ -4,7 +4,8 @@ Nobody signs that object: it is the index's word about whose upload token was us
 with what the certificate states of the same upload; it proves nothing by itself.
 
 References: PEP 740, "Provenance objects" (publisher); Fulcio's oid-info, 1.3.6.1.4.1.57264.1.8 to
-.18; the publishers an index knows: GitHub, GitLab, Google Cloud, CircleCI.
+.18; the publishers an index knows: GitHub, GitLab, Google Cloud, CircleCI; those of Chainguard
+Libraries for Python, which are named by identity and issuer (kind URL).
 """
 
 from __future__ import annotations
@@ -59,9 +60,17 @@ def refuse_publisher(trail: Trail, publisher: _Publisher, signer: Signer) -> Ver
 
 
 def _workflow_run(
-    host: str, path: str, publisher: _Publisher, claims: _Claims, issuer: _Difference
+    host: str,
+    path: str,
+    publisher: _Publisher,
+    claims: _Claims,
+    issuer: _Difference,
+    spelled: Callable[[str], str] = str,
 ) -> list[_Difference]:
-    """Compare a repository and a workflow that ran at some reference or commit in it."""
+    """Compare a repository and a workflow that ran at some reference or commit in it.
+
+    `spelled` brings the names of environments into the spelling in which they compare.
+    """
     repository = f"https://{host}/{fields.text(publisher, 'repository')}"
     stated = claims.get("source_repository_uri", "")
     ran = claims.get("build_config_uri", "")
@@ -74,7 +83,7 @@ def _workflow_run(
     environment = fields.optional_text(publisher, "environment")
     certified = claims.get("deployment_environment", "")
     # Certificates from before that claim existed, and runs without one, say nothing of it.
-    if environment and certified and environment != certified:
+    if environment and certified and spelled(environment) != spelled(certified):
         differences.append(("environment", environment, certified))
     return differences
 
@@ -82,7 +91,8 @@ def _workflow_run(
 def _github(publisher: _Publisher, claims: _Claims, signer: Signer) -> list[_Difference]:
     issuer = ("issuer", "https://token.actions.githubusercontent.com", signer.issuer)
     path = f"/.github/workflows/{fields.text(publisher, 'workflow')}"
-    return _workflow_run("github.com", path, publisher, claims, issuer)
+    # Names of GitHub's environments know no case: the index lowers them, the certificate does not.
+    return _workflow_run("github.com", path, publisher, claims, issuer, str.lower)
 
 
 def _gitlab(publisher: _Publisher, claims: _Claims, signer: Signer) -> list[_Difference]:
@@ -95,6 +105,14 @@ def _google(publisher: _Publisher, _claims: _Claims, signer: Signer) -> list[_Di
     pairs = [
         ("issuer", "https://accounts.google.com", signer.issuer),
         ("identity", fields.text(publisher, "email"), signer.identity),
+    ]
+    return [each for each in pairs if each[1] != each[2]]
+
+
+def _url(publisher: _Publisher, _claims: _Claims, signer: Signer) -> list[_Difference]:
+    pairs = [
+        ("issuer", fields.text(publisher, "issuer"), signer.issuer),
+        ("identity", fields.text(publisher, "identity"), signer.identity),
     ]
     return [each for each in pairs if each[1] != each[2]]
 
@@ -121,4 +139,5 @@ _KINDS: dict[str, Callable[[_Publisher, _Claims, Signer], list[_Difference]]] = 
     "GitLab": _gitlab,
     "Google": _google,
     "CircleCI": _circleci,
+    "URL": _url,
 }

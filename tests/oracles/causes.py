@@ -23,6 +23,16 @@ def always(_case: Case, _verification: Verification) -> bool:
     return True
 
 
+def of_a_timestamp(_case: Case, verification: Verification) -> bool:
+    """Say whether a timestamp is what was refused."""
+    return "timestamp" in verification.detail
+
+
+def of_two_places(_case: Case, verification: Verification) -> bool:
+    """Say whether a log's entry and its proof state different places."""
+    return "different places" in verification.detail
+
+
 def several_signatures(_: Case, verification: Verification) -> bool:
     return verification.claims.get("signatures", "1") != "1"
 

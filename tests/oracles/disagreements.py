@@ -261,6 +261,18 @@ DISAGREEMENTS = (
     ),
     Disagreement(
         SIGSTORE,
+        "FORMAT_UNSUPPORTED",
+        "a timestamp over an unknown hash came along, beside another proof of time: it is ignored",
+        fits=causes.of_a_timestamp,
+    ),
+    Disagreement(
+        SIGSTORE,
+        "LOG_INCLUSION_INVALID",
+        "an entry of Rekor's second version and its proof state different places: it looks at one",
+        fits=causes.of_two_places,
+    ),
+    Disagreement(
+        SIGSTORE,
         "CERT_UNTRUSTED",
         "an authority in the trusted root is altered, or that of a timestamp is not there: "
         "what is broken vouches for nothing",

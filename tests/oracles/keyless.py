@@ -119,8 +119,10 @@ def _guarded(accepts: Callable[[Case], bool]) -> Ask:
             return None
         try:
             return accepts(case)
-        except Exception:  # noqa: BLE001 - a library that falls over altered bytes accepts nothing
-            return False
+        except BaseException as error:
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            return False  # a library that falls over altered bytes accepts nothing, Rust's too
 
     def all_asked(asked: Sequence[Case]) -> list[bool | None]:
         with warnings.catch_warnings():

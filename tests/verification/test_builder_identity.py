@@ -16,6 +16,12 @@ BUILD = {
     "source_repository_uri": "https://github.com/acme/app",
 }
 
+GITLAB = {
+    "build_signer_uri": "https://gitlab.com/acme/app//.gitlab-ci.yml@refs/heads/main",
+    "runner_environment": "gitlab-hosted",
+    "source_repository_uri": "https://gitlab.com/acme/app",
+}
+
 
 def keyless(identity: str = WORKFLOW, issuer: str = ISSUER) -> Signer:
     return Signer(SignerKind.KEYLESS, "sha256:00", "ECDSA-P256", identity, issuer)
@@ -34,6 +40,24 @@ BUILDERS = {
     "other machine": (f"{RUNNER}/self-hosted", BUILD, keyless(), "false"),
     "runner of another issuer": (RUNNER, BUILD, keyless(issuer="https://gitlab.com"), "false"),
     "runner, nothing said of it": (f"{RUNNER}/github-hosted", {}, keyless(), "not stated"),
+    "a runner of the same project": (
+        "https://gitlab.com/acme/app/-/runners/12270845",
+        GITLAB,
+        keyless(GITLAB["build_signer_uri"], "https://gitlab.com"),
+        "not stated",
+    ),
+    "a runner of another project": (
+        "https://gitlab.com/acme/other/-/runners/12270845",
+        GITLAB,
+        keyless(GITLAB["build_signer_uri"], "https://gitlab.com"),
+        "false",
+    ),
+    "a project of GitLab, no runner": (
+        "https://gitlab.com/acme/app/-/runners/x",
+        GITLAB,
+        keyless(GITLAB["build_signer_uri"], "https://gitlab.com"),
+        "false",
+    ),
     "no runner at all": (f"{RUNNER}/github-hosted/x", BUILD, keyless(), "false"),
     "signed with a key": (WORKFLOW, BUILD, KEY, "not stated"),
     "signed by a person": (WORKFLOW, {}, keyless("a@acme.example"), "not stated"),

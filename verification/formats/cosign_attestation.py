@@ -22,6 +22,8 @@ from verification.trail import Trail
 from verification.x509.chain import names_authorities
 
 _REFERENCE = "cosign SIGNATURE_SPEC"
+# A given key made it, and that decides, whatever certificate names the same key.
+_DECIDED = frozenset({"KEY_EXPIRED", "ALGORITHM_WEAK"})
 
 
 class CosignAttestation:
@@ -66,7 +68,8 @@ def judge_envelope(
 
     keyed = Dsse().verify(envelope, setting)
     is_certified = names_certificate(annotations) and names_authorities(setting.trust)
-    if keyed.outcome is Outcome.VERIFIED or not is_certified:
+    is_decided = keyed.outcome is Outcome.VERIFIED or keyed.reason in _DECIDED
+    if is_decided or not is_certified:
         return replace(keyed, format=trail.format)
     try:
         bundle = attestation_bundle(annotations, envelope.content, setting.limits)

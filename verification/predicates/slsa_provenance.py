@@ -25,6 +25,7 @@ def claims(predicate: Mapping[str, object]) -> dict[str, str]:
     _dependencies(details, "byproducts")
     source = next((each for each in dependencies if each.repository), None) or Source("")
     workflow = _workflow(parameters)
+    is_of_workflow = source.repository in ("", workflow.get("repository", ""))
     versions = fields.optional_mapping(builder, "version")
     return fields.stated(
         slsa_version="1",
@@ -34,7 +35,7 @@ def claims(predicate: Mapping[str, object]) -> dict[str, str]:
         external_parameters=fields.compact(parameters),
         resolved_dependencies=str(len(dependencies)),
         source_repository=source.repository or workflow.get("repository", ""),
-        source_ref=source.ref or workflow.get("ref", ""),
+        source_ref=source.ref or (workflow.get("ref", "") if is_of_workflow else ""),
         source_digest=source.commit,
         entry_point=workflow.get("path", ""),
         invocation_id=fields.optional_text(metadata, "invocationId"),

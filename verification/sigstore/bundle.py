@@ -18,6 +18,7 @@ from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import HEX_LENGTH, Digest
+from core.naming import numbered
 from verification.envelope import Envelope, EnvelopeSignature
 from verification.readers.base64_lines import decode_base64_lines
 from verification.readers.json_document import read_document
@@ -242,7 +243,9 @@ def _message(message: fields.Document) -> MessageSignature:
         raise MalformedError(f"a message digest of an unknown algorithm: {name[:40]!r}")
     value = fields.octets(stated, "digest").hex()
     if len(value) != HEX_LENGTH[algorithm]:
-        raise MalformedError(f"a message digest of {len(value) // 2} bytes is none of {name}")
+        raise MalformedError(
+            f"a message digest of {numbered(len(value) // 2, 'byte')} is none of {name}"
+        )
     return MessageSignature(signature, Digest(algorithm, value))
 
 

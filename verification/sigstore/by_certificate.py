@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from core.model import Outcome, Subject, Verification
+from core.naming import numbered
 from core.reasons import outcome_of
 from verification.cms.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
 from verification.envelope import Envelope
@@ -63,7 +64,7 @@ def prove_by_certificate(
     chain = verify_chain(bundle.certificates, authorities, setting.now, proved_at=at)
     if isinstance(chain, Fault):
         return refuse_fault(trail, chain)
-    trail.passed(_CHAIN, f"{chain.length} certificates", reference="RFC 5280 6.1")
+    trail.passed(_CHAIN, numbered(chain.length, "certificate"), reference="RFC 5280 6.1")
     trail.checks += chain.checks
     trail.signer = certificate_signer(chain.leaf, chain.key)
     trail.claims |= certificate_claims(chain.leaf)

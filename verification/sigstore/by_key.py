@@ -12,6 +12,7 @@ from datetime import datetime
 
 from core.frozen import dataclass
 from core.model import Subject, Trust, Verification
+from core.naming import numbered
 from verification.envelope import Envelope
 from verification.fault import Fault, refuse_fault
 from verification.format import Setting
@@ -65,6 +66,7 @@ def find_key(
         else:
             found.append(Held(key, attempt))
     if found:
+        found.sort(key=lambda one: one.key.preference(setting.now), reverse=True)
         return content, tuple(found)
     return refuse_fault(trail, _worst(bundle, given, faults))
 
@@ -95,7 +97,7 @@ def _worst(bundle: Bundle, given: GivenKeys, faults: Sequence[Fault]) -> Fault:
         detail = f"no readable key verifies, and an entry is broken: {given.broken[0]}"
         expected = "trust entries that can be read"
         return Fault(_KEY, "KEYRING_UNUSABLE", detail, expected, given.broken[0])
-    detail = f"the signature holds under none of {len(given.keys)} keys"
+    detail = f"the signature holds under none of {numbered(len(given.keys), 'key')}"
     expected = f"a signature by {shown_keys(given)}"
     found = f"one by another key, or over other bytes; the hint says {bundle.key_hint[:100]!r}"
     return Fault(SIGNATURE_STEP, "SIGNATURE_INVALID", detail, expected, found)

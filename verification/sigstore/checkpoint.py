@@ -13,6 +13,7 @@ from functools import lru_cache
 from core import wire
 from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
+from core.naming import numbered
 from verification.sigstore.log_keys import HINT_SIZE, LogKey
 from verification.sigstore.merkle import HASH_SIZE
 
@@ -56,7 +57,9 @@ def read_checkpoint(envelope: str) -> Checkpoint:
         raise MalformedError("a checkpoint begins with an origin and a size in lines of their own")
     root_hash = wire.decode_base64(root, what="the root hash of the checkpoint")
     if len(root_hash) != HASH_SIZE:
-        raise MalformedError(f"the root hash of the checkpoint has {len(root_hash)} bytes")
+        raise MalformedError(
+            f"the root hash of the checkpoint has {numbered(len(root_hash), 'byte')}"
+        )
     listed = below[:-1].split("\n")
     if len(listed) > MAX_LINES:
         raise TooLargeError(f"{len(listed)} signatures under a checkpoint, more than {MAX_LINES}")

@@ -233,7 +233,12 @@ def _name(name: x509.GeneralName) -> tuple[str, str] | None:
 
 
 def _user_name(name: x509.OtherName) -> tuple[str, str]:
+    """Read `sub!SubjectDomain` (Fulcio's docs, oidc.md, "Username").
+
+    Fulcio issues for no subject with a `!` and for no mailbox, and a domain has no scheme.
+    """
     user = _text(name.value, "user name", raw=False)
-    if "!" not in user or "@" in user or "://" in user:  # Fulcio writes `user!domain`
+    subject, _, domain = user.partition("!")
+    if not subject or not domain or "!" in domain or "@" in user or "://" in user:
         raise MalformedError("the user name in the certificate has not the form of one")
     return "username", user

@@ -12,6 +12,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.model import Subject, Verification
+from core.naming import numbered
 from verification.envelope import Envelope
 from verification.fault import Fault, malformed, refuse_fault
 from verification.format import Setting
@@ -139,7 +140,7 @@ def _vouch(
     if isinstance(vouched, Fault):
         return vouched
     path, issuer = vouched, vouched.links[1]
-    trail.passed(_CHAIN, f"{len(path.links)} certificates", reference="RFC 5280 6.1")
+    trail.passed(_CHAIN, numbered(len(path.links), "certificate"), reference="RFC 5280 6.1")
     fault = _revoked(path, times, setting, trail)
     if fault is not None:
         return fault
@@ -165,7 +166,7 @@ def _revoked(path: CertificatePath, times: Times, setting: Setting, trail: Trail
         return None
     at = min(times.first.before, setting.now)
     judged = judge_revocation(
-        path.links, given, setting.now, proved_at=at, namesakes=path.namesakes
+        path.lineage, given, setting.now, proved_at=at, namesakes=path.namesakes
     )
     if isinstance(judged, Fault):
         return judged

@@ -40,6 +40,15 @@ class Logged:
     at: datetime | None
     tree_size: int  # as the log signed it; 0 where it signed the promise alone
 
+    @property
+    def index(self) -> int | None:
+        """The entry's index, None where nothing proves it.
+
+        The promise signs it; without one, Rekor's second version alone has the proof state it.
+        """
+        is_proved = self.at is not None or (self.entry.kind, self.entry.version) not in PROMISING
+        return self.entry.log_index if is_proved else None
+
 
 def check_entry(entry: LogEntry, version: str, root: TrustedRoot) -> Logged | Fault:
     """Check one entry against the logs of a root; windows are judged when all times are known."""
@@ -58,7 +67,8 @@ def check_entry(entry: LogEntry, version: str, root: TrustedRoot) -> Logged | Fa
         if isinstance(promised, Fault):
             return promised
         log, at = promised
-    # 4. The way up to the root, and the log's word for that root.
+        logs = tuple(each for each in logs if each.key.fingerprint == log.key.fingerprint)
+    # 4. The way up to the root, and the log's word for that root: by the key that promised.
     proof = entry.proof
     if proof is None:
         return Logged(entry, log, at, 0)

@@ -164,9 +164,10 @@ def log_claims(times: Times) -> dict[str, str]:
     one = times.logged[0]
     claims = {
         "log": one.log.url,
-        "log_index": str(one.entry.log_index),
         "log_entry_kind": f"{one.entry.kind} {one.entry.version}",
     }
+    if one.index is not None:
+        claims["log_index"] = str(one.index)
     if one.at is not None:
         claims["log_integrated_time"] = one.at.isoformat()
     if one.tree_size:

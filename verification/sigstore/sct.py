@@ -42,7 +42,7 @@ def check_promise(leaf: Leaf, issuer: x509.Certificate, root: TrustedRoot) -> Lo
         logs = root.certificate_logs.get(promise.log_id, ())
         if not logs:
             continue
-        at = promise.timestamp.replace(tzinfo=UTC)
+        at = _made_at(promise)
         signed = _signed(promise, at, leaf.certificate, issuer)
         promised = next((log for log in logs if _holds(log, promise, signed, at)), None)
         if promised is None:
@@ -55,6 +55,17 @@ def check_promise(leaf: Leaf, issuer: x509.Certificate, root: TrustedRoot) -> Lo
         found = ", ".join(promise.log_id.hex() for promise in listed)[:200] or "no promise"
         return Fault(STEP, "SCT_INVALID", detail, "a promise by " + _known(root), found, _REFERENCE)
     return promised
+
+
+def _made_at(promise: SignedCertificateTimestamp) -> datetime:
+    """Return when a promise was made, the last of all dates for a time beyond them.
+
+    64 bits of milliseconds reach further than that; a promise of such a time does not hold.
+    """
+    try:
+        return promise.timestamp.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _known(root: TrustedRoot) -> str:

@@ -15,6 +15,8 @@ from core.model import Outcome, Role, TrustEntry, Verification
 from tests.verification.cosign_specimens import keyless_attestation, stamped_attestation
 from tests.verification.sigstore.sigstore_world import ACME, CONTENT, DSSE1, World, statement_of
 from tests.verification.specimens import (
+    DAY,
+    NOW,
     artifact,
     evidence,
     flipped,
@@ -56,6 +58,18 @@ def test_a_foreign_root_or_key_proves_nothing() -> None:
     assert judged(content, World("other").entry()).outcome is Outcome.UNTRUSTED
     assert judged(content, key_entry(private_key("p256", "other"))).outcome is Outcome.INVALID
     assert judged(content).reason == "TRUST_ROOT_MISSING"
+
+
+def test_a_given_key_past_its_window_decides_before_its_certificate() -> None:
+    content = keyless_attestation(statement_of(), DSSE1)
+    key = ACME.signer_key(DSSE1)
+    for entries in (
+        (key_entry(key, until=NOW - DAY), ACME.entry()),
+        (ACME.entry(), key_entry(key, until=NOW - DAY)),
+    ):
+        found = judged(content, *entries)
+        assert (found.outcome, found.reason) == (Outcome.UNTRUSTED, "KEY_EXPIRED")
+    assert judged(content, key_entry(key), ACME.entry()).outcome is Outcome.VERIFIED
 
 
 def test_timestamp_is_over_the_whole_envelope() -> None:

@@ -23,6 +23,7 @@ from core.model import (
     digest_of,
 )
 from tests.verification.index_specimens import (
+    GITHUB,
     MAKING,
     NAME,
     PUBLISHER,
@@ -217,6 +218,16 @@ PUBLISHERS: dict[str, tuple[dict[str, Any], str]] = {
         {"kind": "CircleCI", "project_id": "x", "pipeline_definition_id": "y"},
         "ISSUER_MISMATCH",
     ),
+    "identity and issuer": ({"kind": "URL", "issuer": GITHUB, "identity": WORKFLOW}, "verified"),
+    "other identity": (
+        {"kind": "URL", "issuer": GITHUB, "identity": f"{WORKFLOW}0"},
+        "IDENTITY_MISMATCH",
+    ),
+    "other issuer": (
+        {"kind": "URL", "issuer": "https://issuer.example", "identity": WORKFLOW},
+        "ISSUER_MISMATCH",
+    ),
+    "identity alone": ({"kind": "URL", "identity": WORKFLOW}, "MALFORMED"),
     "unknown kind": ({"kind": "Forge"}, "FORMAT_UNSUPPORTED"),
     "no kind": ({"repository": "acme/app"}, "MALFORMED"),
     "no repository": ({"kind": "GitHub", "workflow": "release.yml"}, "MALFORMED"),
@@ -272,16 +283,32 @@ def test_environment_is_compared_where_the_certificate_states_one() -> None:
         "repository": "https://github.com/acme/app",
         "ref": "refs/tags/v1",
         "config": WORKFLOW,
-        "environment": "release",
+        "environment": "Release",
     }
     made = made_with(WORKFLOW, **claims)
     for environment, reason in (
-        ("release", "verified"),
+        ("Release", "verified"),
+        ("release", "verified"),  # as an index keeps them: GitHub's names know no case
         (None, "verified"),
         ("test", "IDENTITY_MISMATCH"),
     ):
         publisher = PUBLISHER | {"environment": environment}
         assert said(provenance(made, publisher=publisher)) == reason
+
+
+def test_environments_of_gitlab_are_compared_exactly() -> None:
+    path = "https://gitlab.com/acme/app//.gitlab-ci.yml@refs/heads/main"
+    claims = {
+        "issuer": "https://gitlab.com",
+        "repository": "https://gitlab.com/acme/app",
+        "ref": "refs/heads/main",
+        "config": path,
+        "environment": "Release",
+    }
+    made = made_with(path, **claims)
+    defined = {"kind": "GitLab", "repository": "acme/app", "workflow_filepath": ".gitlab-ci.yml"}
+    for environment, reason in (("Release", "verified"), ("release", "IDENTITY_MISMATCH")):
+        assert said(provenance(made, publisher=defined | {"environment": environment})) == reason
 
 
 def test_attack_06_identity_is_compared_exactly() -> None:

@@ -71,6 +71,24 @@ def test_slsa_1_claims() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("source", "repository", "ref"),
+    [
+        ("git+https://github.com/acme/app", "https://github.com/acme/app", "refs/tags/v1"),
+        ("git+https://github.com/other/lib", "https://github.com/other/lib", None),
+        ("git+https://github.com/other/lib@main", "https://github.com/other/lib", "main"),
+        ("pkg:npm/left-pad@1.0.0", "https://github.com/acme/app", "refs/tags/v1"),
+    ],
+)
+def test_slsa_1_reference_is_of_the_source_repository(
+    source: str, repository: str, ref: str | None
+) -> None:
+    predicate = deepcopy(SLSA_1)
+    predicate["buildDefinition"]["resolvedDependencies"] = [{"uri": source}]
+    claims = view(SLSA_TYPE)(predicate)
+    assert (claims["source_repository"], claims.get("source_ref")) == (repository, ref)
+
+
 def test_slsa_0_2_claims() -> None:
     claims = view("https://slsa.dev/provenance/v0.2")(SLSA_0_2)
     assert claims["source_repository"] == "https://github.com/acme/app.git"

@@ -31,6 +31,7 @@ from tests.verification.sigstore.sigstore_world import (
     REKOR2,
     SIGNED_AT,
     V1,
+    V3,
     Case,
     Document,
     Making,
@@ -38,6 +39,7 @@ from tests.verification.sigstore.sigstore_world import (
     b64,
     der,
     message_case,
+    sign,
     statement_case,
     statement_of,
 )
@@ -348,6 +350,29 @@ class TestAttack02KeyValidityWindowIgnored:
         root = ACME.root()
         root["tlogs"][0]["publicKey"]["validFor"]["end"] = (SIGNED_AT - DAY).isoformat()
         assert reason(replace(message_case(), entries=(ACME.entry(root),))) == "LOG_UNKNOWN"
+
+    @pytest.mark.parametrize("media_type", [V1, V3])
+    def test_key_that_a_log_had_before_promises_no_time_any_more(self, media_type: str) -> None:
+        """A root may name both under one id: the checkpoint is by the new key, in its window."""
+        before = World("the log before")
+        past = before.log("rekor", "PKIX_ECDSA_P256_SHA_256", ACME.log_id(), ACME.origin("1"))
+        past["publicKey"]["validFor"]["end"] = (SIGNED_AT - DAY).isoformat()
+        root = ACME.entry(ACME.root(tlogs=[past, *ACME.root()["tlogs"]]))
+        case = message_case(Making(media_type=media_type))
+        assert reason(replace(case, entries=(root,))) == ""
+        document = copy.deepcopy(case.document)
+        entry = entry_of(document)
+        promised = {
+            "body": entry["canonicalizedBody"],
+            "integratedTime": int(entry["integratedTime"]),
+            "logID": ACME.log_id().hex(),
+            "logIndex": int(entry["logIndex"]),
+        }
+        signed = json.dumps(promised, separators=(",", ":")).encode()
+        forged = b64(sign(before.log_key(), signed))
+        entry["inclusionPromise"] = {"signedEntryTimestamp": forged}
+        forgery = replace(case, document=document, entries=(root,))
+        assert reason(forgery) == "LOG_CHECKPOINT_INVALID"
 
     def test_key_of_a_second_version_log_outside_its_window(self) -> None:
         root = ACME.root()

@@ -141,6 +141,22 @@ class TestFacts:
         assert claims["log_entry_kind"] == "hashedrekord 0.0.1"
         assert claims["trusted_root"] == str(digest_of(case.entries[0].content))
 
+    @pytest.mark.parametrize(
+        ("making", "wanted"),
+        [
+            (Making(), "1000003"),  # the promise signs it
+            (REKOR2, "3"),  # the proof states it, too
+            (Making(promised=False, stamped_at=(SIGNED_AT,)), None),
+        ],
+        ids=["promised", "second version", "neither"],
+    )
+    def test_an_index_of_the_log_is_a_claim_where_something_proves_it(
+        self, making: Making, wanted: str | None
+    ) -> None:
+        verification = judged(message_case(making))
+        assert verification.outcome is Outcome.VERIFIED
+        assert verification.claims.get("log_index") == wanted
+
     def test_times_are_bounded_by_certificate_and_log(self) -> None:
         verification = judged(message_case())
         assert verification.signed_after == SIGNED_AT

@@ -261,6 +261,12 @@ class TestPromise:
         bad = b"\0" + log + bytes(8) + b"\0\0\4\3\0\2\x30\0"
         assert self.check(self.listed(bad)) == "SCT_INVALID"
 
+    @pytest.mark.parametrize("milliseconds", [253402300800000, 2**64 - 1])  # the year 10000, all
+    def test_a_promise_of_a_time_beyond_all_dates_does_not_hold(self, milliseconds: int) -> None:
+        log = hashlib.sha256(spki(ACME._key("ct"))).digest()
+        late = b"\0" + log + milliseconds.to_bytes(8, "big") + b"\0\0\4\3\0\2\x30\0"
+        assert self.check(self.listed(late)) == "SCT_INVALID"
+
 
 class TestProof:
     @pytest.mark.parametrize("making", [REKOR2, DSSE2], ids=["message", "envelope"])
@@ -350,6 +356,9 @@ class TestFulcio:
             _user_name("https://other.example/ceo!acme.example"),
             _user_name("spiffe://other.example/ceo"),
             _user_name("other.example"),
+            _user_name("ann!other.example!acme.example"),
+            _user_name("!acme.example"),
+            _user_name("ann!"),
         ],
         ids=lambda name: type(name).__name__,
     )
