@@ -33,6 +33,7 @@ SUFFIXES = {  # best first
 }
 XZ_MEMORY = 128 * MIB  # `xz -9` needs 65 MiB to unpack; a hostile header may ask for 4 GiB
 _PIECE = 1 << 18
+_LEAST_PIECE = 1 << 16  # of many small streams each gives a piece
 _FED = 1 << 14  # at once: behind each of many small streams what is left is copied
 _Unpacker = lzma.LZMADecompressor | bz2.BZ2Decompressor
 _FIELDS = ("Package", "Version", "Architecture", "Size", "SHA256")
@@ -120,15 +121,25 @@ def fetch_list(
 
 
 def unpack(content: Content, entry: str, *, limit: int) -> Iterator[bytes]:
-    """Yield a list's text in bounded pieces; TooLargeError past `limit` bytes."""
-    unpacked = 0
+    """Yield a list's text in bounded pieces; TooLargeError past `limit` bytes.
+
+    None but the last is small: readers look again at what they have of an entry with each piece.
+    """
+    unpacked, small = 0, bytearray()
     for piece in _UNPACKERS[_suffix(entry)](content):
         unpacked += len(piece)
         if unpacked > limit:
             raise TooLargeError(
                 f"{display(entry)} unpacks to more than {limit} bytes (limits.index_unpacked_bytes)"
             )
+        if small or len(piece) < _LEAST_PIECE:
+            small += piece
+            if len(small) < _LEAST_PIECE:
+                continue
+            piece = bytes(small)  # noqa: PLW2901 - the same bytes, gathered
+            small.clear()
         yield piece
+    yield bytes(small)
 
 
 class PackagesReader:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from collectors.file_content import FileContent, shown
 from core.checksums import Readings, read_checksums
+from core.cleartext import MESSAGE_BEGIN, read_cleartext
 from core.errors import CollectionError, MalformedError
 from core.json_lines import attestations_in
 from core.limits import Limits
@@ -53,7 +55,8 @@ CHECKSUM_LIST = re.compile(
     r"((sha(256|384|512)|b2)sums?(\.txt)?"
     # `app_1.0_SHA256SUMS` of HashiCorp, `SHASUMS256.txt` of Node.js
     r"|(.*[._-])?((sha(256|384|512)|b2)sums|shasums(256|384|512)|checksums(?=\.txt))(\.txt)?"
-    r"|(?-i:SHA(256|384|512)|CHECKSUMS?)"  # OpenBSD, Fedora; in small letters these are programs
+    # OpenBSD, CentOS, Fedora; in small letters these are programs
+    r"|(?-i:SHA(256|384|512)|CHECKSUMS?|.*-CHECKSUM)"
     r"|.+\.sha(256|384|512)(sums?)?)\Z",
     re.IGNORECASE,
 )
@@ -61,6 +64,7 @@ CHECKSUM_LIST = re.compile(
 BY_DIGEST = re.compile(r"(sha256|sha512)[:-]([0-9a-f]{64}|[0-9a-f]{128})\.jsonl\Z")
 SIGNED_OVER = ("sha256", "sha384", "sha512")  # kept, so that another key can be tried later
 CHECKSUMS = "text/x-checksums"
+SIGNED_TEXT = "text/plain; openpgp-cleartext"
 LISTS_SHOWN = 20
 SHARED_KEY_BYTES = 1024  # a longer key could not be kept, and with it what the lists name
 _MEDIA_TYPES = (  # how the bytes begin → what they claim to be
@@ -112,11 +116,39 @@ class Neighbours:
         self._hashed_by = {algorithm for algorithm, _ in self._digests.values()}
         self._claimed: set[str] = set()  # named by the digest of a file that is here
         rest = [name for name in files if not self._is_evidence(name)]
-        self.artifacts = [name for name in rest if not CHECKSUM_LIST.match(name)]
-        self._lists = [name for name in rest if CHECKSUM_LIST.match(name)]
-        for name in self._lists:
-            if self._has_any(name, LIST_SIGNATURES):
-                self._read_list(name)
+        self._signed_texts: set[str] = set()  # lists with their signature around them
+        self.artifacts: list[str] = []
+        self._lists: list[str] = []  # that may name any file
+        self._own_lists: dict[str, list[str]] = {}  # beside `app`, `app.sha256` is about it only
+        for name in rest:
+            self._sort(name)
+        self._broken_lists = [self._broken[name] for name in self._lists if name in self._broken]
+
+    def _sort(self, name: str) -> None:
+        """Tell lists from artifacts, and read those that are signed."""
+        of = CHECKSUM_SUFFIX.sub("", name)
+        is_about_one = of != name and of in self.files
+        is_signed = self._has_any(name, LIST_SIGNATURES)
+        if not (is_signed or is_about_one) and self._is_signed_text(name):
+            self._signed_texts.add(name)
+        elif not CHECKSUM_LIST.match(name):
+            self.artifacts.append(name)
+            return
+        if is_about_one:
+            self._own_lists.setdefault(of, []).append(name)
+        else:
+            self._lists.append(name)
+        if is_signed or name in self._signed_texts:
+            self._read_list(name)
+
+    def _is_signed_text(self, name: str) -> bool:
+        """Say whether it is a list with its signature around it, as Fedora and kernel.org do."""
+        if not CHECKSUM_LIST.match(name.removesuffix(".asc")):
+            return False
+        try:
+            return self._read(name).startswith(MESSAGE_BEGIN)
+        except (CollectionError, MalformedError):
+            return False
 
     def unclaimed(self) -> Iterator[str]:
         """Yield what is named by the digest of no artifact, once all of them were looked at."""
@@ -169,7 +201,7 @@ class Neighbours:
         Their signatures are kept as evidence: whoever repeats a verification needs both.
         """
         for listed in self._compare(name)[0]:
-            if listed.list_name not in self._kept:
+            if listed.list_name not in self._kept and listed.list_name not in self._signed_texts:
                 content = self._read(listed.list_name)
                 self._kept.add(listed.list_name)
                 path = self._path(listed.list_name)
@@ -188,6 +220,9 @@ class Neighbours:
         # 2. Signatures of lists that name it with the digest we computed. The subject is the list:
         #    one verification for all it names. No ListLink, for nothing is believed from the list.
         for listed in agreeing:
+            if listed.list_name in self._signed_texts:
+                yield self._signed_text(listed.list_name)
+                continue
             of_list = self._subject(listed.list_name)
             yield from self._beside(listed.list_name, LIST_SIGNATURES, of_list)
         # 3. Signed lists that say something else of it: never evidence for it, only against.
@@ -237,9 +272,17 @@ class Neighbours:
                 return self._read(name + suffix)
         return b""
 
+    def _signed_text(self, list_name: str) -> Evidence | Unread:
+        try:
+            content, text = self._read(list_name), self._list(list_name)
+        except (CollectionError, MalformedError) as error:
+            return Unread(error.reason, str(error))
+        subject = Subject(shown(list_name), (digest_of(text),), MemoryContent(text))
+        return Evidence(content, SIGNED_TEXT, self._path(list_name), subject)
+
     def _contradiction(self, list_name: str, subject: Subject) -> Evidence | Unread:
         try:
-            content = self._read(list_name)
+            content = self._list(list_name)
         except (CollectionError, MalformedError) as error:
             return Unread(error.reason, str(error))
         return Evidence(content, CHECKSUMS, self._path(list_name), subject)
@@ -247,9 +290,16 @@ class Neighbours:
     def _read(self, name: str) -> bytes:
         return self.files[name].read(self.limits.evidence_bytes, "limits.evidence_bytes")
 
+    def _list(self, name: str) -> bytes:
+        """Return what a list says: of one inside a signed message, what is signed of it."""
+        content = self._read(name)
+        if name not in self._signed_texts:
+            return content
+        return read_cleartext(content, limit=self.limits.evidence_bytes).text
+
     def _read_list(self, list_name: str) -> None:
         try:
-            lines = read_checksums(self._read(list_name), self.limits)
+            lines = read_checksums(self._list(list_name), self.limits)
         except (CollectionError, MalformedError) as error:
             self._broken[list_name] = Unread(error.reason, str(error))
             return
@@ -273,21 +323,15 @@ class Neighbours:
 
     def _looked(self, name: str) -> tuple[str, ...]:
         tried = [shown(name + suffix) for suffix in SIGNATURES]
-        for list_name in [other for other in self._lists if self._may_name(other, name)][
-            :LISTS_SHOWN
-        ]:
-            signed = self._has_any(list_name, LIST_SIGNATURES)
+        for list_name in islice(chain(self._own_lists.get(name, ()), self._lists), LISTS_SHOWN):
+            signed = list_name in self._signed_texts or self._has_any(list_name, LIST_SIGNATURES)
             why = "does not name it" if signed else "has no signature beside it"
             tried.append(f"{shown(list_name)} ({why})")
         return tuple(tried)
 
     def _broken_for(self, name: str) -> list[Unread]:
-        return [why for list_name, why in self._broken.items() if self._may_name(list_name, name)]
-
-    def _may_name(self, list_name: str, name: str) -> bool:
-        # Beside `app`, the list `app.sha256` is about `app` only.
-        of = CHECKSUM_SUFFIX.sub("", list_name)
-        return of in (name, list_name) or of not in self.files
+        own = [self._broken[each] for each in self._own_lists.get(name, ()) if each in self._broken]
+        return own + self._broken_lists
 
     def _path(self, name: str) -> str:
         return shown(name) if self.unit == "." else f"{self.unit}/{shown(name)}"

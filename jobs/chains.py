@@ -8,7 +8,7 @@ kind of list says is in `jobs/signed_lists.py`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from collectors.file_content import shown
@@ -117,13 +117,32 @@ def _link(upper: Member, lower: Member, limits: Limits) -> str:
     return f"{listing.kind}: {entry.name}: {entry.digest}"
 
 
+@dataclass(slots=True)
+class _Named:
+    """The entries under the name that is wanted; its whole name, once seen, goes before a part."""
+
+    is_whole: bool = False
+    held: Entry | None = None  # the first with the right digest
+    first: list[Entry] = field(default_factory=list)  # the first few, of `count`
+    count: int = 0
+
+    def take(self, entry: Entry, *, is_equal: bool, is_whole: bool) -> None:
+        """Count an entry in; in another folder a file of the same name is another one."""
+        if is_whole and not self.is_whole:
+            self.is_whole, self.held, self.first, self.count = True, None, [], 0
+        if self.is_whole and not is_whole:
+            return
+        self.held = entry if is_equal and self.held is None else self.held
+        self.count += 1
+        self.first += [entry] if len(self.first) < _SHOWN_CANDIDATES else []
+
+
 def _find(listing: Listing, wanted: Member) -> Entry:
     """Return the entry for the member; every entry is read, so that the whole list was."""
     known: dict[str, Digest | None] = {}
     equal: Entry | None = None  # the first with this digest, under whatever name
-    held: Entry | None = None  # the first with this digest and this name
-    named: list[Entry] = []  # the first few with this name, of `count`
-    count = 0
+    named = _Named()
+    binding = wanted.is_demanded or (listing.has_binding_names and bool(wanted.name))
     for listed in listing.entries:
         is_named = bool(wanted.name) and wanted.name in listed.aliases
         entry = listed
@@ -135,14 +154,12 @@ def _find(listing: Listing, wanted: Member) -> Entry:
         if is_equal and equal is None:
             equal = entry
         if is_named:
-            held = entry if is_equal and held is None else held
-            count += 1
-            named += [entry] if len(named) < _SHOWN_CANDIDATES else []
-    if held is not None:
-        return held
-    if named:
-        raise _differs(wanted, named, count, known)
-    binding = wanted.is_demanded or (listing.has_binding_names and bool(wanted.name))
+            is_whole = binding and entry.name == wanted.name
+            named.take(entry, is_equal=is_equal, is_whole=is_whole)
+    if named.held is not None:
+        return named.held
+    if named.count:
+        raise _differs(wanted, named.first, named.count, known)
     if equal is None or binding:
         raise _unlisted(listing, wanted, equal, known)
     return equal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import socket
 import tempfile
 import time
@@ -20,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from collectors import file_evidence
 from collectors.collector import Surroundings
 from collectors.file_content import FileContent, Stamp, raw, shown
 from collectors.file_tree import FileTreeCollector, FileTreeOptions
@@ -33,12 +35,14 @@ from core.model import (
     IndexKept,
     Location,
     Sighting,
+    Subject,
     UnitEnd,
     digest_of,
 )
 from net.http import Http
 
 NOBODY = 65534
+SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n"
 ARMOR = b"-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----\n"
 
 
@@ -68,6 +72,18 @@ class Remembered:
 
 
 NOTHING = Remembered()
+
+
+@dataclass
+class CountedPattern:
+    """A pattern, and how often something was put in the place of what it matches."""
+
+    pattern: re.Pattern[str]
+    asked: int = 0
+
+    def sub(self, new: str, text: str) -> str:
+        self.asked += 1
+        return self.pattern.sub(new, text)
 
 
 def collector_of(
@@ -491,6 +507,59 @@ class TestChecksumLists:
         assert found.names == ["a"]
         assert found.set_of("a").evidence == ()
         assert "SHA256SUMS (has no signature beside it)" in found.set_of("a").looked
+
+    @pytest.mark.parametrize("name", ["Fedora-39-CHECKSUM", "sha256sums.asc", "SHA256SUMS"])
+    def test_a_list_inside_a_signed_message_vouches_for_what_it_names(
+        self, folder: Path, name: str
+    ) -> None:
+        for each in ("a", "b", "c"):
+            put(folder, each, each.encode())
+        text = checksums(folder, ["a", "b"])
+        listing = put(folder, name, SIGNED + text + ARMOR)
+        found = read(folder)
+        assert found.names == ["a", "b", "c"]
+        (evidence,) = found.set_of("a").evidence
+        assert evidence.content == listing.read_bytes()
+        assert evidence.subject == Subject(name, (digest_of(text),))
+        assert found.set_of("a") is found.set_of("b")
+        assert found.set_of("a").key == f"list:./{name}"
+        assert found.lists == {}, "the evidence holds it"
+        assert f"{name} (does not name it)" in found.set_of("c").looked
+        put(folder, "a", b"A")
+        (evidence,) = read(folder).set_of("a").evidence
+        assert (evidence.content, evidence.subject.name) == (text, "a")
+
+    def test_a_broken_signed_message_is_unread_and_a_lone_signature_an_artifact(
+        self, folder: Path
+    ) -> None:
+        put(folder, "a", b"a")
+        put(folder, "sha256sums.asc", ARMOR)
+        assert read(folder).names == ["a", "sha256sums.asc"]
+        put(folder, "sha256sums.asc", SIGNED + checksums(folder, ["a"]))
+        found = read(folder)
+        assert found.names == ["a"]
+        assert [each.reason for each in found.set_of("a").unread] == ["MALFORMED"]
+
+    @pytest.mark.parametrize("signed", [False, True])
+    def test_a_list_beside_each_file_is_looked_at_once(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, signed: bool
+    ) -> None:
+        names = [f"f{number}" for number in range(30)]
+        for name in names:
+            put(folder, name, name.encode())
+            put(folder, f"{name}.sha256", b"no list")
+            if signed:
+                put(folder, f"{name}.sha256.asc", ARMOR)
+        lists = CountedPattern(file_evidence.CHECKSUM_SUFFIX)
+        monkeypatch.setattr(file_evidence, "CHECKSUM_SUFFIX", lists)
+        found = read(folder)
+        assert found.names == sorted(names)
+        assert lists.asked <= 2 * len(names)
+        for name in names:
+            unread, looked = found.set_of(name).unread, found.set_of(name).looked
+            assert len(unread) == int(signed)
+            about = [each for each in looked if ".sha256" in each]
+            assert about == ([] if signed else [f"{name}.sha256 (has no signature beside it)"])
 
     def test_a_file_that_the_signed_list_leaves_out_is_unsigned(self, folder: Path) -> None:
         put(folder, "a", b"a")

@@ -152,6 +152,23 @@ def test_digits_that_may_be_of_two_algorithms_need_both_digests_to_be_refuted(
 # --- signify -e -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("words", [(), ("--name", "f")], ids=["unnamed", "named"])
+@pytest.mark.parametrize("order", [("f", "old/f"), ("old/f", "f")])
+def test_file_of_another_folder_is_not_the_one_of_that_name(
+    verify: Verify, tmp_path: Path, order: tuple[str, str], words: tuple[str, ...]
+) -> None:
+    of = {"f": OTHER, "old/f": CONTENT}
+    listed = b"".join(
+        b"%s  %s\n" % (hashlib.sha256(of[name]).hexdigest().encode(), name.encode())
+        for name in order
+    )
+    file = tmp_path / "f"
+    assert through(verify, tmp_path, listed, file, *words)["reason"] == "DIGEST_MISMATCH"
+    assert through(verify, tmp_path, listed, file, "--name", "old/f")["outcome"] == "verified"
+    alone = listed.replace(b"  f\n", b"  g/f\n")
+    assert through(verify, tmp_path, alone)["outcome"] == "verified"
+
+
 @pytest.fixture
 def signified(tmp_path: Path) -> Path:
     """Return a folder with `SHA256.sig` as OpenBSD writes it."""
