@@ -70,12 +70,18 @@ def serve(config: Path, port: int | None) -> None:
 
     logs.configure()
     application, settings = create_app(config), load(config).settings.serve
-    chosen = free_port(settings.host, settings.port if port is None else port)
-    with worker_process(config):
+    wanted = settings.port if port is None else port
+    chosen = free_port(settings.host, wanted)
+
+    def announce() -> None:
         click.echo("Listening on loopback only: there is no login yet.")
+        if wanted not in (0, chosen):
+            click.echo(f"Port {wanted} is taken or not ours to take: listening on {chosen}.")
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         click.echo(f"Countersign is at http://{host}:{chosen}/ (Ctrl-C stops it)")
-        serve_http(application, settings.host, chosen, settings.threads)
+
+    with worker_process(config):
+        serve_http(application, settings.host, chosen, settings.threads, announce)
 
 
 def create_app(config: Path) -> Flask:

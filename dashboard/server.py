@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -32,12 +33,19 @@ def free_port(host: str, preferred: int) -> int:
     raise ConfigurationError(f"serve.port: no free port from {preferred} to {last} on {host}")
 
 
-def serve(application: Flask, host: str, port: int, threads: int) -> None:
-    """Serve until SIGTERM or Ctrl-C; ends by SystemExit."""
+def serve(
+    application: Flask,
+    host: str,
+    port: int,
+    threads: int,
+    announce: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; ends by SystemExit. `announce` is called once it listens."""
     # A database connection does not survive the fork: SQLite's locks belong to a process.
     application.extensions[EXTENSION].database.close()
     name = f"[{host}]" if ":" in host else host
-    _Server(application, {"bind": f"{name}:{port}", "threads": threads}).run()
+    options = {"bind": f"{name}:{port}", "threads": threads, "when_ready": lambda _: announce()}
+    _Server(application, options).run()
 
 
 def _bindable(host: str, port: int) -> int:

@@ -6,10 +6,11 @@ import errno
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -118,36 +119,44 @@ def test_scan_of_a_source_out_of_reach_exits_3(tmp_path: Path) -> None:
     assert checked.stdout.startswith("r: ")
 
 
-def test_serve_answers_scans_beside_and_ctrl_c_stops_everything(tmp_path: Path) -> None:
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+def test_serve_answers_scans_beside_and_ctrl_c_stops_everything(
+    tmp_path: Path, taken_port: int
+) -> None:
     assert run("init", "--example", cwd=tmp_path).returncode == 0
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py"), "serve", "--port", "0"], cwd=tmp_path,
+        [sys.executable, str(ROOT / "app.py"), "serve", "--port", str(taken_port)], cwd=tmp_path,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
     )  # fmt: skip
     with process:
         assert process.stdout is not None
-        said = [process.stdout.readline() for _ in range(2)]
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if "Countersign is at " in line:
+                break
         address = said[-1].split("Countersign is at ")[1].split()[0]
         try:
-            answer = wait_for(address + "readyz")
+            answer = answer_of(address + "readyz")  # what is announced listens already
             os.killpg(process.pid, signal.SIGINT)
             process.wait(PATIENCE)
         finally:
             process.kill()
     assert answer == b"ready\n"
+    assert any(line.startswith(f"Port {taken_port} is taken") for line in said), said
     left = subprocess.run(
         ["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert left.stdout == ""
 
 
-def wait_for(address: str) -> bytes:
-    """Return the answer of a server that is starting."""
-    last: OSError | None = None
-    for _ in range(10_000):
-        try:
-            with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
-                return bytes(answer.read())
-        except OSError as error:
-            last = error
-    raise AssertionError(f"{address} never answered: {last}")
+def answer_of(address: str) -> bytes:
+    with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
+        return bytes(answer.read())

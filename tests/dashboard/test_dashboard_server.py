@@ -81,11 +81,12 @@ def test_it_serves_and_ends_promptly(fresh: Site, ending: signal.Signals) -> Non
         process.wait()
 
 
+PATIENCE = 60
 SLOW_PROGRAM = """
 import sys, threading
 from core.settings import Settings
 from dashboard.application import create_dashboard
-from dashboard.server import serve
+from dashboard import server
 from storage.database import Database
 from tests.fakes import seed
 application = create_dashboard(Database.open(sys.argv[1]), Settings(), lambda: seed.NOW)
@@ -93,19 +94,20 @@ application = create_dashboard(Database.open(sys.argv[1]), Settings(), lambda: s
 def slow():
     print("asked", flush=True)
     threading.Event().wait()
-serve(application, "127.0.0.1", int(sys.argv[2]), 4)
+server.GRACE_SECONDS, server.PATIENCE_SECONDS = int(sys.argv[3]), 3600
+server.serve(application, "127.0.0.1", int(sys.argv[2]), 4)
 """
 GET = "GET {} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("ending", "seconds"), [(signal.SIGINT, 2), (signal.SIGTERM, 5)], ids=["ctrl-c", "term"]
+    ("ending", "grace"), [(signal.SIGINT, 3600), (signal.SIGTERM, 1)], ids=["ctrl-c", "term"]
 )
 def test_open_connections_and_a_slow_page_neither_hold_it_up_nor_make_it_complain(
-    fresh: Site, ending: signal.Signals, seconds: float
+    fresh: Site, ending: signal.Signals, grace: int
 ) -> None:
     port = free_port("127.0.0.1", 0)
-    command = [sys.executable, "-c", SLOW_PROGRAM, str(fresh.database.url), str(port)]
+    command = [sys.executable, "-c", SLOW_PROGRAM, str(fresh.database.url), str(port), str(grace)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )
@@ -119,10 +121,8 @@ def test_open_connections_and_a_slow_page_neither_hold_it_up_nor_make_it_complai
         slow.sendall(GET.format("/slow").encode())
         assert process.stdout is not None
         assert process.stdout.readline() == b"asked\n"
-        begun = time.monotonic()
         os.killpg(process.pid, ending)  # as a terminal does: parent and child
-        _, said = process.communicate(timeout=15)
-        assert time.monotonic() - begun < seconds
+        _, said = process.communicate(timeout=PATIENCE)  # what waits, waits for an hour
         assert (process.returncode, said) == (0, b"")
     finally:
         for one in sockets:

@@ -57,12 +57,11 @@ def _server(programs: Path, folder: Path) -> Iterator[sa.URL]:
     data = folder / "data"
     _run([*prefix, str(programs / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust",
           "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"])  # fmt: skip
-    port = _free_port()
-    options = [f"-c {name}={value}" for name, value in FAST.items()]
-    options += [f"-k {folder}", f"-p {port}", "-c listen_addresses=127.0.0.1"]
     control = [*prefix, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
+    options = [f"-c {name}={value}" for name, value in FAST.items()]
+    options += [f"-k {folder}", "-c listen_addresses=127.0.0.1"]
     try:
-        _run([*control, "-o", " ".join(options), "start"])
+        port = _start([*control, "-o"], " ".join(options))
         yield sa.URL.create(
             "postgresql+psycopg", "postgres", host="127.0.0.1", port=port, database="postgres"
         )
@@ -77,6 +76,18 @@ def new_database(maintenance: sa.URL) -> sa.URL:
     with engine.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     return maintenance.set(database=name)
+
+
+def _start(command: list[str], options: str, tries: int = 5) -> int:
+    """Start on a free port and return it; another program may take it before the server does."""
+    port = _free_port()
+    try:
+        _run([*command, f"{options} -p {port}", "start"])
+    except RuntimeError:
+        if tries == 1:
+            raise
+        return _start(command, options, tries - 1)
+    return port
 
 
 def _free_port() -> int:

@@ -9,7 +9,9 @@ the tests need (gpg, ssh-keygen, rpm, jarsigner, osslsigncode, minisign).
 from __future__ import annotations
 
 import base64
+import gzip
 import json
+import lzma
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -131,6 +133,22 @@ PRIMARY = (
     b'<checksum type="sha256" pkgid="YES">' + b"e" * 64 + b'</checksum><location href="a.rpm"/>'
     b"</package></metadata>"
 )  # fmt: skip
+SOURCES_LIST = b"# x\ndeb [arch=amd64,i386 signed-by=/a.gpg] http://a.example/debian stable main\n"
+SOURCES = (
+    b"Types: deb deb-src\nURIs: http://a.example/\nSuites: s\nComponents: main\nTrusted: yes\n"
+)
+LINK = b'</v2/_catalog?last=a&n=1>; rel="next last"; title="a\\"b", <b>; rel=prev'
+SETTINGS = (
+    b"sources:\n  - {id: files, kind: file_tree, path: ./a, every: 6h}\n"
+    b"trust: {keys: {a: {file: keys/a.pem, valid: {until: 2026-12-01}}}}\nserve: {port: 0}\n"
+)
+POLICY = (
+    b"apiVersion: countersign/v1\nkind: Policy\nmetadata: {name: a, controls: [ssdf/PS.2.1]}\n"
+    b"applies_to: {any: [{oci: {repository: 'a/**', tags: ['v*']}}]}\n"
+    b"require:\n  - id: strong\n    cel: signers.all(s, s.algorithm != 'RSA-1024')\n"
+    b"    message: 'by {{signers.map(s, s.algorithm)}}'\n"
+    b"on_error: {keep_last_for: 24h, then: unknown}\n"
+)
 
 
 # --- formats --------------------------------------------------------------------------------------
@@ -361,6 +379,11 @@ def _of(*formats: str) -> Callable[[], Inputs]:
     }
 
 
+def _first(*formats: str) -> Callable[[], Inputs]:
+    """Return a maker that takes the first input of each format."""
+    return lambda: {name: next(iter(FORMATS[name]().inputs.values())) for name in formats}
+
+
 def _der_inputs() -> Inputs:
     leaf = certificate("fuzz", "fuzz", KEY, KEY)
     return {
@@ -446,6 +469,21 @@ def _yaml() -> Inputs:
     return {"good": text}
 
 
+def _layouts() -> Inputs:
+    """Return index.json and the blobs of a layout, one on each line."""
+    config, kind = b"{}", "application/vnd.oci.image."
+    described = {"digest": str(digest_of(config)), "size": len(config)}
+    image = _json({
+        "schemaVersion": 2, "mediaType": f"{kind}manifest.v1+json",
+        "config": described | {"mediaType": f"{kind}config.v1+json"},
+        "layers": [described | {"mediaType": f"{kind}layer.v1.tar"}],
+    })  # fmt: skip
+    listed = {"digest": str(digest_of(image)), "size": len(image)}
+    entries = [listed | {"mediaType": f"{kind}manifest.v1+json"}]
+    index = _json({"schemaVersion": 2, "manifests": entries})
+    return {"image": b"\n".join((index, image, config))}
+
+
 _CHALLENGE = b'Bearer realm="https://a.example/t",service="r\\"x", Basic realm=x'
 READERS: dict[str, Callable[[], Inputs]] = {
     "json": lambda: {
@@ -491,6 +529,27 @@ READERS: dict[str, Callable[[], Inputs]] = {
     "checkpoint": _checkpoints,
     "cosign-container": _of("cosign-simple-signing"),
     "oci-manifest": lambda: {"index": _json(MANIFEST)},
+    "oci-layout": _layouts,
+    "any-format": _first("dsse", "cosign-blob", "notation-jws", "ssh-signature",
+                         "minisign", "openpgp-detached", "rfc3161", "git-object"),
+    "json-lines": lambda: {
+        "lines": b'{"a":1}\n{"b":2}\n',
+        "answer": b'{"attestations":[{"bundle":{"a":[1]},"repository_id":1},{"bundle":null}]}',
+    },
+    "signed-list": lambda: {
+        "release": RELEASE, "packages": STANZAS, "packed": gzip.compress(STANZAS, mtime=0),
+        "lzma": lzma.compress(STANZAS), "repomd": REPOMD, "primary": PRIMARY,
+        "checksums": b"a" * 64 + b"  a.txt\n", "clear": material().signatures["clear"],
+    },
+    "apt-sources": lambda: {"one-line": SOURCES_LIST, "stanza": SOURCES},
+    "headers": lambda: {"link": LINK, "url": b"https://[::1]:80/a?b#c", "path": b"../v2/_catalog"},
+    "names": lambda: {"wheel": b"a_b-1.0+x.1-1-py3-none-any.whl", "source": b"a-1.0rc1.tar.gz",
+                      "npm": b"@scope/name", "version": b"1.0.0-beta.1+x"},
+    "settings": lambda: {"good": SETTINGS},
+    "policy": lambda: {"good": POLICY},
+    "expression": lambda: {
+        "signers": b'signers.all(s, s.algorithm != "RSA-1024") && artifact.name.matches("^a+$")'
+    },
     "texts": lambda: {"challenge": _CHALLENGE, "odd": "\x1b[0m\u202e=1+1\n".encode()},
     "yaml": _yaml,
     "trust-key": _public_keys,

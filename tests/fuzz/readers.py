@@ -6,33 +6,49 @@ own (what is rewritten reads the same again) assert it here.
 
 from __future__ import annotations
 
+import atexit
+import tempfile
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+from collectors.apt_sources import APT, read_entries
 from collectors.oci_manifest import children, layers, variants
 from collectors.oci_manifest import read_manifest as read_oci_manifest
 from core.checksums import is_checksum_list, read_checksums
 from core.cleartext import read_cleartext
 from core.cosign_container import read_container
 from core.deb822 import listed_files, parse_date, read_stanza, read_stanzas, rows
-from core.errors import MalformedError
+from core.errors import CountersignError, MalformedError
+from core.json_lines import attestations_in
 from core.limits import Limits
 from core.model import Evidence, MemoryContent, Subject, Trust, TrustEntry, TrustKind, digest_of
 from core.repodata import is_primary, read_primary, read_repomd
+from core.settings import parse as read_settings
 from core.text import csv_cell, display
 from core.wire import decode_base64, decode_base64_either, read_json
 from core.yaml_places import read_yaml
+from jobs.oci_layout import INDEX, LAYOUT, read_layout
+from jobs.signed_lists import RefusedError, read_list
+from net.address import follow, read_url
 from net.bearer import read_challenges
+from net.link import next_page
+from policy.cel import compile_rule
+from policy.engine import compile_policies
+from tests.verification.specimens import NOW
 from verification.archives.jar_manifest import read_manifest, stated_digests
 from verification.archives.pe_file import read_pe
 from verification.archives.rpm_package import begin_hash, read_package, wanted_digests
 from verification.archives.zip_archive import ZipArchive, listed_names
 from verification.cms.signed_data import read_signed_data
 from verification.cms.timestamp_token import is_timestamp, read_timestamp
+from verification.format import Setting
 from verification.git.object import read_object
 from verification.minisign import read_signature as read_minisign
 from verification.models.manifest import read_manifest as read_model
+from verification.npm_names import demand_package
 from verification.openpgp.armor import SIGNATURE, armored_blocks, dearmor
 from verification.openpgp.packets import split_packets
 from verification.openpgp.signature import (
@@ -42,6 +58,7 @@ from verification.openpgp.signature import (
     tidy_signature,
 )
 from verification.predicates import view_of
+from verification.python_names import read_python_name
 from verification.readers import der
 from verification.readers.ber import is_streamed, to_der
 from verification.readers.cbor import read_cbor
@@ -56,6 +73,7 @@ from verification.ssh.revocation import given_revocations as given_ssh_revocatio
 from verification.ssh.revocation import is_revocation_list
 from verification.statements import read_statement
 from verification.trust import describe, kind_of
+from verification.verifier import formats, verify
 from verification.x509.certificates import alternative_names, certificate_claims, read_certificates
 
 LIMITS = Limits()
@@ -227,6 +245,78 @@ def _oci_manifest(content: bytes) -> None:
         layers(manifest)
 
 
+def _any_format(content: bytes) -> str:
+    evidence = _inside(content)
+    for each in formats():
+        each.recognises(evidence)
+    return verify(evidence, Setting(Trust(()), NOW, LIMITS)).reason
+
+
+def _listed(content: bytes) -> str:
+    try:
+        deque(read_list(MemoryContent(content), LIMITS).entries, maxlen=0)
+    except RefusedError as error:
+        return error.reason
+    return "read"
+
+
+@cache
+def _folder(*parts: str) -> Path:
+    """Return a folder that stays until the end: to make one takes longer than to read it."""
+    made = tempfile.TemporaryDirectory()
+    atexit.register(made.cleanup)
+    folder = Path(made.name).joinpath(*parts)
+    folder.mkdir(parents=True)
+    return folder
+
+
+@contextmanager
+def _written(files: Mapping[Path, bytes]) -> Iterator[None]:
+    """Hold the files there; to write over them would wait for the disk."""
+    for path, content in files.items():
+        path.write_bytes(content)
+    try:
+        yield
+    finally:
+        for path in files:
+            path.unlink()
+
+
+def _oci_layout(content: bytes) -> None:
+    blobs = _folder("blobs", "sha256")
+    folder = blobs.parent.parent
+    lines = content.split(b"\n")[:8]
+    files = {blobs / digest_of(line).value: line for line in lines}
+    files |= {folder / LAYOUT: b'{"imageLayoutVersion": "1.0.0"}', folder / INDEX: lines[0]}
+    with _written(files):
+        read_layout(folder, "", "x", LIMITS)
+
+
+def _apt_sources(content: bytes) -> str:
+    folder = _folder(*APT.parts, "sources.list.d")
+    with _written({folder / "a.list": content, folder / "a.sources": content}):
+        entries = list(read_entries(folder.parents[len(APT.parts)]))
+    return " ".join(sorted({type(each).__name__ for each in entries}))
+
+
+def _text_readers(*readers: Callable[[str], object]) -> Read:
+    """Return what hands the bytes, as text, to each of them in turn."""
+
+    def read(content: bytes) -> str:
+        text = content.decode("utf-8", "replace")
+        return " ".join(_ending(reader, text) for reader in readers)
+
+    return read
+
+
+def _ending(reader: Callable[[str], object], text: str) -> str:
+    try:
+        reader(text)
+    except CountersignError as error:
+        return type(error).__name__
+    return "read"
+
+
 def _texts(content: bytes) -> str:
     text = content.decode("utf-8", "surrogateescape")
     for written in (display(text), csv_cell(text)):
@@ -273,6 +363,20 @@ OTHERS: dict[str, Read] = {
     "checkpoint": lambda content: read_checkpoint(content.decode("utf-8", "replace")),
     "cosign-container": lambda content: read_container(content, LIMITS),
     "oci-manifest": _oci_manifest,
+    "oci-layout": _oci_layout,
+    "any-format": _any_format,
+    "json-lines": lambda content: f"{len(attestations_in(content, LIMITS))} documents",
+    "signed-list": _listed,
+    "apt-sources": _apt_sources,
+    "headers": _text_readers(next_page, read_url, lambda text: follow(read_url("http://a/"), text)),
+    "names": _text_readers(
+        read_python_name,
+        lambda text: demand_package(text, "1"),
+        lambda text: demand_package("a", text),
+    ),
+    "settings": _text_readers(lambda text: read_settings(text, Path("fuzz.yaml"))),
+    "policy": _text_readers(lambda text: compile_policies({"fuzz.yaml": text}, {})),
+    "expression": _text_readers(compile_rule),
     "texts": _texts,
     "yaml": lambda content: read_yaml(content.decode("utf-8", "replace"), Path("fuzz.yaml")),
     **{f"trust-{kind.value}": _trust(kind) for kind in TrustKind},

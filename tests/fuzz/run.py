@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 MOST_BYTES = 64 * 1024
 MOST_SEEDS = 200
 FOREIGN = frozenset({"foreign", "MalformedError", "MALFORMED"})
-MEASURED = ["core", "verification", "collectors", "net"]
+MEASURED = ["core", "verification", "collectors", "net", "policy", "jobs"]
 
 
 def main() -> int:
@@ -74,12 +74,14 @@ class Session:
         self.runs += 1
         try:
             ending = attempt(self.target, content)
-        except Exception as error:  # noqa: BLE001 - whatever is not an error of ours is a find
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a panic of Rust is no Exception
             ending = self._note(error, content)
         self.endings[ending] = self.endings.get(ending, 0) + 1
         return ending
 
-    def _note(self, error: Exception, content: bytes) -> str:
+    def _note(self, error: BaseException, content: bytes) -> str:
         last = traceback.extract_tb(error.__traceback__)[-1]
         kind = f"{type(error).__name__}-{Path(last.filename).stem}-{last.lineno}"
         if kind not in self.finds:

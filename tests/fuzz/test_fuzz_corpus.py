@@ -31,7 +31,7 @@ def test_corpus_and_mutants_of_it_end_well(name: str) -> None:
         content = mutant(chance.choice(seeds), seeds, chance)
         try:
             endings.add(attempt(target, content))
-        except Exception as error:
+        except BaseException as error:
             error.add_note(f"target {name}, input {content.hex()[:20000]}")
             raise
     assert len(endings) > 1, "no mutant ended in another way than the corpus: nothing was tried"
@@ -81,15 +81,22 @@ def test_mutants_are_the_same_every_time() -> None:
     assert sum(one not in seeds for one in first) > 90
 
 
-def test_a_find_is_written_down_once_and_the_run_goes_on(tmp_path: Path) -> None:
+class PanicException(BaseException):
+    """As a library written in Rust raises it: no Exception."""
+
+
+@pytest.mark.parametrize("kind", [KeyError, PanicException])
+def test_a_find_is_written_down_once_and_the_run_goes_on(
+    tmp_path: Path, kind: type[BaseException]
+) -> None:
     def broken(content: bytes) -> None:
-        raise KeyError(content)
+        raise kind(content)
 
     session = Session("json", tmp_path)
     session.target = Target("json", broken, {})
     endings = {session.once(b"one"), session.once(b"two")}
     assert len(endings) == 1
-    assert endings.pop().startswith("FOUND KeyError-test_fuzz_corpus-")
+    assert endings.pop().startswith(f"FOUND {kind.__name__}-test_fuzz_corpus-")
     (kept,) = (path for path in (tmp_path / "finds").iterdir() if path.suffix != ".txt")
     assert kept.read_bytes() == b"one"
     assert session.runs == 2

@@ -151,7 +151,7 @@ KEYS = [
     ),
     guard(
         "verification/openpgp/maker.py",
-        "if good and signature.version == _CHECKED and not _begins_as_stated(signature, content):",
+        "if good and signature.version == CHECKED and not _begins_as_stated(signature, content):",
         "verification/openpgp/test_openpgp_kinds.py::"
         "test_version_6_is_refused_where_the_hash_begins_otherwise_than_it_says",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.guards import deletion
 from tests.guards.attack_classes import CLASSES, FAMILIES, FORMATS_FOLDER
 from tests.guards.guard import ATTACK, Guard, guard
 from tests.guards.table import GUARDS
@@ -75,3 +77,12 @@ def test_a_guard_is_deleted() -> None:
     for old in ("if c:", "x = 1", "\n"):
         with pytest.raises(ValueError, match="f"):
             guard("f", old).without(source)
+
+
+def test_a_text_that_no_guard_holds_is_an_error_and_runs_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["deletion", "of no guard"])
+    monkeypatch.setattr(deletion, "code_of", lambda _: pytest.fail("tests were run"))
+    with pytest.raises(SystemExit, match="of no guard"):
+        deletion.main()
