@@ -26,8 +26,10 @@ _INTRODUCTION = """\
 
 Whatever is not simply green carries one of these words. They are part of the API: a code keeps its
 meaning for good. The outcome beside a code is the only one it ever comes with; codes of policies
-come with a finding or a status in place of an outcome of a verification.
+come with a finding or a status in place of an outcome of a verification. A reserved code has its
+meaning already, and nothing in this version says it.
 """
+_UNSAID = "Reserved: nothing in this version says it."
 
 
 def outcome_of(code: str) -> Outcome | None:
@@ -46,8 +48,9 @@ def _section(reason: Reason) -> str:
         f"Outcome: `{reason.outcome}`" if reason.outcome else "Outcome: none of a verification"
     )
     causes = "\n".join(f"- {cause}" for cause in reason.causes)
+    shown = f"Shown by: `{reason.command}`" if reason.command else _UNSAID
     return (
         f"## {reason.code}\n\n**{reason.title}.** {reason.meaning}\n\n"
         f"{outcome} · Category: {reason.category}\n\nLikely causes:\n\n{causes}\n\n"
-        f"How to fix: {reason.fix}\n\nShown by: `{reason.command}`\n"
+        f"How to fix: {reason.fix}\n\n{shown}\n"
     )

@@ -79,15 +79,15 @@ INVALID = (
         _INVALID,
         "content",
         "The evidence exceeds a limit",
-        "Reading stopped at a bound on size, nesting or number of entries. The detail names the"
-        " limit.",
+        "Reading stopped at a bound on size, nesting or number of entries. Where the bound can be"
+        " set, the detail names it: `limits.signatures`, or `evidence_bytes` in brackets.",
         (
             "the wrong file was published as a signature: the artifact itself, an archive",
             "the evidence lists unusually many subjects",
             "somebody tries to exhaust the scanner",
         ),
-        "If the evidence is real, raise the named limit under `limits:` in the settings and scan"
-        " again.",
+        "If the evidence is real and the detail names a limit, raise that under `limits:` in the"
+        " settings and scan again. All other bounds are fixed, and for `verify` these are, too.",
         "countersign scan SOURCE",
     ),
     Reason(

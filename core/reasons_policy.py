@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.reason import Reason
+from core.reason import RESERVED, Reason
 
 _PAGES = "countersign serve"
 
@@ -33,7 +33,7 @@ POLICY = (
             "a proxy caches files and not their signatures",
         ),
         "Copy the attached evidence too; the artifact's page shows the place that has it.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "SIGNERS_TOO_FEW",
@@ -63,7 +63,7 @@ POLICY = (
             "an account was taken over",
         ),
         "Confirm the signer with the owner, then name it in the policy.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "IDENTITY_SOURCE_REPOSITORY",
@@ -77,7 +77,7 @@ POLICY = (
             "a fork called the same shared workflow",
         ),
         "Compare expected and found, and change the policy only if the new place is yours.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "IDENTITY_SOURCE_OWNER",
@@ -91,7 +91,7 @@ POLICY = (
             "the organisation was renamed",
         ),
         "Compare expected and found; an owner's number stays the same when its name changes.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "IDENTITY_RUNNER",
@@ -102,7 +102,7 @@ POLICY = (
         " the other kind.",
         ("a job was moved to a self-hosted runner", "the certificate does not say"),
         "Run the release job where the policy demands it.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "PROVENANCE_MISSING",
@@ -116,7 +116,7 @@ POLICY = (
             "it is there but was not verified: see the artifact's evidence",
         ),
         "Have the build produce provenance and attach it to this digest.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "PROVENANCE_DOWNGRADE",
@@ -131,7 +131,7 @@ POLICY = (
             "somebody published with stolen credentials",
         ),
         "Ask who published this version; release again from the pipeline.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "BUILDER_UNTRUSTED",
@@ -144,7 +144,7 @@ POLICY = (
             "the policy names the builder without its version",
         ),
         "Compare expected and found; add the builder to the policy if you accept it.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "SOURCE_MISMATCH",
@@ -155,7 +155,7 @@ POLICY = (
         " expects another.",
         ("it was built from a branch in place of a tag", "a fork was built", "the project moved"),
         "Build from the source that the policy names, or change the policy.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "SLSA_LEVEL_TOO_LOW",
@@ -165,7 +165,7 @@ POLICY = (
         "The level that can be shown for this builder is below the one the policy demands.",
         ("the builder only reaches a lower level", "the builder has no level in the policy"),
         "Build on a system of the level demanded, or state the builder's level in the policy.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "SLSA_NOT_STATED",
@@ -176,7 +176,7 @@ POLICY = (
         " builders states one. A level claimed by the build itself does not count.",
         ("the builder is not in the policy's list", "no verification summary is attached"),
         "Add the builder with its level to the policy, or attach a verification summary.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "DEVICE_NONCOMPLIANT",
@@ -189,7 +189,7 @@ POLICY = (
             "the device was marked lost or compromised",
         ),
         "Repair the device, wait for its source to say so, and sign again from it.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "DEVICE_UNKNOWN",
@@ -203,7 +203,7 @@ POLICY = (
             "the device source was not read yet",
         ),
         "Enrol the device or map the signer, then read the devices again.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "DEVICE_STALE",
@@ -213,7 +213,7 @@ POLICY = (
         "The newest report on the device at the time of signing is older than the policy allows.",
         ("the device was offline", "the device source is read too rarely, or failing"),
         "Bring the device online, and check that the device source can be read.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "DEVICE_NONE",
@@ -224,7 +224,7 @@ POLICY = (
         " device.",
         ("the policy covers artifacts that pipelines sign", "a service key was used"),
         "Limit the requirement to what people sign, or state another one for pipelines.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "PERSON_UNKNOWN",
@@ -237,7 +237,7 @@ POLICY = (
             "an outside contributor signed",
         ),
         "Add the address or key to the person's entry, or map it in the settings.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "PERSON_REVOKED",
@@ -247,7 +247,7 @@ POLICY = (
         "The signer belongs to a person whose account was disabled at the time of signing.",
         ("somebody left and the key was not withdrawn", "an account was suspended"),
         "Have it signed again by somebody in office; withdraw the key.",
-        _PAGES,
+        RESERVED,
     ),
     Reason(
         "RULE_FALSE",
@@ -256,7 +256,7 @@ POLICY = (
         "A rule of yours says no",
         "The expression written in the policy came out false for this artifact.",
         ("the artifact breaks the rule", "the rule says something else than was meant"),
-        "Read the requirement's own text, and try it against examples.",
+        "Read the requirement's own text, and the facts on the artifact's page.",
         _PAGES,
     ),
     Reason(
@@ -271,8 +271,7 @@ POLICY = (
             "it compares two kinds of values",
             "it exceeds the cost allowed for one rule",
         ),
-        "Ask whether the fact is there before using it, and add this case to the policy's"
-        " examples.",
+        "Ask whether the fact is there before using it.",
         _PAGES,
     ),
 )

@@ -170,7 +170,7 @@ UNTRUSTED = (
         " which identity is expected, that proves nothing about the right signer.",
         (
             "`verify` was called without an identity",
-            "the source trusts a public authority and no rule names signers",
+            "it was said who must vouch (`--certificate-oidc-issuer`), but not who must sign",
         ),
         "Say whom you expect, or accept in so many words anyone the authority vouches for"
         " (`--any-identity`).",

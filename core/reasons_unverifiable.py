@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.model import Outcome
-from core.reason import Reason
+from core.reason import RESERVED, Reason
 
 _UNVERIFIABLE = Outcome.UNVERIFIABLE
 _VERIFY = "countersign verify ARTIFACT --json"
@@ -127,14 +127,15 @@ UNVERIFIABLE = (
         _UNVERIFIABLE,
         "content",
         "The bytes themselves are needed",
-        "The signature is over the whole content, or over a digest nobody kept, and the content is"
-        " not at hand. A re-read has been queued.",
+        "The signature is over the whole content, or over another digest than those that are known,"
+        " and the content is not at hand.",
         (
-            "a key was added after the last scan, and this format signs whole files",
-            "only a digest of the artifact was given",
+            "only a digest of the artifact was given, or no artifact was named",
+            "the signature is over the bytes, and of an image nothing but digests is known",
+            "a file of a model is a link that leads out of its folder",
         ),
-        "Wait for the next scan, start one, or give the file itself.",
-        _SCAN,
+        "Give the file itself, or the digest that the detail names.",
+        _VERIFY,
     ),
     Reason(
         "CONTENT_CHANGED",
@@ -163,7 +164,7 @@ UNVERIFIABLE = (
             "the database was restored from an incomplete backup",
         ),
         "Scan the source again: what it still offers is stored anew.",
-        _SCAN,
+        RESERVED,
     ),
     Reason(
         "KEYRING_UNUSABLE",

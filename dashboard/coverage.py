@@ -21,7 +21,7 @@ PAGE = Page("Coverage", Blueprint("coverage", __name__), "show")
 @PAGE.blueprint.get("/")
 def show() -> str:
     """Show the numbers of all sources, or of those that source, owner or kind leave."""
-    chosen = coverage.narrowed(ArtifactFilter.from_parameters(request.args.to_dict()))
+    chosen = coverage.source_part(ArtifactFilter.from_parameters(request.args.to_dict()))
     with reading() as connection:
         names = source_names(connection)
         found = coverage.coverage(connection, chosen, names=names)
@@ -48,6 +48,6 @@ def _verdicts(connection: Connection, line: CoverageLine, names: SourceNames) ->
     passed = line.policies[PolicyStatus.PASSED].filter
     counts: dict[str, Count] = {str(key): count for key, count in line.policies.items()}
     for name, unconstrained in ((PolicyStatus.PASSED, False), (UNCONSTRAINED, True)):
-        chosen = passed.narrowed(unconstrained=unconstrained)
+        chosen = passed.with_parts(unconstrained=unconstrained)
         counts[name] = Count(artifact_list.count(connection, chosen, names=names), chosen)
     return {name: counts[name] for name in POLICY_SENTENCES}

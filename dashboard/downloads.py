@@ -54,7 +54,7 @@ def findings_csv() -> Response:
 @blueprint.get("/findings.json")
 def findings_json() -> Response:
     """Download every finding about the configuration that a filter selects as JSON."""
-    chosen = unit_findings.narrowed(_chosen())
+    chosen = unit_findings.finding_part(_chosen())
     head = {"filter": chosen.to_parameters(), "generated_at": _text(now())}
     parts = _json(_findings(), FINDING_FIELDS, "findings", head)
     return _attached(parts, "application/json", "json", "findings")

@@ -21,8 +21,8 @@ PAGE = Page("Failures", Blueprint("failures", __name__), "show")
 def show() -> str:
     """Show all groups, then the beginning of the list of one status."""
     asked = ArtifactFilter.from_parameters(request.args.to_dict())
-    base = coverage.narrowed(asked)
-    chosen = base.narrowed(status=asked.status or Status.FAILED)
+    base = coverage.source_part(asked)
+    chosen = base.with_parts(status=asked.status or Status.FAILED)
     with reading() as connection:
         names = source_names(connection)
         everything = coverage.coverage(connection, names=names)

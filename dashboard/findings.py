@@ -21,7 +21,7 @@ PAGE = Page("Findings", Blueprint("findings", __name__))
 def show() -> str:
     """Show one page of the list, of all or of one source, owner, kind or code."""
     asked = ArtifactFilter.from_parameters(request.args.to_dict())
-    chosen = unit_findings.narrowed(asked)
+    chosen = unit_findings.finding_part(asked)
     after = request.args.get("after", "")
     parameters = chosen.to_parameters()
     with reading() as connection:

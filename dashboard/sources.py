@@ -37,7 +37,7 @@ def show() -> str:
     state = request.args.get("state", "")
     if state and state not in STATES:
         raise MalformedError(f"state is one of {', '.join(STATES)}")
-    within = coverage.narrowed(ArtifactFilter.from_parameters(_without_state()))
+    within = coverage.source_part(ArtifactFilter.from_parameters(_without_state()))
     with reading() as connection:
         found = tuple(one for one in sources.health(connection, now()) if _lies_in(one, within))
         if state:

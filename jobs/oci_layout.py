@@ -33,6 +33,7 @@ from core.cosign_container import layer_evidence
 from core.errors import CollectionError, MalformedError, UsageError
 from core.limits import Limits
 from core.model import Digest, Evidence, MemoryContent, Subject, Unread
+from core.naming import numbered
 from core.signature_layers import is_signature, room_refused
 from core.text import display
 from jobs.oci_blobs import Blobs
@@ -256,8 +257,9 @@ class _Reader:
             child for child in (self._blobs.manifest(each) for each in listed) if child is not None
         ]
         found.notes.append(
-            f"signatures are over the index; {len(here)} of the {len(listed)} manifests it names"
-            " are here, as named: whoever pulls one by its own digest finds no signature there"
+            f"signatures are over the index, which names {numbered(len(listed), 'manifest')}"
+            f" ({len(here)} here, as named): whoever pulls one by its own digest finds no signature"
+            " there"
         )
         images = {child.digest: child for child in here if not child.is_index}
         found.notes += map(self._covered_image, images.values())
@@ -266,8 +268,8 @@ class _Reader:
         named = [*_config(manifest), *layers(manifest)]
         here = sum(self._blobs.is_whole(each) for each in named)
         return (
-            f"{manifest.digest} covers {len(named)} blobs by their digests; {here} are here, and"
-            " are what it names"
+            f"{manifest.digest} covers {numbered(len(named), 'blob')} by digest"
+            f" ({here} here, as named)"
         )
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 
 from storage import signers
 from storage.artifact_list import count_changes
-from storage.coverage import narrowed
 from storage.filters import ArtifactFilter, Change, Count, SignerFilter
 from storage.scope import SourceNames
 from storage.views.changes import Changes, SignerCount
@@ -17,13 +16,11 @@ from storage.views.changes import Changes, SignerCount
 def changes(
     connection: Connection,
     since: datetime,
-    chosen: ArtifactFilter | None = None,
     *,
     names: SourceNames | None = None,
 ) -> Changes:
-    """Return all numbers; of the filter only source, owner and kind are used."""
-    base = narrowed(chosen)
-    filters = {change: base.narrowed(change=change, since=since) for change in Change}
+    """Return all numbers."""
+    filters = {change: ArtifactFilter(change=change, since=since) for change in Change}
     numbers = count_changes(connection, tuple(filters.values()), names=names)
     new_signers = SignerFilter(since=since)
     return Changes(

@@ -27,7 +27,7 @@ def coverage(
     names: SourceNames | None = None,
 ) -> Coverage:
     """Return where everything stands; of the filter only source, owner and kind are used."""
-    base = narrowed(chosen)
+    base = source_part(chosen)
     scope = scope_of(connection, base, names)
     tallies = tallies_by_source(connection, scope)
     shown = {key: one for key, one in scope.names.items() if key in tallies}
@@ -91,17 +91,17 @@ def line(label: str, base: ArtifactFilter, tallies: Iterable[Tally]) -> Coverage
     return CoverageLine(
         label=label,
         total=Count(statuses.total(), base),
-        statuses={key: Count(statuses[key], base.narrowed(status=key)) for key in Status},
+        statuses={key: Count(statuses[key], base.with_parts(status=key)) for key in Status},
         policies={
-            key: Count(policies[key], base.narrowed(policy_status=key)) for key in PolicyStatus
+            key: Count(policies[key], base.with_parts(policy_status=key)) for key in PolicyStatus
         },
-        contested=Count(contested, base.narrowed(contested=True)),
-        unconstrained=Count(unconstrained, base.narrowed(unconstrained=True)),
-        excluded=Count(excluded, base.narrowed(exclusion=Exclusion.ONLY)),
+        contested=Count(contested, base.with_parts(contested=True)),
+        unconstrained=Count(unconstrained, base.with_parts(unconstrained=True)),
+        excluded=Count(excluded, base.with_parts(exclusion=Exclusion.ONLY)),
     )
 
 
-def narrowed(chosen: ArtifactFilter | None) -> ArtifactFilter:
+def source_part(chosen: ArtifactFilter | None) -> ArtifactFilter:
     """Keep of a filter what names sources: all that the rollups can be narrowed to."""
     if chosen is None:
         return ArtifactFilter()
@@ -115,7 +115,7 @@ def _lines(
     for source_id, label in labels.items():
         grouped[label].append(tallies[source_id])
     return tuple(
-        line(label, base.narrowed(**{part: label}), grouped[label]) for label in sorted(grouped)
+        line(label, base.with_parts(**{part: label}), grouped[label]) for label in sorted(grouped)
     )
 
 
@@ -137,7 +137,7 @@ def trend(
     names: SourceNames | None = None,
 ) -> tuple[TrendDay, ...]:
     """Return the last days up to and with `until`, oldest first, none before the first scan."""
-    scope = scope_of(connection, narrowed(chosen), names)
+    scope = scope_of(connection, source_part(chosen), names)
     last = (until - EPOCH_DAY).days
     first = last - days + 1
     known: dict[int, Tally] = {}

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from core.model import FindingOutcome, PolicyMode, Status
-from storage.coverage import narrowed
+from storage.coverage import source_part
 from storage.filters import ArtifactFilter, Count
 from storage.schema import finding_count, policy, requirement, standing_count
 from storage.scope import Scope, SourceNames, scope_of
@@ -25,14 +25,14 @@ def failures(
     names: SourceNames | None = None,
 ) -> Failures:
     """Return all groups, largest first; of the filter only source, owner and kind are used."""
-    base = narrowed(chosen)
+    base = source_part(chosen)
     scope = scope_of(connection, base, names)
     reasons = _reasons(connection, base, scope)
     totals: Counter[Status] = Counter()
     for group in reasons:
         totals[group.status] += group.count.number
     return Failures(
-        statuses={key: Count(totals[key], base.narrowed(status=key)) for key in NOT_VERIFIED},
+        statuses={key: Count(totals[key], base.with_parts(status=key)) for key in NOT_VERIFIED},
         reasons=reasons,
         requirements=_requirements(connection, base, scope),
     )
@@ -54,7 +54,7 @@ def _reasons(connection: Connection, base: ArtifactFilter, scope: Scope) -> tupl
     return tuple(
         ReasonGroup(
             Status(status), reason,
-            Count(number, base.narrowed(status=Status(status), reason=reason)),
+            Count(number, base.with_parts(status=Status(status), reason=reason)),
             tuple(sorted(names[status, reason])),
         )
         for (status, reason), number in sorted(numbers.items(), key=lambda one: (-one[1], one[0]))
@@ -82,7 +82,7 @@ def _requirements(
 
 
 def _requirement_group(row: sa.Row[*tuple[Any, ...]], base: ArtifactFilter) -> RequirementGroup:
-    chosen = base.narrowed(
+    chosen = base.with_parts(
         policy=row.policy,
         requirement=row.requirement,
         finding=FindingOutcome(row.outcome),

@@ -86,7 +86,7 @@ class ArtifactFilter:
         _demand(self.since, self.change, "change", "since")
         _demand(self.change, self.since, "since", "change")
 
-    def narrowed(self, **parts: Any) -> ArtifactFilter:
+    def with_parts(self, **parts: Any) -> ArtifactFilter:
         """Return this filter with other parts replaced."""
         return replace(self, **parts)
 

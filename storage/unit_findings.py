@@ -52,7 +52,7 @@ def record(
     return len(gone) + len(new)
 
 
-def narrowed(chosen: ArtifactFilter) -> ArtifactFilter:
+def finding_part(chosen: ArtifactFilter) -> ArtifactFilter:
     """Return the parts of a filter that findings know: source, owner, kind and reason."""
     return ArtifactFilter(
         source=chosen.source, owner=chosen.owner, kind=chosen.kind, reason=chosen.reason
@@ -66,7 +66,7 @@ def groups(
     names: SourceNames | None = None,
 ) -> tuple[UnitFindingGroup, ...]:
     """Return the findings by code, most first; of the filter only source, owner and kind count."""
-    base = narrowed(chosen or ArtifactFilter()).narrowed(reason=None)
+    base = finding_part(chosen or ArtifactFilter()).with_parts(reason=None)
     statement = (
         _joined(sa.select(unit_finding.c.reason, source.c.name, sa.func.count().label("n")))
         .where(*_conditions(connection, base, names))
@@ -79,7 +79,7 @@ def groups(
         numbers[row.reason] += row.n
         sources[row.reason].append(row.name)
     return tuple(
-        UnitFindingGroup(reason, number, base.narrowed(reason=reason), tuple(sources[reason]))
+        UnitFindingGroup(reason, number, base.with_parts(reason=reason), tuple(sources[reason]))
         for reason, number in sorted(numbers.items(), key=lambda one: (-one[1], one[0]))
     )
 

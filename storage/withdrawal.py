@@ -36,7 +36,7 @@ class Reach:
 
     came: frozenset[TrustKind] = NONE
     went: frozenset[TrustKind] = NONE
-    narrowed: bool = False  # what came only where it has a window, is narrowed, or revokes
+    narrowed_only: bool = False  # what came only where it has a window, is narrowed, or revokes
 
 
 _K = TrustKind
@@ -53,12 +53,12 @@ REACH: Mapping[TrustKind, Reach] = {
     # another authority vouches for that; and a path may end at another anchor.
     _K.AUTHORITY: Reach(came=frozenset({_K.KEY, _K.AUTHORITY})),
     # A given key goes before the certificate that certifies it, outside its window too.
-    _K.KEY: Reach(came=frozenset({_K.AUTHORITY, _K.ROOT}), narrowed=True),
+    _K.KEY: Reach(came=frozenset({_K.AUTHORITY, _K.ROOT}), narrowed_only=True),
     # All copies of a certificate are merged, also those that the ring is narrowed not to accept
     # (and which are therefore not among its credentials). A revocation without its key may name it
     # by its key id alone, or be by another key that the owner named; and it may be that key, now
     # gone, that told a forged one apart.
-    _K.KEYRING: Reach(frozenset({_K.KEYRING}), frozenset({_K.KEYRING}), narrowed=True),
+    _K.KEYRING: Reach(frozenset({_K.KEYRING}), frozenset({_K.KEYRING}), narrowed_only=True),
     # One that fits is enough, whatever others stand beside it.
     _K.SSH_SIGNERS: Reach(),
     _K.REGISTRY_KEYS: Reach(),
@@ -111,7 +111,7 @@ def _reached(
     for row in rows:
         reach = REACH[TrustKind(row.kind)]
         is_narrowed = row.only != "[]" or row.valid_from or row.valid_until or row.revokes
-        if row.id in came and (is_narrowed or not reach.narrowed):
+        if row.id in came and (is_narrowed or not reach.narrowed_only):
             reached |= reach.came
         if row.id in went:
             reached |= reach.went

@@ -43,7 +43,9 @@ def test_every_option_of_verify_is_documented() -> None:
     assert not [one for one in options if one.startswith("--") and one not in text]
 
 
-@pytest.mark.parametrize("reason", REASONS.values(), ids=REASONS)
+@pytest.mark.parametrize(
+    "reason", [reason for reason in REASONS.values() if reason.command], ids=lambda one: one.code
+)
 def test_every_reason_names_a_command_that_there_is(reason: Reason) -> None:
     program, *words = reason.command.split()
     assert program == "countersign"

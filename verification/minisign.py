@@ -27,7 +27,7 @@ MAX_BYTES = 16 * 1024
 _PURE, _PREHASHED = b"Ed", b"ED"
 _ID_BYTES, _KEY_BYTES, _SIGNATURE_BYTES = 8, 32, 64
 _SIGNATURE = re.compile(
-    rb"untrusted comment: (?P<untrusted>[^\r\n]{0,1024})\r?\n"
+    rb"untrusted comment: [^\r\n]{0,1024}\r?\n"
     rb"(?P<signature>[A-Za-z0-9+/]{98}[A-Za-z0-9+/=]{2})"
     rb"(?:\r?\ntrusted comment: (?P<trusted>[^\r\n]{0,8192})\r?\n(?P<global>[A-Za-z0-9+/]{86}==))?"
     rb"(?:\r?\n)*\Z"
@@ -45,7 +45,6 @@ class MinisignSignature:
     is_prehashed: bool  # over the BLAKE2b-512 digest, else over the bytes themselves
     key_id: bytes
     value: bytes
-    untrusted_comment: bytes
     trusted_comment: bytes | None = None
     over_comment: bytes = b""  # the signature over `value` and the trusted comment
 
@@ -95,9 +94,7 @@ def read_signature(content: bytes) -> MinisignSignature:
     over = b""
     if trusted is not None:
         over = decode_base64(found["global"], what="the signature over the comment")
-    return MinisignSignature(
-        kind == _PREHASHED, key_id, value, found["untrusted"].strip(), trusted, over
-    )
+    return MinisignSignature(kind == _PREHASHED, key_id, value, trusted, over)
 
 
 @lru_cache(maxsize=256)

@@ -10,7 +10,8 @@ from cryptography import x509
 from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
-from core.model import REVOCATION_ALONE, Digest, Trust, TrustEntry, TrustKind, digest_of
+from core.model import REVOCATION_ALONE, Trust, TrustEntry, TrustKind, digest_of
+from core.naming import numbered
 from verification.keys.public_key import load_entry
 from verification.keys.registry_keys import read_registry_keys
 from verification.minisign import UNTRUSTED, WRAPPED, read_key, shown_id
@@ -40,7 +41,7 @@ class Credential:
 
     `fingerprint` is what verifications record as their anchor: of a key its SPKI, of an X.509
     certificate its DER (both `sha256:<hex>`), of an OpenPGP certificate its primary key in
-    upper-case hex. `digest` is that of the whole entry as given.
+    upper-case hex.
     """
 
     kind: TrustKind
@@ -50,7 +51,6 @@ class Credential:
     valid_from: datetime | None
     valid_until: datetime | None
     is_revoked: bool
-    digest: Digest
 
 
 def kind_of(given: TrustKind, content: bytes) -> TrustKind:
@@ -88,7 +88,6 @@ def _describe_key(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
             key.valid_from,
             key.valid_until,
             is_revoked=False,
-            digest=digest_of(entry.content),
         ),
     )
 
@@ -110,7 +109,6 @@ def _authority(entry: TrustEntry, certificate: x509.Certificate) -> Credential:
         _later(begins, entry.valid_from),
         _earlier(ends, entry.valid_until),
         is_revoked=False,
-        digest=digest_of(entry.content),
     )
 
 
@@ -120,7 +118,6 @@ def _describe_keyring(entry: TrustEntry, limits: Limits) -> tuple[Credential, ..
     withdrawn = tuple(
         Credential(
             entry.kind, name, "", REVOCATION_ALONE, None, None, is_revoked=True,
-            digest=digest_of(entry.content),
         )
         for name in revoked_names(keyring)
         if not any(one.is_named(name) and one.is_revoked for one in keyring.certificates)
@@ -134,7 +131,6 @@ def _describe_keyring(entry: TrustEntry, limits: Limits) -> tuple[Credential, ..
             _later(certificate.created_at, entry.valid_from),
             _earlier(certificate.expires_at, entry.valid_until),
             is_revoked=certificate.is_revoked,
-            digest=digest_of(entry.content),
         )
         for certificate in keyring.certificates
         if any(keyring.accepts(certificate, key.fingerprint) for key in certificate.keys)
@@ -152,7 +148,6 @@ def _describe_registry_keys(entry: TrustEntry, _limits: Limits) -> tuple[Credent
             each.key.valid_from,
             each.key.valid_until,
             is_revoked=False,
-            digest=digest_of(entry.content),
         )
         for each in read_registry_keys(entry).keys
     )
@@ -161,8 +156,8 @@ def _describe_registry_keys(entry: TrustEntry, _limits: Limits) -> tuple[Credent
 def _describe_root(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
     """Give one line for the root itself and one for each part of it; broken parts are left out."""
     root = load_root(entry)
-    digest = digest_of(entry.content)
-    whole = Part(str(digest), entry.name, "trusted root", entry.valid_from, entry.valid_until)
+    digest = str(digest_of(entry.content))
+    whole = Part(digest, entry.name, "trusted root", entry.valid_from, entry.valid_until)
     return tuple(
         Credential(
             entry.kind,
@@ -172,7 +167,6 @@ def _describe_root(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]
             part.valid_from,
             part.valid_until,
             is_revoked=False,
-            digest=digest,
         )
         for part in (whole, *root.parts())
     )
@@ -180,16 +174,12 @@ def _describe_root(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]
 
 def _describe_revocation(entry: TrustEntry, _limits: Limits) -> tuple[Credential, ...]:
     """Name who says what was withdrawn, and for how long that counts; it vouches for nobody."""
-    digest = digest_of(entry.content)
+    digest = str(digest_of(entry.content))
     if is_revocation_list(entry.content):
         withdrawn = given_revocations(Trust((entry,)))
-        kind = f"OpenSSH revocation list, {withdrawn.count} entries"
+        kind = f"OpenSSH revocation list, {numbered(withdrawn.count, 'entry', 'entries')}"
         bounds = entry.valid_from, entry.valid_until
-        return (
-            Credential(
-                entry.kind, str(digest), entry.name, kind, *bounds, is_revoked=False, digest=digest
-            ),
-        )
+        return (Credential(entry.kind, digest, entry.name, kind, *bounds, is_revoked=False),)
     read = read_revocation(entry)
     if isinstance(read, RevocationList):
         crl = read.crl
@@ -203,9 +193,7 @@ def _describe_revocation(entry: TrustEntry, _limits: Limits) -> tuple[Credential
         begins = read.response.produced_at_utc
         ends = min((one.next_update_utc for one in responses if one.next_update_utc), default=None)
     window = _later(begins, entry.valid_from), _earlier(ends, entry.valid_until)
-    return (
-        Credential(entry.kind, str(digest), name, kind, *window, is_revoked=False, digest=digest),
-    )
+    return (Credential(entry.kind, digest, name, kind, *window, is_revoked=False),)
 
 
 def _later(begins: datetime, window: datetime | None) -> datetime:
@@ -227,7 +215,6 @@ def _describe_ssh_signers(entry: TrustEntry, limits: Limits) -> tuple[Credential
             one.valid_from,
             one.valid_until,
             is_revoked=False,
-            digest=digest_of(entry.content),
         )
         for one in read_signers(entry, limits).signers
     )
@@ -244,7 +231,6 @@ def _describe_minisign(entry: TrustEntry, _limits: Limits) -> tuple[Credential, 
             entry.valid_from,
             entry.valid_until,
             is_revoked=False,
-            digest=digest_of(entry.content),
         ),
     )
 

@@ -45,11 +45,22 @@ def _files(name: str, words: str) -> Decorator:
 
 
 def _file(name: str, words: str) -> Decorator:
-    return click.option(name, type=FILE, metavar="FILE", help=words)
+    return _once(name, FILE, "FILE", words)
 
 
 def _text(name: str, metavar: str, words: str) -> Decorator:
-    return click.option(name, type=TEXT, metavar=metavar, help=words)
+    return _once(name, TEXT, metavar, words)
+
+
+def _once(name: str, kind: _Filled, metavar: str, words: str) -> Decorator:
+    """Take an option that may stand once: of two, click would forget the first without a word."""
+
+    def only(_ctx: click.Context, _param: click.Parameter, given: tuple[Any, ...]) -> Any:
+        if len(given) > 1:
+            raise click.BadParameter("it was given more than once")
+        return given[0] if given else None
+
+    return click.option(name, type=kind, multiple=True, callback=only, metavar=metavar, help=words)
 
 
 @click.command("verify")

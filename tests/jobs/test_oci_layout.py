@@ -146,7 +146,7 @@ def test_signature_under_cosigns_tag(made: Made, tmp_path: Path) -> None:
         assert found.verification.outcome is Outcome.VERIFIED
         assert found.digest == image
     notes = [check.detail for check in found.verification.checks if check.step == "coverage"]
-    assert notes == [f"{image} covers 2 blobs by their digests; 2 are here, and are what it names"]
+    assert notes == [f"{image} covers 2 blobs by digest (2 here, as named)"]
     other = asked(str(made.folder), tmp_path, key_entry(private_key("p384")))
     assert other.verification.reason == "SIGNATURE_INVALID"
 
@@ -238,7 +238,7 @@ def test_attack_12_exchanged_layer_is_noticed(made: Made, tmp_path: Path) -> Non
     (made.folder / "blobs" / "sha256" / layer.value).unlink()
     sparse = asked(str(made.folder), tmp_path).verification
     assert sparse.outcome is Outcome.VERIFIED
-    assert any("1 are here" in check.detail for check in sparse.checks)
+    assert any("(1 here, as named)" in check.detail for check in sparse.checks)
     manifest = made.folder / "blobs" / "sha256" / image.value
     manifest.write_bytes(manifest.read_bytes() + b" ")
     assert asked(str(made.folder), tmp_path).verification.reason == "DIGEST_MISMATCH"
@@ -252,7 +252,7 @@ def test_attack_12_signed_index_says_what_it_covers(made: Made, tmp_path: Path) 
     made.write()
     found = asked(str(made.folder), tmp_path).verification
     assert found.outcome is Outcome.VERIFIED
-    assert any("1 of the 1 manifests" in check.detail for check in found.checks)
+    assert any("1 manifest (1 here, as named)" in check.detail for check in found.checks)
     below = asked(f"oci:{made.folder}@{child}", tmp_path).verification
     assert below.reason == "NOT_SIGNED"
 
@@ -431,9 +431,7 @@ def test_what_is_named_often_is_read_once(made: Made, reads: Counter[str]) -> No
     made.listed *= 50
     found = read_layout(made.write(), "", "x", LIMITS)
     assert len(found.evidence) == 1
-    assert found.notes == [
-        f"{image} covers 50 blobs by their digests; 50 are here, and are what it names"
-    ]
+    assert found.notes == [f"{image} covers 50 blobs by digest (50 here, as named)"]
     assert reads.pop(image.value) == 2  # as the image, and as what the index lists
     assert set(reads.values()) == {1}
 
@@ -449,7 +447,7 @@ def test_children_of_an_index_are_read_once(made: Made, reads: Counter[str]) -> 
     found = read_layout(made.write(), str(index), "x", LIMITS)
     assert len(found.evidence) == 1
     assert [note[:40] for note in found.notes[1:]] == [str(child)[:40]]
-    assert "30 of the 30 manifests" in found.notes[0]
+    assert "30 manifests (30 here, as named)" in found.notes[0]
     assert max(reads[child.value], reads[attached.value]) == 1
 
 

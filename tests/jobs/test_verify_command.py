@@ -213,6 +213,18 @@ SUBJECT, ISSUER = "CN=Compass Releases,O=Atlas", "CN=Example Code Signing CA,O=A
 
 
 @pytest.mark.parametrize(
+    "option",
+    ["--bundle", "--signature", "--certificate", "--namespace", "--certificate-identity",
+     "--certificate-oidc-issuer", "--name", "--at"],
+)  # fmt: skip
+def test_a_demand_made_twice_is_not_half_forgotten(option: str, verify_text: Verify) -> None:
+    found = verify_text("file", option, "first", option, "second")
+    assert (found.code, found.out) == (2, "")
+    assert f"'{option}'" in found.err
+    assert "more than once" in found.err
+
+
+@pytest.mark.parametrize(
     ("demanded", "reason"),
     [
         ((), "IDENTITY_NOT_STATED"),

@@ -37,7 +37,6 @@ FURTHER: dict[str, Asked] = {
     "coverage of nothing": partial(coverage.coverage, chosen=ArtifactFilter(source="never-read")),
     "failures of an owner": partial(failures.failures, chosen=WEB),
     "changes of a month": partial(changes.changes, since=seed.NOW - 30 * seed.DAY),
-    "changes of an owner": partial(changes.changes, since=seed.NOW - 30 * seed.DAY, chosen=WEB),
 }
 
 

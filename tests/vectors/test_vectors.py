@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from jobs.commands.verify import verify_command
+from tests.verification.wording import clumsy
 
 BUNDLES = {"sigstore-bundle", "npm-attestations", "pep740-attestation", "pep740-provenance"} | {
     "model-signing"
@@ -93,6 +94,10 @@ def judge(case: Case) -> str:
     except ValueError:
         return f"{case.name}: no answer, exit {ran.exit_code}: {ran.stderr[-300:]} {ran.exception}"
     outcome, reason = said["outcome"], said["reason"]
+    for told in (said, *said["checks"], *said["evidence"]):
+        words = [str(told.get(key, "")) for key in ("step", "detail", "expected", "found")]
+        if any(map(clumsy, words)):
+            return f"{case.name}: the words do not fit the number: {words}"
     disputed = DISPUTED.get((case.folder.name, case.name))
     if disputed is not None:
         return "" if (outcome, reason) == disputed else f"{case.name}: {outcome} {reason}"

@@ -71,6 +71,7 @@ from tests.verification.specimens import (
     statement,
 )
 from tests.verification.ssh import ssh_material
+from tests.verification.wording import clumsy, sentences
 from tests.verification.x509.x509_material import EMAIL, identity, signed_data, signer_info
 from tests.verification.x509.x509_material import ROOT as X509_ROOT
 from verification import FORMATS, INSIDE
@@ -227,7 +228,9 @@ def specimen(name: str) -> Specimen:
 
 
 def accepts(offered: Evidence, entries: tuple[TrustEntry, ...]) -> bool:
-    return verify(offered, setting(*entries)).outcome is Outcome.VERIFIED
+    verification = verify(offered, setting(*entries))
+    assert not [told for told in sentences(verification) if clumsy(told)]
+    return verification.outcome is Outcome.VERIFIED
 
 
 def test_every_format_has_a_specimen() -> None:

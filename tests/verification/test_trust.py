@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core.errors import MalformedError
 from core.limits import Limits
-from core.model import Outcome, TrustEntry, TrustKind, digest_of
+from core.model import Outcome, TrustEntry, TrustKind
 from tests.verification.keys.registry_specimens import keys_entry, registry_key
 from tests.verification.openpgp.openpgp_material import material
 from tests.verification.specimens import (
@@ -25,7 +25,6 @@ from tests.verification.specimens import (
     evidence,
     key_entry,
     private_key,
-    public_pem,
     setting,
     sign,
 )
@@ -45,7 +44,14 @@ def test_key_is_described_by_what_verifications_record() -> None:
     assert (credential.kind, credential.identity) == (TrustKind.KEY, "release")
     assert (credential.algorithm, credential.is_revoked) == ("ECDSA-P256", False)
     assert (credential.valid_from, credential.valid_until) == (NOW - DAY, NOW + DAY)
-    assert credential.digest == digest_of(public_pem(KEY))
+
+
+def test_a_file_of_many_is_not_read_whole_again_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = [key_entry(KEY), keys_entry(registry_key()), TrustEntry(
+        "ring", TrustKind.KEYRING, material().keyring("ed", "rsa"), "ring"
+    )]  # fmt: skip
+    monkeypatch.setattr("verification.trust.digest_of", lambda _: pytest.fail("hashed as a whole"))
+    assert [len(describe(each, LIMITS)) for each in lists] == [1, 1, 2]
 
 
 def test_each_authority_is_described_within_the_window_of_its_entry() -> None:

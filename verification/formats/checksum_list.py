@@ -10,6 +10,7 @@ from __future__ import annotations
 from core.checksums import Readings, is_checksum_list, read_checksums
 from core.errors import MalformedError
 from core.model import Evidence, Role, Subject, Verification
+from core.naming import numbered
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.trail import Trail
@@ -35,13 +36,13 @@ class ChecksumList:
         except MalformedError as error:
             expected = "a checksum list in which every line can be read"
             return refuse_malformed(trail, "list", error, expected)
-        trail.passed("list", f"{len(listed)} entries")
+        trail.passed("list", numbered(len(listed), "entry", "entries"))
         # 2. The artifact's line.
         stated = _line(listed, evidence.subject)
         if stated is None:
             detail = "the list does not name the artifact"
             expected = f"a line for {evidence.subject.name[:200]}"
-            found = f"{len(listed)} lines for other names"
+            found = f"{numbered(len(listed), 'line')} for other names"
             return trail.refuse("entry", "SUBJECT_MISMATCH", detail, expected=expected, found=found)
         if not stated:
             detail = "the list names the artifact by no digest that still means something"

@@ -18,6 +18,7 @@ from core.cosign_container import BUNDLE_ANNOTATION, CERTIFICATE_ANNOTATION
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import Evidence, Role, Subject, Verification
+from core.naming import numbered
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.formats.cosign_attestation import judge_envelope
@@ -68,7 +69,7 @@ class CosignBlob:
             held = _Held(evidence.content, setting.limits)
         except MalformedError as error:
             return _refuse_malformed(trail, error)
-        trail.passed("signed payload", f"{len(held.signature)} bytes", reference=_REFERENCE)
+        trail.passed("signed payload", numbered(len(held.signature), "byte"), reference=_REFERENCE)
         if held.is_envelope:
             trail.role = Role.ATTESTATION
             offered = replace(evidence, content=held.signature)

@@ -34,6 +34,7 @@ from core.model import (
     Verification,
     digest_of,
 )
+from core.naming import numbered
 from core.signify import embedded_message
 from verification.fault import refuse_malformed
 from verification.format import Setting
@@ -92,13 +93,15 @@ class Minisign:
             expected = "a comment and a signature, and in minisign's a second pair of both"
             return refuse_malformed(trail, STRUCTURE, error, expected)
         kind = "signify" if signature.trusted_comment is None else "minisign"
-        trail.passed(STRUCTURE, f"{kind}, {len(message)} bytes inside" if message else kind)
+        trail.passed(
+            STRUCTURE, f"{kind}, {numbered(len(message), 'byte')} inside" if message else kind
+        )
         trail.claims |= _claims(signature)
         # 2. The key.
         keys = _given(trail, setting)
         if not keys:
             return _refuse_keyless(trail, setting)
-        named = [one for one in keys if one.key_id == signature.key_id]
+        named = _named(keys, signature, setting.now)
         if not named:
             return trail.refuse(
                 KEY,
@@ -137,6 +140,16 @@ def _given(trail: Trail, setting: Setting) -> list[MinisignKey]:
     return keys
 
 
+def _named(
+    keys: Sequence[MinisignKey], signature: MinisignSignature, now: datetime
+) -> list[MinisignKey]:
+    """Return the keys that the signature names; of entries with one key, the one that counts."""
+    claimed = _claimed_at(_shown_comment(signature))
+    moments = () if claimed is None else (claimed,)
+    named = [one for one in keys if one.key_id == signature.key_id]
+    return sorted(named, key=lambda one: one.key.preference(now, *moments), reverse=True)
+
+
 def _refuse_keyless(trail: Trail, setting: Setting) -> Verification:
     entries = setting.trust.entries
     if any(entry.kind is TrustKind.MINISIGN for entry in entries):
@@ -171,7 +184,9 @@ def _refuse_file(
         needed += ", or their BLAKE2b-512 digest" if signature.is_prehashed else " in memory"
         detail = "what the signature is over is not at hand"
         found = (
-            "other digests alone" if subject.content is None else f"{subject.content.size} bytes"
+            "other digests alone"
+            if subject.content is None
+            else numbered(subject.content.size, "byte")
         )
         return trail.refuse(MATHEMATICS, "CONTENT_NEEDED", detail, expected=needed, found=found)
     winner = next((one for one in named if _holds(one, signature.value, signed)), None)
@@ -233,7 +248,7 @@ def _conclude(
         )
     else:
         trail.passed(COMMENT)
-    made = _comment_claims(trail, comment or b"")
+    made = _comment_claims(trail, _shown_comment(signature))
     # 5. The subject.
     other = _refuse_other_subject(trail, over)
     if other is not None:
@@ -287,14 +302,22 @@ def _refuse_other_subject(trail: Trail, over: _Over) -> Verification | None:
     return None
 
 
-def _comment_claims(trail: Trail, comment: bytes) -> datetime | None:
+def _shown_comment(signature: MinisignSignature) -> str:
+    return (signature.trusted_comment or b"").decode("utf-8", "backslashreplace")
+
+
+def _comment_claims(trail: Trail, comment: str) -> datetime | None:
     """Record what the signed comment says; return the time it claims."""
-    text = comment.decode("utf-8", "backslashreplace")
-    if text:
-        trail.claims["trusted_comment"] = text[:_SHOWN_CHARACTERS]
-    file, time = _FILE.search(text), _TIME.search(text)
+    if comment:
+        trail.claims["trusted_comment"] = comment[:_SHOWN_CHARACTERS]
+    file = _FILE.search(comment)
     if file is not None:
         trail.claims["signed_file_name"] = file[1]
+    return _claimed_at(comment)
+
+
+def _claimed_at(comment: str) -> datetime | None:
+    time = _TIME.search(comment)
     if time is None:
         return None
     try:

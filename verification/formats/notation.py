@@ -17,6 +17,7 @@ from core.errors import MalformedError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Evidence, Outcome, Role, Verification
+from core.naming import numbered
 from core.text import display
 from verification.cms.timestamps import ProvedTime, given_timestamp_authorities, verify_timestamp
 from verification.fault import Fault, refuse_fault, refuse_malformed
@@ -139,7 +140,9 @@ def _judge_trust(
         return refuse_fault(trail, fault)
     if found.pinned:
         trail.noted("certificate chain", found.pinned)
-    trail.passed("certificate chain", f"{found.length} certificates", reference="RFC 5280 6.1")
+    trail.passed(
+        "certificate chain", numbered(found.length, "certificate"), reference="RFC 5280 6.1"
+    )
     trail.checks.extend(found.checks)
     # 8. What the signature demands of whoever verifies it.
     attributes = envelope.attributes

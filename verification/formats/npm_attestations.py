@@ -15,6 +15,7 @@ from core import wire
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Evidence, Role, SignerKind, Statement, Subject, Trust, Verification
+from core.naming import numbered
 from verification.combination import combine_all
 from verification.fault import refuse_malformed
 from verification.format import Setting
@@ -57,7 +58,7 @@ class NpmAttestations:
             items = _read(evidence.content, setting.limits)
         except MalformedError as error:
             return _refuse_malformed(trail, error)
-        trail.passed("document", f"{len(items)} attestations", reference=_REFERENCE)
+        trail.passed("document", numbered(len(items), "attestation"), reference=_REFERENCE)
         # 2. Each attestation.
         parts = [_verify(item, evidence.subject, setting) for item in items]
         joined = combine_all(trail, parts)
@@ -87,7 +88,7 @@ def _read(content: bytes, limits: Limits) -> list[dict[str, object]]:
     if not items:
         raise MalformedError("a document without any attestation")
     if len(items) > limits.signatures:
-        raise TooLargeError(f"{len(items)} attestations, more than {limits.signatures}")
+        raise TooLargeError(f"{numbered(len(items), 'attestation')}, more than {limits.signatures}")
     return [wire.as_mapping(item, "an attestation") for item in items]
 
 
@@ -180,7 +181,7 @@ def _refuse_subject(trail: Trail, statement: Statement, package: Subject) -> Ver
             "SUBJECT_MISMATCH",
             "the statement must be about exactly one package, by its SHA-512",
             expected="one subject pkg:npm/name@version with a sha512 digest",
-            found=f"{len(statement.subjects)} subjects, {subject.name[:200]}",
+            found=f"{numbered(len(statement.subjects), 'subject')}, {subject.name[:200]}",
             reference=_REFERENCE,
         )
     return refuse_subject(trail, statement, package)

@@ -20,6 +20,7 @@ from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import Limits
 from core.model import Digest, Evidence, Role, Statement, Subject, Trust, TrustKind, Verification
+from core.naming import numbered
 from verification.fault import refuse_malformed
 from verification.format import Setting
 from verification.keys.keyed import (
@@ -236,7 +237,11 @@ def _keys(trust: Trust, key_id: str) -> GivenKeys:
 def _known(trust: Trust) -> str:
     names = [key.name for key in keys_for(trust, SIGNATURES).keys]
     lists = [entry for entry in trust.entries if entry.kind is TrustKind.REGISTRY_KEYS]
-    return "one of the keys " + "; ".join(names[:4]) if names else f"a key of {len(lists)} lists"
+    return (
+        "one of the keys " + "; ".join(names[:4])
+        if names
+        else f"a key of {numbered(len(lists), 'list')}"
+    )
 
 
 def _claims(release: Release) -> dict[str, str]:

@@ -16,6 +16,7 @@ from core import wire
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Evidence, Role, Statement, Subject, Verification
+from core.naming import numbered
 from verification.combination import combine_all
 from verification.fault import refuse_malformed
 from verification.format import Setting
@@ -85,7 +86,7 @@ class Pep740Provenance:
             held = _read_provenance(evidence.content, setting.limits)
         except MalformedError as error:
             return _refuse_malformed(trail, error)
-        trail.passed("provenance", f"{len(held)} attestations", reference="PEP 740")
+        trail.passed("provenance", numbered(len(held), "attestation"), reference="PEP 740")
         parts = [
             _verify_attestation(
                 Trail(self.name, self.role), attestation, evidence.subject, setting, publisher
@@ -128,7 +129,9 @@ def _read_provenance(content: bytes, limits: Limits) -> list[_Held]:
     if not held:
         raise MalformedError("a provenance object without any attestation bundle")
     if len(held) > limits.signatures:
-        raise TooLargeError(f"{len(held)} attestations, more than {limits.signatures} (signatures)")
+        raise TooLargeError(
+            f"{numbered(len(held), 'attestation')}, more than {limits.signatures} (signatures)"
+        )
     return held
 
 
@@ -245,7 +248,7 @@ def _refuse_subject(trail: Trail, statement: Statement, file: Subject) -> Verifi
             "SUBJECT_MISMATCH",
             "the statement must be about exactly one file, by its SHA-256",
             expected="one subject with a sha256 digest",
-            found=f"{len(statement.subjects)} subjects: {shown_subjects(statement)}",
+            found=f"{numbered(len(statement.subjects), 'subject')}: {shown_subjects(statement)}",
             reference=reference,
         )
     refusal = _refuse_name(trail, statement.subjects[0].name, file, reference)

@@ -21,6 +21,7 @@ from dataclasses import replace
 from core.errors import MalformedError, TooLargeError
 from core.limits import Limits
 from core.model import Check, CheckOutcome, Content, Evidence, Outcome, Role, Verification
+from core.naming import numbered
 from core.wire import decode_base64
 from verification.archives.rpm_header import LEAD_MAGIC, STRINGS, payload_chunks
 from verification.archives.rpm_package import (
@@ -181,7 +182,7 @@ def _both(package: Package, content: Content, limits: Limits) -> Signed:
     size = content.size - package.start + len(package.header.raw)
     most = _WHOLE_FACTOR * limits.evidence_bytes
     if size > most:
-        words = f"header and payload are {size} bytes, too many to be held in memory"
+        words = f"header and payload are {numbered(size, 'byte')}, too many to be held in memory"
         return Signed(None, words)
     rest = b"".join(payload_chunks(content.chunks(), package.start))
     return Signed(package.header.raw + rest, has_loose_ends=True)
@@ -256,8 +257,8 @@ def _digests(
             hashed.update(chunk)
     if package.payload_size not in (None, size):
         detail = "the payload is not as long as the header says"
-        expected = f"{package.payload_size} bytes"
-        cause = Cause("DIGEST_MISMATCH", detail, expected, f"{size} bytes")
+        expected = numbered(package.payload_size, "byte")
+        cause = Cause("DIGEST_MISMATCH", detail, expected, numbered(size, "byte"))
         return _failed(verification, PAYLOAD, cause), cause
     for one, hashed in hashes.items():
         if hashed.hexdigest() != one.value:

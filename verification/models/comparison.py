@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from core.folder import FolderContent, Member, MemberKind
 from core.model import Content, Subject
+from core.naming import numbered
 from core.text import display
 from verification.models.manifest import KNOWN_HASHES, Manifest, Resource
 
@@ -83,7 +84,7 @@ def _names(manifest: Manifest, actual: dict[str, Member]) -> Difference | None:
         words.append(f"missing: {_listed(missing)}")
     if extra:
         words.append(f"not signed: {_listed(extra)}")
-    expected = f"exactly the {len(signed)} files that were signed"
+    expected = f"exactly the {numbered(len(signed), 'file')} that were signed"
     detail = "the model at hand does not consist of the files that were signed"
     return Difference("SUBJECT_MISMATCH", detail, expected, "; ".join(words))
 
@@ -121,9 +122,11 @@ def _bytes(manifest: Manifest, shards: list[Resource], member: Member) -> Differ
     if not _are_all_of(ordered, content.size, manifest.shard_size):
         detail = f"{name} has another size than the file that was signed"
         ends = [each.end for each in ordered if each.end is not None]
-        shown = f"{len(ordered)} shards of {manifest.shard_size} bytes at most"
-        signed = f"{max(ends)} bytes" if ends else shown
-        return Difference("DIGEST_MISMATCH", detail, signed, f"{content.size} bytes")
+        shown = (
+            f"{numbered(len(ordered), 'shard')} of {numbered(manifest.shard_size, 'byte')} at most"
+        )
+        signed = numbered(max(ends), "byte") if ends else shown
+        return Difference("DIGEST_MISMATCH", detail, signed, numbered(content.size, "byte"))
     digests = _shard_digests(content, manifest)
     for shard, digest in zip(ordered, digests, strict=True):
         if digest != shard.digest:

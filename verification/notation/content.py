@@ -6,6 +6,7 @@ from core import wire
 from core.errors import MalformedError
 from core.limits import Limits
 from core.model import STRONG_DIGESTS, Digest, Subject, Verification
+from core.naming import numbered
 from core.text import display
 from verification.fault import Fault, refuse_fault, refuse_malformed
 from verification.format import Setting
@@ -103,13 +104,11 @@ def _refuse_target(
         return trail.refuse(
             "subject", "SUBJECT_MISMATCH", detail, expected=str(ours), found=str(target.digest)
         )
-    size = subject.content.size if subject.content is not None else target.size
-    if target.size is not None and size != target.size:
+    content = subject.content
+    if target.size is not None and content is not None and content.size != target.size:
         detail = "the signature states another size than the artifact has"
-        found = f"{target.size} bytes"
-        return trail.refuse(
-            "subject", "SUBJECT_MISMATCH", detail, expected=f"{size} bytes", found=found
-        )
+        expected, found = numbered(content.size, "byte"), numbered(target.size, "byte")
+        return trail.refuse("subject", "SUBJECT_MISMATCH", detail, expected=expected, found=found)
     stated = _manifest_type(target, subject, limits)
     if stated != target.media_type:
         detail = "the signature states another media type than the manifest itself does"

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAl
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from core.errors import MalformedError
+from core.naming import numbered
 from core.text import display
 from verification.fault import Fault
 from verification.keys.public_key import STRONG_KEYS, PublicKey
@@ -143,7 +144,7 @@ def _order_fault(chain: Chain) -> Fault | None:
     """Check that each certificate issued the one before it, and the last one itself."""
     if len(set(chain)) != len(chain):
         detail = "a certificate stands twice in the envelope"
-        expected, found = "every certificate of the chain once", f"{len(chain)} certificates"
+        expected, found = "every certificate of the chain once", numbered(len(chain), "certificate")
         return Fault("certificate chain", "MALFORMED", detail, expected, found, _REFERENCE)
     for link, issuer in zip(chain, (*chain[1:], chain[-1]), strict=True):
         try:
@@ -207,7 +208,7 @@ def _issuer_wrong(issuer: x509.Certificate, passed: int) -> str:
         return "basicConstraints that are not critical"
     most = basic.value.path_length
     if most is not None and passed > most:
-        return f"{passed} authorities below it, where it allows {most}"
+        return f"{numbered(passed, 'authority', 'authorities')} below it, where it allows {most}"
     usage = found.get(x509.KeyUsage.oid)
     if usage is None or not isinstance(usage.value, x509.KeyUsage) or not usage.critical:
         return "no critical keyUsage"

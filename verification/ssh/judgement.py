@@ -22,6 +22,7 @@ from dataclasses import replace
 
 from core.errors import MalformedError
 from core.model import Outcome, Signer, SignerKind, Verification
+from core.naming import numbered
 from verification.fault import refuse_fault
 from verification.format import Setting
 from verification.ssh.acceptance import (
@@ -93,7 +94,7 @@ def _judge(
     trail.passed(PURPOSE, envelope.namespace, reference=_PROTOCOL)
     # 3. Somebody must be trusted.
     signers = given_signers(trail, setting)
-    trail.passed(TRUST, f"{len(signers)} entries")
+    trail.passed(TRUST, numbered(len(signers), "entry", "entries"))
     # 4. The mathematics.
     _refuse_mathematics(envelope, key, digester)
     trail.passed(MATHEMATICS, f"{envelope.signature.algorithm}, {envelope.hash_algorithm}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.errors import MalformedError
+from core.naming import numbered
 
 
 class WireReader:
@@ -58,7 +59,7 @@ class WireReader:
         """Raise MalformedError where something is left."""
         if not self.is_at_end:
             left = len(self._content) - self._at
-            raise MalformedError(f"{self._what} has {left} bytes after its end")
+            raise MalformedError(f"{self._what} has {numbered(left, 'byte')} after its end")
 
 
 def wire_string(content: bytes) -> bytes:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -275,6 +276,24 @@ def test_key_whose_window_opens_later_is_looked_at_then() -> None:
     early = judged(made("signify"), entry)
     assert (early.reason, early.due_at) == ("KEY_EXPIRED", opens)
     assert is_verified(judged(made("signify"), entry, now=opens))
+
+
+def test_of_entries_with_one_key_any_that_accepts_it_now_will_do() -> None:
+    entry, signed = tools().key("minisign"), datetime.fromtimestamp(1_782_000_000, UTC)
+    ended = replace(entry, name="ended", valid_until=NOW - timedelta(days=1))
+    later = replace(entry, name="later", valid_from=NOW + timedelta(days=2))
+    sooner = replace(entry, name="sooner", valid_from=NOW + timedelta(days=1))
+    begun = replace(entry, name="begun", valid_from=signed + timedelta(seconds=1))
+    for entries in permutations((ended, later, begun, entry)):
+        verification = judged(made("minisign"), *entries)
+        assert (verification.reason, verification.due_at) == ("", None)
+    for entries in permutations((ended, later, sooner)):
+        assert judged(made("minisign"), *entries).reason == "KEY_EXPIRED"
+    signature, unopened = made("signify"), tools().key("signify")
+    opens = [replace(unopened, valid_from=one.valid_from) for one in (later, sooner)]
+    closed = replace(unopened, valid_until=ended.valid_until)
+    for entries in permutations((closed, *opens)):
+        assert judged(signature, *entries).due_at == sooner.valid_from
 
 
 # --- signify -e: the message behind its signature -------------------------------------------------

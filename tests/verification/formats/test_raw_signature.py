@@ -93,7 +93,7 @@ def test_signature_of_openssl(made: Made, tmp_path: Path) -> None:
     assert verification.signer is not None
     assert verification.anchors == (verification.signer.key_fingerprint,)
     other = judged(signature, key_entry(private_key(made.kind, "other")))
-    assert (other.reason, other.detail) == ("SIGNATURE_INVALID", "under none of 1 keys")
+    assert (other.reason, other.detail) == ("SIGNATURE_INVALID", "under none of 1 key")
     assert other.anchors == ()
     changed = judged(signature, key_entry(private_key(made.kind)), subject=artifact(CONTENT + b"x"))
     assert changed.reason == "SIGNATURE_INVALID"

@@ -226,5 +226,5 @@ def test_revocation_lists_of_ssh_are_described_and_no_concern_of_certificates() 
     content = keys().public("ed25519").encode() + b"\n"
     entry = TrustEntry("gone", TrustKind.REVOCATION, content, "t")
     (described,) = describe(entry, Limits())
-    assert described.algorithm == "OpenSSH revocation list, 1 entries"
+    assert described.algorithm == "OpenSSH revocation list, 1 entry"
     assert revocations_of_certificates((entry,)).broken == ()
