@@ -79,6 +79,9 @@ class Trial:
     scheme: str = ""
 
 
+_UNTRIED = Trial(Standing.REFUSED)
+
+
 class _OnceHashed:
     """Bytes in memory that are hashed once per algorithm, however many keys are tried."""
 
@@ -135,7 +138,7 @@ def try_keys(
     terms: Terms = ANY_TERMS,
 ) -> Trial:
     """Try one signature under each key; a key that holds inside its window ends the search."""
-    best = Trial(Standing.REFUSED)
+    best = _UNTRIED
     if len(keys) > 1:
         keys = sorted(keys, key=lambda key: key.preference(setting.now), reverse=True)
     for key in keys:
@@ -180,7 +183,7 @@ def verified(
     keys = [trial.key for trial in trials if trial.key and trial.standing is Standing.VERIFIED]
     if not keys or len(keys) != len(trials):
         raise ValueError("nothing is verified but by a key that holds inside its window")
-    lasting = max(keys, key=_end)
+    lasting = max(keys, key=_end) if len(keys) > 1 else keys[0]
     due_at = lasting.due_at
     return Verification(
         outcome=Outcome.VERIFIED,
