@@ -55,13 +55,15 @@ _KINDS = {
 
 def read_json(content: bytes, *, limits: Limits) -> object:
     """Return the one JSON value in `content`; raise TooLargeError or MalformedError."""
-    _refuse_size(content, limits)
-    if len(content) > limits.json_items:  # each value takes a byte at least
+    size = len(content)
+    if size > limits.evidence_bytes:
+        _refuse_size(content, limits)
+    if size > limits.json_items:  # each value takes a byte at least
         _refuse_values(content, limits.json_items)
     _refuse_depth(content, limits.json_depth)
     document = _decode(content)
     try:
-        with without_collection(len(content)):
+        with without_collection(size):
             value = _parsed(document)
     except json.JSONDecodeError as error:
         offset = len(document[: error.pos].encode())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from functools import lru_cache
 
 from core import wire
 from core.errors import MalformedError
@@ -13,6 +11,7 @@ from core.model import HEX_LENGTH, STRONG_DIGESTS, Digest, Role, Statement, Subj
 from core.naming import numbered
 from verification.builder_identity import builder_claims
 from verification.predicates import PROVENANCE_TYPES, view_of
+from verification.readers.json_document import read_payload
 from verification.trail import Trail
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -32,12 +31,6 @@ class SubjectMatch(StrEnum):
     MATCHED = "matched"
     MISMATCHED = "mismatched"
     DIGEST_NEEDED = "digest_needed"  # the statement gives only digests that are not at hand
-
-
-@lru_cache(maxsize=2)
-def read_payload(payload: bytes, limits: Limits) -> Mapping[str, object]:
-    """Read a statement's JSON object, never to be changed: what asks for it again shares it."""
-    return wire.as_mapping(wire.read_json(payload, limits=limits), "the statement")
 
 
 def read_statement(payload: bytes, limits: Limits) -> Statement:

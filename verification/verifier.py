@@ -121,11 +121,9 @@ def _judge(evidence: Evidence, setting: Setting) -> Verification:
 
 def _bytes_read_at_once(evidence: Evidence, limits: Limits) -> int:
     """Return the size of evidence that is soon read; nothing where an artifact may take long."""
+    size = len(evidence.content)  # of the artifact, too, where that is the evidence
     content = evidence.subject.content
-    size = content.size if content is not None else 0
-    if size > limits.evidence_bytes:
-        return 0
-    return size if evidence.is_inside else len(evidence.content)
+    return 0 if content is not None and content.size > limits.evidence_bytes else size
 
 
 def is_recognised(evidence: Evidence) -> bool:

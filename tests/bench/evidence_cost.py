@@ -78,7 +78,8 @@ def run(report: Report, size: int, rounds: int) -> None:
 
 def _forget() -> None:
     """Empty what readers keep of what they read last."""
-    json_document._LAST.read = None
+    for each in (json_document._EVIDENCE, json_document._STATEMENT):
+        each._kept = None
     for each in gc.get_objects():
         if isinstance(each, functools._lru_cache_wrapper) and each.__module__.startswith(OURS):
             each.cache_clear()

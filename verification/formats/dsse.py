@@ -32,7 +32,7 @@ from verification.keys.keyed import (
     verified,
 )
 from verification.keys.public_key import Encodings, Terms
-from verification.readers.json_document import looked_at, may_be_object
+from verification.readers.json_document import top_fields
 from verification.statements import (
     PAYLOAD_TYPE,
     read_statement,
@@ -59,14 +59,12 @@ class Dsse:
     def recognises(self, evidence: Evidence) -> bool:
         """Say whether this is a JSON object with the fields of an envelope at its top."""
         content = evidence.content
-        if not may_be_object(content, b'"payloadType"'):
-            return False
-        try:
-            document = looked_at(_first_line(content))
-        except MalformedError:
-            # Broken, but meant to be one: DSSE says what is wrong with it.
-            return b'"dsseEnvelope"' not in content
-        return document.keys() >= _FIELDS
+        fields = top_fields(content)
+        if fields is None and b'"payloadType"' in content:
+            fields = top_fields(_first_line(content))
+            if fields is None:  # broken, but meant to be one: DSSE says what is wrong with it
+                return b'"dsseEnvelope"' not in content
+        return fields is not None and fields >= _FIELDS
 
     def verify(self, evidence: Evidence, setting: Setting) -> Verification:
         """Check envelope, type, statement, signature and subject, in this order."""
@@ -124,7 +122,7 @@ def _envelope(trail: Trail, content: bytes, limits: Limits) -> Envelope | Verifi
 
 def _first_line(content: bytes) -> bytes:
     """Return the first of several JSON lines, or all the content where it is one document."""
-    return json_lines(content, content.count(b"\n"))[0]
+    return json_lines(content, len(content))[0]
 
 
 def _holding(

@@ -37,10 +37,10 @@ from verification.models.manifest import (
     read_manifest,
 )
 from verification.predicates import fields
-from verification.readers.json_document import read_document, top_fields
+from verification.readers.json_document import read_document, read_payload, top_fields
 from verification.sigstore.bundle import Bundle, Material, bundle_of
 from verification.sigstore.core import KeyResolver, Proof, conclude, prove
-from verification.statements import MODEL_TYPES, PAYLOAD_TYPE, read_payload
+from verification.statements import MODEL_TYPES, PAYLOAD_TYPE
 from verification.trail import Trail
 
 _REFERENCE = "OpenSSF Model Signing 1.0"

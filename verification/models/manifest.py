@@ -24,7 +24,8 @@ from core.errors import MalformedError, TooLargeError
 from core.frozen import dataclass
 from core.limits import Limits
 from verification.predicates import fields
-from verification.statements import MODEL_TYPES, STATEMENT_V1, read_payload
+from verification.readers.json_document import read_payload
+from verification.statements import MODEL_TYPES, STATEMENT_V1
 
 V1 = f"{MODEL_TYPES}signature/v1.0"
 KNOWN_HASHES = {"sha256": 64, "sha384": 96, "sha512": 128, "blake2b": 128}  # name: hex digits

@@ -17,15 +17,15 @@ _NONE: AbstractSet[str] = frozenset()
 
 def may_be_object(content: bytes, *marks: bytes) -> bool:
     """Say whether this begins like a JSON object and bears all these marks, at whatever place."""
-    return content.lstrip(_BLANK)[:1] == b"{" and all(map(content.__contains__, marks))
+    return _begins(content) and all(map(content.__contains__, marks))
 
 
 def top_fields(content: bytes) -> AbstractSet[str] | None:
     """Return the fields at the top of a JSON object, none of other bytes, None of a broken one."""
-    if not may_be_object(content):
+    if not _begins(content):
         return _NONE
     try:
-        return looked_at(content).keys()
+        return read_document(content, _ORDINARY).keys()
     except MalformedError:
         return None
 
@@ -35,31 +35,59 @@ def looked_at(content: bytes) -> Mapping[str, object]:
     return read_document(content, _ORDINARY)
 
 
-def read_document(content: bytes, limits: Limits, what: str = "the bundle") -> Mapping[str, object]:
-    """Read a JSON object, never to be changed: formats that ask for the same bytes share it."""
-    bounds = (limits.document_bytes, limits.evidence_bytes, limits.json_depth, limits.json_items)
-    kept = _LAST.read
-    if kept is not None and kept[0] is content and kept[1] == bounds:
-        return kept[2]
-    document = wire.as_mapping(wire.read_json(content, limits=limits), what)
-    _LAST.read = content, bounds, document
-    return document
-
-
 def forget_large() -> None:
-    """Let go of the document read last where it is so large that holding it is a burden."""
-    kept = _LAST.read
-    if kept is not None and len(kept[0]) > _LARGE:
-        _LAST.read = None
+    """Let go of the documents read last that are so large that holding them is a burden."""
+    for each in (_EVIDENCE, _STATEMENT):
+        each.forget_large()
+
+
+def _begins(content: bytes) -> bool:
+    return content.lstrip(_BLANK)[:1] == b"{"
 
 
 class _Last:
-    """The document that was read last: one format recognises it, then the same one reads it."""
+    """Reads objects and keeps the last, never to be changed, or why it is none.
 
-    __slots__ = ("read",)
+    It is asked for again and again: one format after the other asks what it is, and one reads it.
+    """
 
-    def __init__(self) -> None:
-        self.read: tuple[bytes, tuple[int, ...], Mapping[str, object]] | None = None
+    __slots__ = ("_kept", "_what")
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._kept: tuple[bytes, Limits, dict[str, object] | MalformedError] | None = None
+
+    def read(self, content: bytes, limits: Limits, what: str = "") -> Mapping[str, object]:
+        """Return the object in these bytes; raise MalformedError or TooLargeError."""
+        kept = self._kept
+        if kept is None or kept[0] != content or not _are_alike(kept[1], limits):
+            kept = self._kept = content, limits, _read(content, limits, what or self._what)
+        if isinstance(kept[2], dict):
+            return kept[2]
+        raise kept[2].with_traceback(None)
+
+    def forget_large(self) -> None:
+        """Let go of what was read last where it was large."""
+        if self._kept is not None and len(self._kept[0]) > _LARGE:
+            self._kept = None
 
 
-_LAST = _Last()
+def _are_alike(one: Limits, other: Limits) -> bool:
+    """Say whether two limits are the same for a document."""
+    return one is other or _bounds(one) == _bounds(other)
+
+
+def _bounds(limits: Limits) -> tuple[int, ...]:
+    return limits.document_bytes, limits.evidence_bytes, limits.json_depth, limits.json_items
+
+
+def _read(content: bytes, limits: Limits, what: str) -> dict[str, object] | MalformedError:
+    try:
+        return wire.as_mapping(wire.read_json(content, limits=limits), what)
+    except MalformedError as error:
+        return error
+
+
+_EVIDENCE, _STATEMENT = _Last("the bundle"), _Last("the statement")
+read_document = _EVIDENCE.read
+read_payload = _STATEMENT.read  # of a statement in evidence
